@@ -1,0 +1,234 @@
+//! Names of things in Entra and Azure, each its own type, parsed at the edge.
+//!
+//! ```compile_fail
+//! # use entra_ssh::ids::{ClientId, TenantId};
+//! fn sign_in(tenant: TenantId) {}
+//! sign_in("04b07795-8ddb-461a-bbee-02f9e1bf7b46".parse::<ClientId>().unwrap());
+//! ```
+
+mod resource_id;
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::resource_id::{MachineKind, ResourceId};
+
+/// What is wrong with a text that should have been a name.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("`{text}` is not {expected}")]
+pub struct ParseIdError {
+    /// The text that was given.
+    pub text: String,
+    /// What it should have been, with the article.
+    pub expected: &'static str,
+}
+
+impl ParseIdError {
+    fn new(text: &str, expected: &'static str) -> Self {
+        Self {
+            text: text.to_owned(),
+            expected,
+        }
+    }
+}
+
+/// Makes a newtype over `String` that only its `FromStr` can build.
+macro_rules! name {
+    ($(#[$docs:meta])* $name:ident, $expected:literal, $valid:expr) => {
+        $(#[$docs])*
+        #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Returns the name as it was written.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseIdError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                let valid: fn(&str) -> bool = $valid;
+                if valid(text) {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    Err(ParseIdError::new(text, $expected))
+                }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = ParseIdError;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name!(
+    /// An Entra tenant: its ID, one of its domains, or `organizations` for the home tenant of whoever signs in.
+    TenantId,
+    "a tenant (an ID such as 72f988bf-86f1-41af-91ab-2d7cd011db47, or a domain such as contoso.com)",
+    |text| is_made_of(text, 253, b".-")
+);
+
+name!(
+    /// An application (client) ID.
+    ClientId,
+    "a client ID (such as 04b07795-8ddb-461a-bbee-02f9e1bf7b46)",
+    is_guid
+);
+
+name!(
+    /// An Azure subscription ID.
+    SubscriptionId,
+    "a subscription ID (such as 0b1f6471-1bf0-4dda-aec3-cb9272f09590)",
+    is_guid
+);
+
+name!(
+    /// The account that signed in: the UPN of a person, the client ID of a service principal.
+    Account,
+    "an account (such as alice@contoso.com)",
+    |text| !text.is_empty() && text.len() <= 320 && !text.chars().any(|c| c.is_control() || c.is_whitespace())
+);
+
+name!(
+    /// The name of an Azure resource group.
+    ResourceGroup,
+    "a resource group name (1 to 90 letters, digits and -_.())",
+    |text| is_made_of_letters(text, 90, "-_.()")
+);
+
+name!(
+    /// The name of a machine in Azure.
+    MachineName,
+    "a machine name (1 to 79 letters, digits and -_.)",
+    |text| is_made_of_letters(text, 79, "-_.")
+);
+
+name!(
+    /// The name of a profile: one account in one cloud.
+    ProfileName,
+    "a profile name (1 to 64 letters, digits and -_.)",
+    |text| is_made_of(text, 64, b"-_.") && !text.starts_with('.') && !text.starts_with('-')
+);
+
+name!(
+    /// The name that people type after `ssh`: a `Host` without patterns.
+    HostAlias,
+    "a host alias (no spaces, quotes, or the pattern signs * ? ! ,)",
+    |text| {
+        !text.is_empty()
+            && text.len() <= 255
+            && !text.starts_with('-')
+            && text.chars().all(|c| !c.is_control() && !c.is_whitespace() && !"*?!,\"'#\\/%".contains(c))
+    }
+);
+
+name!(
+    /// A login name on a machine, and a principal of a certificate (PROTOCOL.certkeys, "valid principals").
+    Principal,
+    "a login name (no spaces, quotes, control characters or leading `-`)",
+    |text| {
+        !text.is_empty()
+            && text.len() <= 320
+            && !text.starts_with('-')
+            && text.chars().all(|c| !c.is_control() && !c.is_whitespace() && !"\"'`$;&|<>(){}\\".contains(c))
+    }
+);
+
+impl Principal {
+    /// Returns the login name that goes with this principal: the same in lower case, which is right for guests too.
+    #[must_use]
+    pub fn to_login_name(&self) -> Self {
+        Self(self.0.to_lowercase())
+    }
+}
+
+fn is_made_of(text: &str, limit: usize, signs: &[u8]) -> bool {
+    !text.is_empty()
+        && text.len() <= limit
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || signs.contains(&byte))
+}
+
+fn is_made_of_letters(text: &str, limit: usize, signs: &str) -> bool {
+    !text.is_empty()
+        && text.chars().count() <= limit
+        && text
+            .chars()
+            .all(|c| c.is_alphanumeric() || signs.contains(c))
+}
+
+fn is_guid(text: &str) -> bool {
+    let groups: Vec<&str> = text.split('-').collect();
+    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
+        && groups
+            .iter()
+            .all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reject_texts_that_would_change_a_path_or_a_command_line() {
+        assert!("../x".parse::<TenantId>().is_err());
+        assert!("contoso.com/x".parse::<TenantId>().is_err());
+        assert!("".parse::<TenantId>().is_err());
+        assert!("..".parse::<ProfileName>().is_err());
+        assert!("-oProxyCommand=x".parse::<HostAlias>().is_err());
+        assert!("web*".parse::<HostAlias>().is_err());
+        assert!("web 01".parse::<HostAlias>().is_err());
+        assert!("-x".parse::<Principal>().is_err());
+        assert!("a\nProxyCommand x".parse::<Principal>().is_err());
+        assert!("not-a-guid".parse::<ClientId>().is_err());
+    }
+
+    #[test]
+    fn a_refusal_names_the_text_and_what_was_expected() {
+        let refusal = "x y".parse::<ResourceGroup>().unwrap_err();
+        assert_eq!(
+            refusal.to_string(),
+            "`x y` is not a resource group name (1 to 90 letters, digits and -_.())"
+        );
+    }
+
+    #[test]
+    fn login_name_is_the_principal_in_lower_case() {
+        let principal: Principal = "Guest_Fabrikam.com#EXT#@Contoso.com".parse().unwrap();
+        assert_eq!(
+            principal.to_login_name().as_str(),
+            "guest_fabrikam.com#ext#@contoso.com"
+        );
+    }
+
+    #[test]
+    fn names_are_checked_when_they_are_read_from_json() {
+        assert!(serde_json::from_str::<ProfileName>("\"work\"").is_ok());
+        assert!(serde_json::from_str::<ProfileName>("\"../work\"").is_err());
+    }
+}

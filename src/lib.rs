@@ -1,0 +1,8 @@
+//! Signs people and pipelines in to Azure Linux machines with short-lived OpenSSH certificates from Entra ID.
+
+pub mod cloud;
+pub mod hex;
+pub mod ids;
+pub mod rfc4251;
+pub mod secret;
+pub mod time;

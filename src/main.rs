@@ -1,0 +1,3 @@
+//! The `entra-ssh` command.
+
+fn main() {}

@@ -1,0 +1,81 @@
+//! Metadata: `OpenID` configuration, signing keys, and the instances MSAL asks about.
+
+use serde_json::json;
+
+use super::error::EntraError;
+use super::tenant;
+use crate::encoding::base64url;
+use crate::http::{Reply, Request};
+use crate::world::World;
+
+pub(crate) fn openid_configuration(world: &World, name: &str) -> Result<Reply, EntraError> {
+    let authority = &world.addresses.cloud;
+    let found = tenant(world, name).map_err(|error| EntraError {
+        error: "invalid_tenant".to_owned(),
+        ..error
+    })?;
+    let path = found.map_or(name, |tenant| &tenant.id);
+    let issuer = found.map_or("{tenantid}", |tenant| &tenant.id);
+    let base = format!("{authority}/{path}");
+    Ok(Reply::json(
+        200,
+        &json!({
+            "authorization_endpoint": format!("{base}/oauth2/v2.0/authorize"),
+            "claims_supported": ["sub", "iss", "aud", "exp", "iat", "nonce", "preferred_username",
+                "name", "tid", "oid"],
+            "cloud_instance_name": "sandbox",
+            "device_authorization_endpoint": format!("{base}/oauth2/v2.0/devicecode"),
+            "end_session_endpoint": format!("{base}/oauth2/v2.0/logout"),
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "issuer": format!("{authority}/{issuer}/v2.0"),
+            "jwks_uri": format!("{base}/discovery/v2.0/keys"),
+            "response_modes_supported": ["query", "form_post"],
+            "response_types_supported": ["code"],
+            "scopes_supported": ["openid", "profile", "email", "offline_access"],
+            "subject_types_supported": ["pairwise"],
+            "token_endpoint": format!("{base}/oauth2/v2.0/token"),
+            "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
+        }),
+    ))
+}
+
+/// Answers which hosts belong together; the sandbox is the only one.
+pub(crate) fn instance(world: &World, request: &Request) -> Reply {
+    let authority = &world.addresses.cloud;
+    let host = authority.trim_start_matches("https://");
+    let tenant = request
+        .query
+        .value("authorization_endpoint")
+        .and_then(|endpoint| endpoint.split('/').nth(3))
+        .unwrap_or("common");
+    Reply::json(
+        200,
+        &json!({
+            "tenant_discovery_endpoint":
+                format!("{authority}/{tenant}/v2.0/.well-known/openid-configuration"),
+            "api-version": "1.1",
+            "metadata": [{
+                "preferred_network": host,
+                "preferred_cache": host,
+                "aliases": [host],
+            }],
+        }),
+    )
+}
+
+pub(crate) fn keys(world: &World) -> Reply {
+    let key = &world.keys.tokens;
+    let key_id = key.key_id();
+    Reply::json(
+        200,
+        &json!({"keys": [{
+            "kty": "RSA",
+            "use": "sig",
+            "alg": "RS256",
+            "kid": key_id,
+            "x5t": key_id,
+            "n": base64url(key.modulus()),
+            "e": base64url(key.exponent()),
+        }]}),
+    )
+}

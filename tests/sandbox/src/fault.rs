@@ -1,0 +1,272 @@
+//! Faults that can be asked for, from Rust or as JSON through the control service.
+//!
+//! ```text
+//! {"where":"token","times":2,"aadsts":50076,"error":"interaction_required","description":"…"}
+//! {"where":"certificate","variation":"expired"}
+//! {"where":"relay-close","after_bytes":4096,"code":1011,"reason":"…"}
+//! ```
+
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+/// Something that goes wrong.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(tag = "where", rename_all = "kebab-case")]
+pub enum Fault {
+    /// ARM refuses requests whose path contains `path`, in any case of letters.
+    Arm {
+        /// The part of a path that is looked for; empty means every path.
+        #[serde(default)]
+        path: String,
+        /// The only method that is refused, for example `PUT`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        method: Option<String>,
+        /// The HTTP status.
+        status: u16,
+        /// ARM's error code, for example `AuthorizationFailed`.
+        code: String,
+        /// ARM's error message.
+        message: String,
+        /// Value of a `Retry-After` header, in seconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_after: Option<u64>,
+    },
+    /// The next SSH certificate is not as it should be.
+    Certificate {
+        /// In which way.
+        #[serde(default)]
+        variation: Variation,
+        /// How long the certificate lasts, instead of what the options say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lifetime_seconds: Option<u64>,
+    },
+    /// Entra closes every connection without an answer.
+    Outage,
+    /// The Relay closes a connection after it carried this many bytes, both ways together.
+    RelayClose {
+        /// Bytes of payload.
+        #[serde(default)]
+        after_bytes: u64,
+        /// The WebSocket close code.
+        code: u16,
+        /// The WebSocket close reason.
+        #[serde(default)]
+        reason: String,
+    },
+    /// The Relay takes its time before it answers a `connect`.
+    RelayDelay {
+        /// Milliseconds.
+        milliseconds: u64,
+    },
+    /// The Relay answers a `connect` with something that is not HTTP.
+    RelayGarbage,
+    /// The Relay refuses a `connect`.
+    RelayRefuse {
+        /// The HTTP status.
+        status: u16,
+        /// The status text, also sent as the body.
+        text: String,
+    },
+    /// The Relay resets the TCP connection of a `connect`.
+    RelayReset,
+    /// The Relay stops moving bytes, and keeps the connection open.
+    RelayStall {
+        /// Bytes of payload, both ways together; without it the upgrade is never answered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after_bytes: Option<u64>,
+    },
+    /// The Relay upgrades a `connect` with a `Sec-WebSocket-Accept` for another key.
+    RelayWrongAccept,
+    /// The token endpoint refuses.
+    Token {
+        /// The number after `AADSTS`.
+        aadsts: u32,
+        /// The OAuth error, for example `invalid_grant`.
+        error: String,
+        /// The text after `AADSTS…: `.
+        description: String,
+        /// A claims challenge, as JSON text.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        claims: Option<String>,
+        /// For example `basic_action`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        suberror: Option<String>,
+        /// The HTTP status.
+        #[serde(default = "bad_request")]
+        status: u16,
+        /// Value of a `Retry-After` header, in seconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_after: Option<u64>,
+        /// The only `grant_type` that is refused.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        grant_type: Option<String>,
+        /// The only token that is refused: `ssh-cert` or `bearer`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token_type: Option<String>,
+    },
+}
+
+impl Fault {
+    /// Returns a refusal by ARM of every path that contains `path`.
+    #[must_use]
+    pub fn arm(path: &str, status: u16, code: &str, message: &str) -> Self {
+        Self::Arm {
+            path: path.to_owned(),
+            method: None,
+            status,
+            code: code.to_owned(),
+            message: message.to_owned(),
+            retry_after: None,
+        }
+    }
+
+    /// Returns a certificate that is not as it should be, with the usual lifetime.
+    #[must_use]
+    pub fn certificate(variation: Variation) -> Self {
+        Self::Certificate {
+            variation,
+            lifetime_seconds: None,
+        }
+    }
+
+    /// Returns a refusal by the token endpoint, whatever is asked of it.
+    #[must_use]
+    pub fn token(aadsts: u32, error: &str, description: &str) -> Self {
+        Self::Token {
+            aadsts,
+            error: error.to_owned(),
+            description: description.to_owned(),
+            claims: None,
+            suberror: None,
+            status: bad_request(),
+            retry_after: None,
+            grant_type: None,
+            token_type: None,
+        }
+    }
+
+    /// Makes the fault happen that often; 0 means until faults are cleared.
+    #[must_use]
+    pub fn times(self, times: u32) -> Injection {
+        Injection { times, fault: self }
+    }
+}
+
+/// How a certificate differs from the one that was asked for.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Variation {
+    /// A bearer token comes instead of a certificate.
+    Bearer,
+    /// It ended an hour ago.
+    Expired,
+    /// It is a host certificate.
+    Host,
+    /// It lists no principals.
+    NoPrincipals,
+    /// It differs in nothing, except perhaps its lifetime.
+    #[default]
+    None,
+    /// It begins in an hour.
+    NotYetValid,
+    /// It is for a key that is not the client's.
+    WrongKey,
+}
+
+/// A fault, and how often it happens.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Injection {
+    /// How often; 0 means until faults are cleared.
+    #[serde(default = "once")]
+    pub times: u32,
+    /// What.
+    #[serde(flatten)]
+    pub fault: Fault,
+}
+
+impl From<Fault> for Injection {
+    fn from(fault: Fault) -> Self {
+        fault.times(once())
+    }
+}
+
+fn once() -> u32 {
+    1
+}
+
+fn bad_request() -> u16 {
+    400
+}
+
+/// The faults that are still to come, oldest first.
+#[derive(Default)]
+pub(crate) struct Faults(Mutex<Vec<Injection>>);
+
+impl Faults {
+    pub(crate) fn add(&self, injection: Injection) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(injection);
+    }
+
+    pub(crate) fn clear(&self) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
+    /// Returns the oldest fault that `applies`, and counts it as happened.
+    pub(crate) fn take(&self, applies: impl Fn(&Fault) -> bool) -> Option<Fault> {
+        let mut injections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = injections
+            .iter()
+            .position(|injection| applies(&injection.fault))?;
+        let injection = &mut injections[index];
+        if injection.times != 1 {
+            injection.times = injection.times.saturating_sub(1);
+            return Some(injection.fault.clone());
+        }
+        Some(injections.remove(index).fault)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Fault, Faults, Injection, Variation};
+
+    #[test]
+    fn times_defaults_to_once_and_zero_means_for_ever() {
+        let faults = Faults::default();
+        faults.add(serde_json::from_str(r#"{"where":"outage"}"#).unwrap());
+        assert!(faults.take(|_| true).is_some());
+        assert!(faults.take(|_| true).is_none());
+        faults.add(Fault::RelayReset.times(0));
+        for _ in 0..3 {
+            assert!(faults.take(|_| true).is_some());
+        }
+    }
+
+    #[test]
+    fn certificate_faults_are_read_from_json() {
+        let read: Injection =
+            serde_json::from_str(r#"{"where":"certificate","variation":"wrong-key","times":2}"#)
+                .unwrap();
+        assert_eq!(read, Fault::certificate(Variation::WrongKey).times(2));
+    }
+
+    #[test]
+    fn constructors_say_what_the_shortest_json_says() {
+        let read = |text| serde_json::from_str::<Injection>(text).unwrap();
+        assert_eq!(
+            read(r#"{"where":"token","aadsts":1,"error":"e","description":"d"}"#),
+            Fault::token(1, "e", "d").into()
+        );
+        assert_eq!(
+            read(r#"{"where":"arm","path":"p","status":403,"code":"c","message":"m"}"#),
+            Fault::arm("p", 403, "c", "m").into()
+        );
+    }
+}

@@ -1,0 +1,9 @@
+//! The sandbox as its clients see it, over its own addresses.
+
+mod arm;
+mod assertion;
+mod client;
+mod control;
+mod entra;
+mod login;
+mod relay;
