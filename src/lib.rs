@@ -2,6 +2,7 @@
 
 pub mod cloud;
 pub mod hex;
+pub mod host;
 pub mod ids;
 pub mod rfc4251;
 pub mod secret;

@@ -1,0 +1,51 @@
+//! The environment variables, read once at the start.
+
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+
+/// A copy of the environment variables.
+///
+/// Values may be secrets (`ENTRA_SSH_CLIENT_SECRET`), so `Debug` prints only how many there are.
+#[derive(Clone, Default)]
+pub struct Env(HashMap<OsString, OsString>);
+
+impl Env {
+    /// Reads the variables of this process.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        Self(std::env::vars_os().collect())
+    }
+
+    /// Returns the variable's value, unless it is not set or empty.
+    #[must_use]
+    pub fn var_os(&self, name: &str) -> Option<&OsStr> {
+        self.0
+            .get(OsStr::new(name))
+            .map(OsString::as_os_str)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// Returns the variable's value, unless it is not set, empty or not UTF-8.
+    #[must_use]
+    pub fn var(&self, name: &str) -> Option<&str> {
+        self.var_os(name).and_then(OsStr::to_str)
+    }
+}
+
+impl<const N: usize> From<[(&str, &str); N]> for Env {
+    fn from(pairs: [(&str, &str); N]) -> Self {
+        Self(
+            pairs
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+        )
+    }
+}
+
+impl fmt::Debug for Env {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Env({} variables)", self.0.len())
+    }
+}

@@ -1,0 +1,124 @@
+//! Where our files lie: XDG folders, `~/.ssh`, the agent's socket.
+
+use std::path::{Path, PathBuf};
+
+use super::env::Env;
+
+/// The places of our files.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Paths {
+    /// The home folder.
+    pub home: PathBuf,
+    /// Profiles: `$XDG_CONFIG_HOME/entra-ssh`.
+    pub config: PathBuf,
+    /// The file keyring, if someone asked for it: `$XDG_DATA_HOME/entra-ssh`.
+    pub data: PathBuf,
+    /// Locks and the agent's socket: `$XDG_RUNTIME_DIR/entra-ssh`.
+    pub runtime: PathBuf,
+}
+
+impl Paths {
+    /// Finds the places from the environment.
+    ///
+    /// Without `XDG_RUNTIME_DIR` (cron, `sudo`), `/run/user/{uid}` is taken where it exists, then
+    /// `$XDG_STATE_HOME/entra-ssh`: a shell and a cron job of one user must meet at one socket.
+    ///
+    /// # Errors
+    /// [`PathsError::NoHome`] if neither the environment nor the system names a home folder.
+    pub fn of(env: &Env) -> Result<Self, PathsError> {
+        let home = absolute(env, "HOME")
+            .or_else(|| absolute(env, "USERPROFILE"))
+            .or_else(std::env::home_dir)
+            .ok_or(PathsError::NoHome)?;
+        let xdg =
+            |name: &str, fallback: &str| absolute(env, name).unwrap_or_else(|| home.join(fallback));
+        let runtime = absolute(env, "XDG_RUNTIME_DIR")
+            .or_else(user_runtime_folder)
+            .unwrap_or_else(|| xdg("XDG_STATE_HOME", ".local/state"));
+        Ok(Self {
+            config: xdg("XDG_CONFIG_HOME", ".config").join("entra-ssh"),
+            data: xdg("XDG_DATA_HOME", ".local/share").join("entra-ssh"),
+            runtime: runtime.join("entra-ssh"),
+            home,
+        })
+    }
+
+    /// Returns the agent's socket.
+    #[must_use]
+    pub fn agent_socket(&self) -> PathBuf {
+        self.runtime.join("agent.sock")
+    }
+
+    /// Returns the folder of locks.
+    #[must_use]
+    pub fn locks(&self) -> PathBuf {
+        self.runtime.join("locks")
+    }
+
+    /// Returns the user's own ssh config.
+    #[must_use]
+    pub fn ssh_config(&self) -> PathBuf {
+        self.home.join(".ssh").join("config")
+    }
+
+    /// Returns the ssh config that is ours, which the user's includes.
+    #[must_use]
+    pub fn managed_ssh_config(&self) -> PathBuf {
+        self.home.join(".ssh").join("entra-ssh").join("config")
+    }
+
+    /// Returns the known hosts of managed machines, each under a name made from its resource ID.
+    #[must_use]
+    pub fn known_hosts(&self) -> PathBuf {
+        self.home.join(".ssh").join("entra-ssh").join("known_hosts")
+    }
+}
+
+/// XDG says: a path that is not absolute is to be ignored.
+fn absolute(env: &Env, name: &str) -> Option<PathBuf> {
+    env.var_os(name)
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+}
+
+#[cfg(unix)]
+fn user_runtime_folder() -> Option<PathBuf> {
+    let folder = Path::new("/run/user").join(rustix::process::getuid().as_raw().to_string());
+    folder.is_dir().then_some(folder)
+}
+
+#[cfg(not(unix))]
+fn user_runtime_folder() -> Option<PathBuf> {
+    None
+}
+
+/// Why the places could not be found.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PathsError {
+    /// Nothing names a home folder.
+    #[error("there is no home folder: `HOME` is not set")]
+    NoHome,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn xdg_variables_are_followed_unless_they_are_relative() {
+        let env = Env::from([
+            ("HOME", "/home/alice"),
+            ("XDG_CONFIG_HOME", "config"),
+            ("XDG_DATA_HOME", "/data"),
+            ("XDG_RUNTIME_DIR", "/run/user/1000"),
+        ]);
+        let paths = Paths::of(&env).unwrap();
+        assert_eq!(paths.config, Path::new("/home/alice/.config/entra-ssh"));
+        assert_eq!(paths.data, Path::new("/data/entra-ssh"));
+        assert_eq!(
+            paths.agent_socket(),
+            Path::new("/run/user/1000/entra-ssh/agent.sock")
+        );
+    }
+}

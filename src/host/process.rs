@@ -1,0 +1,81 @@
+//! Other programs: `ssh`, whose place we take, and our own agent, which outlives us.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Variables that carry secrets and that no child of ours is to see.
+pub const SECRET_VARIABLES: [&str; 2] = ["ENTRA_SSH_CLIENT_SECRET", "AZURE_CLIENT_SECRET"];
+
+/// Runs a program in our place: on Unix this process becomes it, elsewhere we wait for it and pass its exit status on.
+///
+/// # Errors
+/// What the system says if the program cannot be started. On Unix this function returns only then.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that starts programs"
+)]
+pub fn replace_with(program: &OsStr, arguments: &[OsString]) -> io::Result<u8> {
+    let mut command = Command::new(program);
+    command.args(arguments);
+    for name in SECRET_VARIABLES {
+        command.env_remove(name);
+    }
+    become_it(command)
+}
+
+#[cfg(unix)]
+fn become_it(mut command: Command) -> io::Result<u8> {
+    use std::os::unix::process::CommandExt as _;
+    Err(command.exec())
+}
+
+#[cfg(not(unix))]
+fn become_it(mut command: Command) -> io::Result<u8> {
+    let status = command.status()?;
+    Ok(status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .unwrap_or(255))
+}
+
+/// Starts a program that goes on without us: no terminal, no pipe of ours, no secret of ours.
+///
+/// # Errors
+/// What the system says if the program cannot be started.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that starts programs"
+)]
+pub fn start_detached(program: &Path, arguments: &[OsString]) -> io::Result<()> {
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    for name in SECRET_VARIABLES {
+        command.env_remove(name);
+    }
+    if cfg!(unix) {
+        command.current_dir("/");
+    }
+    command.spawn().map(drop)
+}
+
+/// Leaves the session of the terminal, so that closing it does not end us. That we lead a group already is fine.
+pub fn leave_session() {
+    #[cfg(unix)]
+    if rustix::process::setsid().is_err() {
+        // We lead a process group: whoever started us has taken care of this.
+    }
+}
+
+/// Finds a program the way a shell does.
+#[must_use]
+pub fn find_program(name: &str, path_variable: Option<&OsStr>) -> Option<std::path::PathBuf> {
+    std::env::split_paths(path_variable?)
+        .map(|folder| folder.join(name))
+        .find(|candidate| candidate.is_file())
+}
