@@ -1,0 +1,214 @@
+//! Keys and OpenSSH certificates (PROTOCOL.certkeys).
+//!
+//! What comes from Entra is [`Unverified`] until [`Unverified::verify`] has held it against our key and our clock; only
+//! then is it a [`Certificate`], and only a `Certificate` can be stored, served or written. Explaining a certificate
+//! ([`Explanation`]) asks for no trust and works on any file.
+
+mod error;
+mod explanation;
+mod key_pair;
+mod parsed;
+mod public_key;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+
+pub use self::error::{CertificateError, KeyError};
+pub use self::explanation::{CertificateSummary, Explanation};
+pub use self::key_pair::{KeyPair, MIN_RSA_BITS, RSA_BITS, SignatureAlgorithm};
+pub use self::public_key::PublicKey;
+
+use self::parsed::{Kind, Parsed};
+use crate::ids::Principal;
+use crate::time::UnixTime;
+
+/// The longest certificate that is looked at, in bytes. OpenSSH itself takes no key blob above 256 KiB.
+pub const MAX_CERTIFICATE_BYTES: usize = 64 * 1024;
+
+/// How far a certificate's first second may lie ahead of our clock, in seconds.
+pub const CLOCK_SKEW_SECONDS: u64 = 300;
+
+/// A certificate that has been parsed and nothing more: it may be for another key, over, or of no use.
+#[derive(Clone, Debug)]
+pub struct Unverified {
+    parsed: Parsed,
+    blob: Vec<u8>,
+}
+
+impl Unverified {
+    /// Parses the base64 that Entra returns as `access_token`: a certificate blob without type prefix.
+    ///
+    /// # Errors
+    /// [`CertificateError::BearerToken`] if it is a JSON Web Token; [`CertificateError::TooLong`] above
+    /// [`MAX_CERTIFICATE_BYTES`]; [`CertificateError::Malformed`] if it is neither.
+    pub fn from_base64(text: &str) -> Result<Self, CertificateError> {
+        if text.starts_with("eyJ") && text.split('.').count() == 3 {
+            return Err(CertificateError::BearerToken);
+        }
+        if text.len() / 4 * 3 > MAX_CERTIFICATE_BYTES {
+            return Err(CertificateError::TooLong {
+                limit: MAX_CERTIFICATE_BYTES,
+            });
+        }
+        let unpadded = text.trim().trim_end_matches('=');
+        let blob = STANDARD_NO_PAD
+            .decode(unpadded)
+            .map_err(|_| CertificateError::Malformed { field: "base64" })?;
+        Self::from_blob(&blob)
+    }
+
+    /// Parses a certificate file: `{type} {base64} [comment]`.
+    ///
+    /// # Errors
+    /// [`CertificateError::NotACertificate`] if the line holds a plain key; else as [`Unverified::from_base64`].
+    pub fn from_openssh(text: &str) -> Result<Self, CertificateError> {
+        let mut words = text.split_ascii_whitespace();
+        match (words.next(), words.next()) {
+            (Some(kind), Some(base64)) if kind.contains("-cert-v01@openssh.com") => {
+                Self::from_base64(base64)
+            }
+            (Some(kind), Some(_)) if kind.starts_with("ssh-") || kind.starts_with("ecdsa-") => {
+                Err(CertificateError::NotACertificate {
+                    kind: kind.to_owned(),
+                })
+            }
+            _ => Err(CertificateError::Malformed { field: "line" }),
+        }
+    }
+
+    /// Parses a certificate blob.
+    ///
+    /// # Errors
+    /// As [`Unverified::from_base64`].
+    pub fn from_blob(blob: &[u8]) -> Result<Self, CertificateError> {
+        if blob.len() > MAX_CERTIFICATE_BYTES {
+            return Err(CertificateError::TooLong {
+                limit: MAX_CERTIFICATE_BYTES,
+            });
+        }
+        Ok(Self {
+            parsed: Parsed::from_blob(blob)?,
+            blob: blob.to_vec(),
+        })
+    }
+
+    /// Verifies that this is a user certificate for `key`, signed as it says, in date at `now`, with principals.
+    ///
+    /// Entra does not publish the key that it signs with, so that the signature is checked against the key that the
+    /// certificate names, and the way it came (TLS to the authority) is what vouches for that key.
+    ///
+    /// # Errors
+    /// [`CertificateError`] by the first thing that does not hold: `WrongType`, `WrongKey`, `BadSignature`,
+    /// `NoPrincipals`, `BadPrincipal`, `NotYetValid`, `Expired`.
+    pub fn verify(&self, now: UnixTime, key: &PublicKey) -> Result<Certificate, CertificateError> {
+        if self.parsed.kind != Kind::User {
+            return Err(CertificateError::WrongType);
+        }
+        if self.parsed.public_key != *key {
+            return Err(CertificateError::WrongKey {
+                certified: self.parsed.public_key.fingerprint(),
+                ours: key.fingerprint(),
+            });
+        }
+        if !self.parsed.signature_holds(&self.blob) {
+            return Err(CertificateError::BadSignature);
+        }
+        let principals = self.principals()?;
+        let (valid_after, valid_before) = self.validity();
+        if valid_after.as_seconds() > now.as_seconds().saturating_add(CLOCK_SKEW_SECONDS) {
+            return Err(CertificateError::NotYetValid { now, valid_after });
+        }
+        if valid_before <= now {
+            return Err(CertificateError::Expired { now, valid_before });
+        }
+        Ok(Certificate {
+            unverified: self.clone(),
+            principals,
+        })
+    }
+
+    /// Returns the key that this certificate says it is for.
+    #[must_use]
+    pub const fn public_key(&self) -> &PublicKey {
+        &self.parsed.public_key
+    }
+
+    /// Returns the first second at which it is valid, and the first at which it no longer is.
+    #[must_use]
+    pub const fn validity(&self) -> (UnixTime, UnixTime) {
+        (self.parsed.valid_after, self.parsed.valid_before)
+    }
+
+    fn principals(&self) -> Result<Vec<Principal>, CertificateError> {
+        let principals = &self.parsed.principals;
+        if principals.is_empty() {
+            return Err(CertificateError::NoPrincipals);
+        }
+        principals
+            .iter()
+            .map(|text| {
+                text.parse()
+                    .map_err(|_| CertificateError::BadPrincipal { text: text.clone() })
+            })
+            .collect()
+    }
+}
+
+/// A certificate that was verified against our key and our clock.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    unverified: Unverified,
+    principals: Vec<Principal>,
+}
+
+impl Certificate {
+    /// Returns the certificate blob of PROTOCOL.certkeys.
+    #[must_use]
+    pub fn blob(&self) -> &[u8] {
+        &self.unverified.blob
+    }
+
+    /// Returns the names that it may be used for; never empty.
+    #[must_use]
+    pub fn principals(&self) -> &[Principal] {
+        &self.principals
+    }
+
+    /// Returns the login name that goes with it: the first principal in lower case.
+    #[must_use]
+    pub fn login_name(&self) -> Option<Principal> {
+        self.principals.first().map(Principal::to_login_name)
+    }
+
+    /// Returns the key that it is for.
+    #[must_use]
+    pub const fn public_key(&self) -> &PublicKey {
+        self.unverified.public_key()
+    }
+
+    /// Returns the first second at which it is valid, and the first at which it no longer is.
+    #[must_use]
+    pub const fn validity(&self) -> (UnixTime, UnixTime) {
+        self.unverified.validity()
+    }
+
+    /// Returns the line of a certificate file: `{type} {base64} {comment}` and a line end.
+    #[must_use]
+    pub fn to_openssh(&self) -> String {
+        format!(
+            "{} {} {}\n",
+            self.unverified.parsed.key_type,
+            STANDARD.encode(self.blob()),
+            self.unverified.parsed.key_id
+        )
+    }
+
+    /// Explains what is in it.
+    #[must_use]
+    pub fn explain(&self) -> Explanation {
+        Explanation::of(&self.unverified)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+use std::time::Duration;
+
+use crate::time::{Spoken, UnixTime};
+
+/// Why a certificate is not taken.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CertificateError {
+    /// A principal is not a name that can be handed to ssh.
+    #[error("the certificate names the principal `{}`, which cannot be a login name", text.escape_debug())]
+    BadPrincipal {
+        /// The principal.
+        text: String,
+    },
+    /// The signature does not match what it signs.
+    #[error("the certificate's signature does not match its contents")]
+    BadSignature,
+    /// A bearer token came where a certificate should be, as the metadata endpoint and Cloud Shell give.
+    #[error("the reply holds a bearer token where an SSH certificate should be")]
+    BearerToken,
+    /// It is over.
+    #[error(
+        "the certificate expired at {valid_before}, {} before this machine's clock ({now})",
+        Spoken(now.since(*valid_before))
+    )]
+    Expired {
+        /// Our clock.
+        now: UnixTime,
+        /// The first second at which it was no longer valid.
+        valid_before: UnixTime,
+    },
+    /// It cannot be parsed.
+    #[error("this is not an OpenSSH certificate: its {field} cannot be read")]
+    Malformed {
+        /// The field of PROTOCOL.certkeys at which reading stopped; `base64` or `line` for what is around the blob.
+        field: &'static str,
+    },
+    /// Nobody may be logged in as with it.
+    #[error("the certificate names no principal, so no login name is allowed with it")]
+    NoPrincipals,
+    /// A plain public key came where a certificate should be.
+    #[error("this is a plain `{kind}` key, not a certificate")]
+    NotACertificate {
+        /// The key type.
+        kind: String,
+    },
+    /// It is not valid yet.
+    #[error(
+        "the certificate is valid from {valid_after}, {} after this machine's clock ({now})",
+        Spoken(valid_after.since(*now))
+    )]
+    NotYetValid {
+        /// Our clock.
+        now: UnixTime,
+        /// The first second at which it is valid.
+        valid_after: UnixTime,
+    },
+    /// It is too long.
+    #[error("the certificate is longer than {limit} bytes")]
+    TooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// It is for another key.
+    #[error("the certificate is for another key: it certifies `{certified}`, ours is `{ours}`")]
+    WrongKey {
+        /// The fingerprint of the key that it certifies.
+        certified: String,
+        /// The fingerprint of our key.
+        ours: String,
+    },
+    /// It is a host certificate.
+    #[error("this is a host certificate, not a user certificate")]
+    WrongType,
+}
+
+impl CertificateError {
+    /// Returns by how much our clock would have to be wrong for this to be no more than that.
+    #[must_use]
+    pub fn clock_offset(&self) -> Option<Duration> {
+        match self {
+            Self::Expired { now, valid_before } => Some(now.since(*valid_before)),
+            Self::NotYetValid { now, valid_after } => Some(valid_after.since(*now)),
+            _ => None,
+        }
+    }
+}
+
+/// Why a key cannot be used.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// The random numbers or the arithmetic failed.
+    #[error("cannot make an RSA key pair: {reason}")]
+    Generation {
+        /// Why.
+        reason: String,
+    },
+    /// The bytes are no key of ours.
+    #[error("this is not a usable {what}: {reason}")]
+    Malformed {
+        /// What it should be.
+        what: &'static str,
+        /// Why it is not.
+        reason: String,
+    },
+    /// The signature could not be made.
+    #[error("cannot sign with this key")]
+    Signature,
+    /// The key is too short.
+    #[error("the RSA key has {bits} bits; Entra certifies none below {minimum}")]
+    TooShort {
+        /// How many bits it has.
+        bits: usize,
+        /// How many it must have.
+        minimum: usize,
+    },
+}
