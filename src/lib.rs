@@ -2,6 +2,7 @@
 
 pub mod certificate;
 pub mod cloud;
+pub mod entra;
 pub mod hex;
 pub mod host;
 pub mod ids;

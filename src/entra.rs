@@ -1,0 +1,85 @@
+//! Signing in to Entra ID, and asking it for tokens and SSH certificates.
+//!
+//! A certificate is bought like any token, by any grant of RFC 6749, with a few more form fields that carry our public
+//! key ([`CertificateRequest`]); what comes back as `access_token` is then a certificate. Flows that people take are state
+//! machines over replies (`on_reply(now, reply) -> Step`) with a small driver each; service identities come from
+//! `azure_identity`, whose pipeline takes a policy of ours that adds those fields.
+//!
+//! Nothing here decides whether a certificate can be trusted: that is [`crate::certificate`]'s part.
+
+mod aadsts;
+mod certificate_request;
+mod device_code;
+mod error;
+mod refresh;
+mod reply;
+mod service_principal;
+
+use url::Url;
+
+pub use self::aadsts::{Advice, advice};
+pub use self::certificate_request::{CertificateRequest, Wanted};
+pub use self::device_code::{DeviceCode, Step, begin_device_code, wait_for_device_code};
+pub use self::error::{EntraError, Refusal};
+pub use self::refresh::refresh;
+pub use self::reply::{Identity, TokenType, Tokens};
+pub use self::service_principal::{ClientSecret, client_credentials};
+
+use crate::cloud::Cloud;
+use crate::host::http::{Http, HttpError, Reply};
+use crate::ids::TenantId;
+
+/// How often a request is sent in all when Entra is throttling or failing.
+const MAX_TRIES: u32 = 3;
+/// The longest wait that `Retry-After` is granted, in seconds.
+const MAX_RETRY_AFTER_SECONDS: u64 = 10;
+
+/// Returns `{authority}/{tenant}/oauth2/v2.0/{leaf}`.
+fn endpoint(cloud: &Cloud, tenant: &TenantId, leaf: &str) -> Url {
+    let mut url = cloud.authority.clone();
+    // An https address can always be a base, so the path can be set.
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments
+            .pop_if_empty()
+            .extend([tenant.as_str(), "oauth2", "v2.0", leaf]);
+    }
+    url
+}
+
+/// Posts a form and, while Entra throttles (429) or fails (5xx), posts it again, within a small budget.
+async fn post(http: &Http, url: &Url, form: &[(&str, &str)]) -> Result<Reply, HttpError> {
+    let mut tried = 1;
+    loop {
+        let reply = http.post_form(url, form).await?;
+        let again = reply.status == 429 || reply.status >= 500;
+        if !again || tried == MAX_TRIES {
+            return Ok(reply);
+        }
+        let pause = reply
+            .retry_after
+            .unwrap_or(std::time::Duration::from_millis(250 << tried));
+        if pause.as_secs() > MAX_RETRY_AFTER_SECONDS {
+            return Ok(reply);
+        }
+        tokio::time::sleep(pause).await;
+        tried += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_are_built_from_authority_and_tenant() {
+        let mut cloud = Cloud::built_in("AzureCloud").unwrap();
+        let tenant: TenantId = "contoso.com".parse().unwrap();
+        let expected = "https://login.microsoftonline.com/contoso.com/oauth2/v2.0/token";
+        assert_eq!(endpoint(&cloud, &tenant, "token").as_str(), expected);
+        cloud.authority = Url::parse("https://localhost:8443/entra/").unwrap();
+        assert_eq!(
+            endpoint(&cloud, &tenant, "devicecode").as_str(),
+            "https://localhost:8443/entra/contoso.com/oauth2/v2.0/devicecode"
+        );
+    }
+}

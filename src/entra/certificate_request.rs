@@ -1,0 +1,151 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::certificate::{KeyError, MIN_RSA_BITS, PublicKey};
+use crate::cloud::Cloud;
+use crate::hex;
+
+/// The claims request that says that this client can handle claims challenges.
+const CLIENT_CAPABILITIES: &str = r#"{"access_token":{"xms_cc":{"values":["CP1"]}}}"#;
+
+/// What a token request asks for.
+#[derive(Clone, Copy, Debug)]
+pub enum Wanted<'a> {
+    /// An SSH certificate.
+    Certificate(&'a CertificateRequest),
+    /// A bearer token for Azure Resource Manager.
+    ResourceManager,
+}
+
+impl Wanted<'_> {
+    /// Returns the scope of the application itself; people's flows add `offline_access openid profile`.
+    #[must_use]
+    pub fn scope<'c>(&self, cloud: &'c Cloud) -> &'c str {
+        match self {
+            Self::Certificate(_) => &cloud.ssh_scope,
+            Self::ResourceManager => &cloud.resource_manager_scope,
+        }
+    }
+
+    /// Returns the form fields beyond those of RFC 6749.
+    #[must_use]
+    pub fn fields(&self) -> Vec<(&'static str, &str)> {
+        let mut fields = vec![("claims", CLIENT_CAPABILITIES), ("client_info", "1")];
+        if let Self::Certificate(request) = self {
+            fields.extend([
+                ("token_type", "ssh-cert"),
+                ("req_cnf", request.jwk.as_str()),
+                ("key_id", request.key_id.as_str()),
+            ]);
+        }
+        fields
+    }
+}
+
+/// The part of a token request that carries our public key.
+///
+/// As the Azure CLI sends it: a JSON Web Key whose numbers are the padded base64url of the SSH mpints, so that the
+/// modulus keeps its leading zero, and whose `kid` is the SHA-256, in lower-case hex, over the text of `n` and `e`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CertificateRequest {
+    jwk: String,
+    key_id: String,
+}
+
+#[derive(Serialize)]
+struct Jwk<'a> {
+    kty: &'a str,
+    n: &'a str,
+    e: &'a str,
+    kid: &'a str,
+}
+
+impl CertificateRequest {
+    /// Makes the request for this key.
+    ///
+    /// # Errors
+    /// [`KeyError::Malformed`] if it is no RSA key: Entra certifies no other; [`KeyError::TooShort`] below
+    /// [`MIN_RSA_BITS`].
+    pub fn new(key: &PublicKey) -> Result<Self, KeyError> {
+        let Some((modulus, exponent)) = key.rsa_mpints() else {
+            return Err(KeyError::Malformed {
+                what: "key for Entra",
+                reason: format!("it certifies RSA keys, and this is `{}`", key.algorithm()),
+            });
+        };
+        match key.rsa_bits() {
+            Some(bits) if bits < MIN_RSA_BITS => {
+                return Err(KeyError::TooShort {
+                    bits,
+                    minimum: MIN_RSA_BITS,
+                });
+            }
+            _ => {}
+        }
+        let (n, e) = (URL_SAFE.encode(modulus), URL_SAFE.encode(exponent));
+        let key_id = hex::encode(&Sha256::digest(format!("{n}{e}")));
+        let jwk = Jwk {
+            kty: "RSA",
+            n: &n,
+            e: &e,
+            kid: &key_id,
+        };
+        Ok(Self {
+            jwk: serde_json::to_string(&jwk).unwrap_or_default(),
+            key_id,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A 2048-bit key and what the Azure CLI made of it, computed apart from this code: see `generate.sh`.
+    const KEY: &str = include_str!("testdata/rsa2048.pub");
+    const JWK: &str = include_str!("testdata/rsa2048.jwk");
+
+    #[test]
+    fn the_request_is_what_the_azure_cli_sends() {
+        let key = PublicKey::from_openssh(KEY).unwrap();
+        let request = CertificateRequest::new(&key).unwrap();
+        assert_eq!(request.jwk, JWK.trim());
+        assert!(JWK.contains(&request.key_id));
+        let wanted = Wanted::Certificate(&request);
+        let fields = wanted.fields();
+        assert!(fields.contains(&("token_type", "ssh-cert")));
+        assert!(fields.contains(&("key_id", &request.key_id)));
+    }
+
+    #[test]
+    fn reject_keys_that_entra_does_not_certify() {
+        let ed25519 =
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB/Jk1ajtLhYCq8M9pT9H5RTlmmh3RbvbrzGvE/2lZHG";
+        let error =
+            CertificateRequest::new(&PublicKey::from_openssh(ed25519).unwrap()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "this is not a usable key for Entra: it certifies RSA keys, and this is `ssh-ed25519`"
+        );
+        let short = PublicKey::from_openssh(include_str!("testdata/rsa1024.pub")).unwrap();
+        assert_eq!(
+            CertificateRequest::new(&short).unwrap_err(),
+            KeyError::TooShort {
+                bits: 1024,
+                minimum: 2048
+            }
+        );
+    }
+
+    #[test]
+    fn a_token_for_resource_manager_carries_no_key() {
+        assert!(
+            Wanted::ResourceManager
+                .fields()
+                .iter()
+                .all(|(name, _)| *name != "req_cnf")
+        );
+    }
+}

@@ -1,0 +1,244 @@
+use std::time::Duration;
+
+use serde::Deserialize;
+use url::Url;
+
+use super::refresh::LASTING;
+use super::reply::{read_refusal, read_tokens, unintelligible};
+use super::{EntraError, Tokens, Wanted, endpoint, post};
+use crate::cloud::Cloud;
+use crate::host::clock::Clock;
+use crate::host::http::{Http, Reply};
+use crate::ids::TenantId;
+use crate::secret::Secret;
+use crate::time::UnixTime;
+
+/// What RFC 8628, section 3.2 has a client wait when the server names no interval.
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
+/// What `slow_down` adds (RFC 8628, section 3.5).
+const SLOW_DOWN: Duration = Duration::from_secs(5);
+/// No code is waited for longer than this, whatever the server says.
+const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
+
+/// A device code sign-in under way (RFC 8628).
+#[derive(Debug)]
+pub struct DeviceCode {
+    url: Url,
+    secret: Secret,
+    user_code: String,
+    verification_uri: String,
+    interval: Duration,
+    lifetime: Duration,
+    deadline: UnixTime,
+}
+
+/// What to do next.
+#[derive(Debug)]
+pub enum Step {
+    /// The person has signed in.
+    SignedIn(Box<Tokens>),
+    /// Ask again after this pause.
+    Wait(Duration),
+}
+
+#[derive(Deserialize)]
+struct Grant {
+    device_code: String,
+    user_code: String,
+    verification_uri: String,
+    expires_in: u64,
+    interval: Option<u64>,
+}
+
+impl DeviceCode {
+    /// Reads the reply of the device authorization endpoint; `token_url` is where to ask from then on.
+    ///
+    /// # Errors
+    /// [`EntraError::Refused`] or [`EntraError::Unintelligible`].
+    pub fn from_reply(now: UnixTime, token_url: Url, reply: &Reply) -> Result<Self, EntraError> {
+        if reply.status != 200 {
+            return Err(read_refusal(&token_url, reply));
+        }
+        let body: Grant =
+            serde_json::from_slice(&reply.body).map_err(|_| unintelligible(&token_url, reply))?;
+        let lifetime = Duration::from_secs(body.expires_in).min(MAX_LIFETIME);
+        Ok(Self {
+            url: token_url,
+            secret: Secret::new(body.device_code),
+            user_code: body.user_code,
+            verification_uri: body.verification_uri,
+            interval: body.interval.map_or(DEFAULT_INTERVAL, Duration::from_secs),
+            lifetime,
+            deadline: now.after(lifetime),
+        })
+    }
+
+    /// Returns what the person enters.
+    #[must_use]
+    pub fn user_code(&self) -> &str {
+        &self.user_code
+    }
+
+    /// Returns where the person enters it.
+    #[must_use]
+    pub fn verification_uri(&self) -> &str {
+        &self.verification_uri
+    }
+
+    /// Returns how long the code is good for.
+    #[must_use]
+    pub const fn lifetime(&self) -> Duration {
+        self.lifetime
+    }
+
+    /// Takes in what the token endpoint answered.
+    ///
+    /// # Errors
+    /// [`EntraError::DeviceCodeExpired`] when time is up; [`EntraError::Refused`] if the person declined or Entra says no.
+    pub fn on_reply(&mut self, now: UnixTime, reply: &Reply) -> Result<Step, EntraError> {
+        let refusal = match read_tokens(&self.url, reply, Wanted::ResourceManager) {
+            Ok(tokens) => return Ok(Step::SignedIn(Box::new(tokens))),
+            Err(EntraError::Refused(refusal)) => refusal,
+            Err(error) => return Err(error),
+        };
+        match refusal.error.as_str() {
+            "authorization_pending" => {}
+            "slow_down" => self.interval += SLOW_DOWN,
+            "expired_token" => return Err(self.expired()),
+            _ => return Err(EntraError::Refused(refusal)),
+        }
+        if now.after(self.interval) >= self.deadline {
+            return Err(self.expired());
+        }
+        Ok(Step::Wait(self.interval))
+    }
+
+    fn expired(&self) -> EntraError {
+        EntraError::DeviceCodeExpired {
+            minutes: self.lifetime.as_secs() / 60,
+        }
+    }
+}
+
+/// Begins a device code sign-in; the tokens will be for Azure Resource Manager.
+///
+/// # Errors
+/// [`EntraError`].
+pub async fn begin_device_code(
+    http: &Http,
+    clock: &dyn Clock,
+    cloud: &Cloud,
+    tenant: &TenantId,
+) -> Result<DeviceCode, EntraError> {
+    let scope = format!("{} {LASTING}", cloud.resource_manager_scope);
+    let form = [("client_id", cloud.client_id.as_str()), ("scope", &scope)];
+    let reply = post(http, &endpoint(cloud, tenant, "devicecode"), &form).await?;
+    DeviceCode::from_reply(clock.now(), endpoint(cloud, tenant, "token"), &reply)
+}
+
+/// Waits until the person has entered the code.
+///
+/// # Errors
+/// [`EntraError`].
+pub async fn wait_for_device_code(
+    http: &Http,
+    clock: &dyn Clock,
+    cloud: &Cloud,
+    mut flow: DeviceCode,
+    sleep: impl AsyncFn(Duration),
+) -> Result<Tokens, EntraError> {
+    let mut pause = flow.interval;
+    loop {
+        sleep(pause).await;
+        let mut form = vec![
+            ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
+            ("client_id", cloud.client_id.as_str()),
+            ("device_code", flow.secret.expose()),
+        ];
+        form.extend(Wanted::ResourceManager.fields());
+        let reply = post(http, &flow.url, &form).await?;
+        match flow.on_reply(clock.now(), &reply)? {
+            Step::SignedIn(tokens) => return Ok(*tokens),
+            Step::Wait(next) => pause = next,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEGIN: &str = r#"{"device_code":"d","user_code":"ABCD-EFGH","verification_uri":"https://microsoft.com/devicelogin",
+        "expires_in":900,"interval":5,"message":"…"}"#;
+
+    fn reply(status: u16, body: &str) -> Reply {
+        Reply {
+            status,
+            retry_after: None,
+            body: body.as_bytes().to_vec(),
+        }
+    }
+
+    fn error(name: &str) -> Reply {
+        reply(
+            400,
+            &format!(r#"{{"error":"{name}","error_description":"AADSTS1: x"}}"#),
+        )
+    }
+
+    fn at(seconds: u64) -> UnixTime {
+        UnixTime::from_seconds(1_000_000 + seconds)
+    }
+
+    fn flow() -> DeviceCode {
+        let url = Url::parse("https://login.example/token").unwrap();
+        DeviceCode::from_reply(at(0), url, &reply(200, BEGIN)).unwrap()
+    }
+
+    #[test]
+    fn pending_waits_and_slow_down_waits_longer() {
+        let mut flow = flow();
+        for (name, seconds) in [
+            ("authorization_pending", 5),
+            ("slow_down", 10),
+            ("authorization_pending", 10),
+        ] {
+            let step = flow.on_reply(at(5), &error(name)).unwrap();
+            assert!(
+                matches!(step, Step::Wait(pause) if pause.as_secs() == seconds),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn tokens_end_the_wait() {
+        let body =
+            r#"{"token_type":"Bearer","access_token":"t","expires_in":3600,"refresh_token":"r"}"#;
+        let step = flow().on_reply(at(5), &reply(200, body)).unwrap();
+        assert!(matches!(step, Step::SignedIn(tokens) if tokens.refresh_token.is_some()));
+    }
+
+    #[test]
+    fn time_is_up_at_the_deadline_though_the_server_says_pending() {
+        let refusal = flow()
+            .on_reply(at(896), &error("authorization_pending"))
+            .unwrap_err();
+        assert_eq!(
+            refusal.to_string(),
+            "nobody entered the code within 15 minutes"
+        );
+        assert!(matches!(
+            flow().on_reply(at(5), &error("expired_token")),
+            Err(EntraError::DeviceCodeExpired { minutes: 15 })
+        ));
+    }
+
+    #[test]
+    fn a_person_who_declines_ends_the_wait() {
+        assert!(matches!(
+            flow().on_reply(at(5), &error("authorization_declined")),
+            Err(EntraError::Refused(_))
+        ));
+    }
+}

@@ -1,0 +1,229 @@
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use url::Url;
+
+use super::{EntraError, Refusal, Wanted};
+use crate::host::http::Reply;
+use crate::ids::{Account, TenantId};
+use crate::secret::Secret;
+
+/// The `token_type` of a reply.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum TokenType {
+    /// A bearer token (RFC 6750).
+    Bearer,
+    /// An SSH certificate.
+    SshCertificate,
+}
+
+/// What a token endpoint gave.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    /// Which kind of token it is.
+    pub token_type: TokenType,
+    /// The token, or the base64 of the certificate.
+    pub access_token: Secret,
+    /// How long it is good for.
+    pub expires_in: Duration,
+    /// What buys the next token; people's sign-ins have one.
+    pub refresh_token: Option<Secret>,
+    /// Who signed in; people's sign-ins say so.
+    pub identity: Option<Identity>,
+}
+
+/// Who signed in, from the ID token.
+///
+/// The token's signature is not checked: it came over TLS from the token endpoint itself (`OpenID` Connect Core, section
+/// 3.1.3.7), and nothing is decided by it but the names that are shown and kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Identity {
+    /// The tenant that the person signed in to.
+    pub tenant: TenantId,
+    /// The person.
+    pub account: Account,
+}
+
+#[derive(Deserialize)]
+struct TokenBody {
+    token_type: String,
+    access_token: String,
+    #[serde(default)]
+    expires_in: u64,
+    refresh_token: Option<String>,
+    id_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ErrorBody {
+    error: String,
+    #[serde(default)]
+    error_description: String,
+    #[serde(default)]
+    error_codes: Vec<u32>,
+    correlation_id: Option<String>,
+    timestamp: Option<String>,
+    claims: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct IdTokenClaims {
+    tid: String,
+    preferred_username: Option<String>,
+    upn: Option<String>,
+    email: Option<String>,
+}
+
+/// Reads what a token endpoint answered to a request for `wanted`.
+pub(super) fn read_tokens(
+    url: &Url,
+    reply: &Reply,
+    wanted: Wanted<'_>,
+) -> Result<Tokens, EntraError> {
+    if reply.status != 200 {
+        return Err(read_refusal(url, reply));
+    }
+    let body: TokenBody =
+        serde_json::from_slice(&reply.body).map_err(|_| unintelligible(url, reply))?;
+    let access_token = Secret::new(body.access_token);
+    let (token_type, expected) = match wanted {
+        Wanted::Certificate(_) => (TokenType::SshCertificate, "an SSH certificate (`ssh-cert`)"),
+        Wanted::ResourceManager => (TokenType::Bearer, "a bearer token"),
+    };
+    let right = match token_type {
+        TokenType::SshCertificate => body.token_type.eq_ignore_ascii_case("ssh-cert"),
+        TokenType::Bearer => body.token_type.eq_ignore_ascii_case("bearer"),
+    };
+    if !right {
+        return Err(EntraError::WrongTokenType {
+            expected,
+            given: body.token_type,
+        });
+    }
+    Ok(Tokens {
+        token_type,
+        access_token,
+        expires_in: Duration::from_secs(body.expires_in),
+        refresh_token: body.refresh_token.map(Secret::new),
+        identity: body.id_token.as_deref().and_then(read_identity),
+    })
+}
+
+/// Reads a refusal, or says that this is none.
+pub(super) fn read_refusal(url: &Url, reply: &Reply) -> EntraError {
+    let Ok(body) = serde_json::from_slice::<ErrorBody>(&reply.body) else {
+        return unintelligible(url, reply);
+    };
+    let (stated_code, description) = split_description(&body.error_description);
+    EntraError::Refused(Box::new(Refusal {
+        code: body.error_codes.first().copied().or(stated_code),
+        description: if description.is_empty() {
+            body.error.clone()
+        } else {
+            description.to_owned()
+        },
+        error: body.error,
+        correlation_id: body.correlation_id,
+        timestamp: body.timestamp,
+        claims: body.claims,
+    }))
+}
+
+pub(super) fn unintelligible(url: &Url, reply: &Reply) -> EntraError {
+    EntraError::Unintelligible {
+        host: url.authority().to_owned(),
+        status: reply.status,
+    }
+}
+
+/// Splits `AADSTS50076: Due to … Trace ID: …` into the code and the sentence.
+fn split_description(description: &str) -> (Option<u32>, &str) {
+    let line = description.lines().next().unwrap_or_default();
+    let line = line.split(" Trace ID:").next().unwrap_or_default().trim();
+    let Some((code, rest)) = line
+        .strip_prefix("AADSTS")
+        .and_then(|rest| rest.split_once(':'))
+    else {
+        return (None, line);
+    };
+    match code.parse() {
+        Ok(code) => (Some(code), rest.trim()),
+        Err(_) => (None, line),
+    }
+}
+
+fn read_identity(id_token: &str) -> Option<Identity> {
+    let payload = id_token.split('.').nth(1)?;
+    let json = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
+    let claims: IdTokenClaims = serde_json::from_slice(&json).ok()?;
+    let account = claims.preferred_username.or(claims.upn).or(claims.email)?;
+    Some(Identity {
+        tenant: claims.tid.parse().ok()?,
+        account: account.parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(status: u16, body: &str) -> Reply {
+        Reply {
+            status,
+            retry_after: None,
+            body: body.as_bytes().to_vec(),
+        }
+    }
+
+    fn url() -> Url {
+        Url::parse("https://login.example/t/oauth2/v2.0/token").unwrap()
+    }
+
+    #[test]
+    fn a_refusal_keeps_what_support_and_the_next_request_need() {
+        let body = r#"{"error":"interaction_required","error_description":"AADSTS50076: Use MFA. Trace ID: 1 Correlation ID: 2",
+            "error_codes":[50076],"timestamp":"2026-01-01 00:00:00Z","trace_id":"1","correlation_id":"2","claims":"{}"}"#;
+        let EntraError::Refused(refusal) = read_refusal(&url(), &reply(400, body)) else {
+            panic!("no refusal");
+        };
+        assert_eq!(refusal.to_string(), "Entra refused (AADSTS50076): Use MFA.");
+        assert_eq!(refusal.correlation_id.as_deref(), Some("2"));
+        assert_eq!(refusal.claims.as_deref(), Some("{}"));
+        assert!(refusal.needs_a_person());
+    }
+
+    #[test]
+    fn reject_a_bearer_token_where_a_certificate_was_asked_for() {
+        let key = crate::certificate::PublicKey::from_openssh(include_str!("testdata/rsa2048.pub"))
+            .unwrap();
+        let request = super::super::CertificateRequest::new(&key).unwrap();
+        let body = r#"{"token_type":"Bearer","expires_in":3599,"access_token":"eyJ"}"#;
+        let error =
+            read_tokens(&url(), &reply(200, body), Wanted::Certificate(&request)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "Entra was asked for an SSH certificate (`ssh-cert`) and gave a token of the type `Bearer`"
+        );
+    }
+
+    #[test]
+    fn a_page_of_a_captive_portal_is_not_taken_for_an_answer() {
+        let error =
+            read_tokens(&url(), &reply(200, "<html>"), Wanted::ResourceManager).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`login.example` did not answer like a token endpoint (HTTP status 200)"
+        );
+    }
+
+    #[test]
+    fn identity_is_read_from_the_id_token() {
+        let payload =
+            URL_SAFE_NO_PAD.encode(r#"{"tid":"t1","preferred_username":"alice@contoso.com"}"#);
+        let identity = read_identity(&format!("e30.{payload}.x")).unwrap();
+        assert_eq!(identity.account.as_str(), "alice@contoso.com");
+        assert_eq!(read_identity("nonsense"), None);
+    }
+}
