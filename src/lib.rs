@@ -6,6 +6,7 @@ pub mod entra;
 pub mod hex;
 pub mod host;
 pub mod ids;
+pub mod keyring;
 pub mod rfc4251;
 pub mod secret;
 pub mod time;

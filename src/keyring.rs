@@ -1,0 +1,184 @@
+//! The keyring: where sign-ins, keys and certificates rest.
+//!
+//! The systems' own keyrings come through `keyring-core` and a store crate each; a store of private files is used only when
+//! it is asked for by name. Entries are bytes ([`entry`] is the one codec), one entry a thing that must be whole: a key and
+//! its certificate are never apart. Where a system limits the length of an entry, it is split ([`split`]).
+//!
+//! Calls go to a thread of their own, since the Secret Service may wait for a person to unlock it, and every call has a
+//! limit.
+
+mod choice;
+pub mod entry;
+mod error;
+mod file_store;
+mod split;
+mod system_store;
+mod worker;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use self::choice::{Backend, Choice};
+pub use self::entry::{EntryName, Kind};
+pub use self::error::KeyringError;
+
+use self::file_store::FileStore;
+use self::system_store::SystemStore;
+use self::worker::Worker;
+use crate::host::paths::Paths;
+use crate::secret::SecretBytes;
+
+/// How long a keyring may take, for example while it waits for a person to unlock it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a back end does.
+trait Store: Send + Sync {
+    fn load(&self, name: &str) -> Result<Option<SecretBytes>, KeyringError>;
+    fn save(&self, name: &str, secret: &SecretBytes) -> Result<(), KeyringError>;
+    /// Removes an entry, and tells whether there was one.
+    fn remove(&self, name: &str) -> Result<bool, KeyringError>;
+}
+
+/// An open keyring.
+#[derive(Clone, Debug)]
+pub struct Keyring {
+    worker: Arc<Worker>,
+    backend: Backend,
+    reason: String,
+}
+
+impl Keyring {
+    /// Opens the keyring that was chosen; for [`Choice::Auto`] the first of this system's that can be written and read.
+    ///
+    /// # Errors
+    /// [`KeyringError::Unavailable`] if the one that was named cannot be used; [`KeyringError::NoneAvailable`] if none can;
+    /// [`KeyringError::TimedOut`] if it does not answer.
+    pub async fn open(choice: Choice, paths: &Paths) -> Result<Self, KeyringError> {
+        let folder = paths.data.join("keyring");
+        let worker = Arc::new(Worker::start());
+        let opened = worker
+            .run(PATIENCE, move || open_store(choice, folder))
+            .await??;
+        Ok(Self {
+            worker: Arc::new(Worker::over(Arc::clone(&opened.store))),
+            backend: opened.backend,
+            reason: opened.reason,
+        })
+    }
+
+    /// Returns which back end this is.
+    #[must_use]
+    pub const fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// Returns why it is this one, as a clause: "because …".
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// Loads an entry.
+    ///
+    /// # Errors
+    /// [`KeyringError`].
+    pub async fn load(&self, name: &EntryName) -> Result<Option<SecretBytes>, KeyringError> {
+        let name = name.to_string();
+        self.worker
+            .call(PATIENCE, move |store| store.load(&name))
+            .await
+    }
+
+    /// Saves an entry in place of the one of that name.
+    ///
+    /// # Errors
+    /// [`KeyringError`]; the old entry is then as it was.
+    pub async fn save(&self, name: &EntryName, secret: SecretBytes) -> Result<(), KeyringError> {
+        let name = name.to_string();
+        self.worker
+            .call(PATIENCE, move |store| store.save(&name, &secret))
+            .await
+    }
+
+    /// Removes an entry, and tells whether there was one.
+    ///
+    /// # Errors
+    /// [`KeyringError`].
+    pub async fn remove(&self, name: &EntryName) -> Result<bool, KeyringError> {
+        let name = name.to_string();
+        self.worker
+            .call(PATIENCE, move |store| store.remove(&name))
+            .await
+    }
+}
+
+struct Opened {
+    store: Arc<dyn Store>,
+    backend: Backend,
+    reason: String,
+}
+
+fn open_store(choice: Choice, folder: std::path::PathBuf) -> Result<Opened, KeyringError> {
+    let candidates = match choice {
+        Choice::Named(Backend::File) => {
+            return Ok(Opened {
+                store: Arc::new(FileStore::new(folder)),
+                backend: Backend::File,
+                reason: "it was asked for".to_owned(),
+            });
+        }
+        Choice::Named(backend) => {
+            return SystemStore::open(backend)
+                .map(|store| Opened {
+                    store: Arc::new(store),
+                    backend,
+                    reason: "it was asked for".to_owned(),
+                })
+                .map_err(|reason| KeyringError::Unavailable { backend, reason });
+        }
+        Choice::Auto => Backend::of_this_system(),
+    };
+    let mut refusals = Vec::new();
+    for &backend in candidates {
+        match SystemStore::open(backend) {
+            Ok(store) => {
+                let reason = match refusals.last() {
+                    None => format!("{backend} is here"),
+                    Some(refusal) => String::clone(refusal),
+                };
+                return Ok(Opened {
+                    store: Arc::new(store),
+                    backend,
+                    reason,
+                });
+            }
+            Err(reason) => refusals.push(format!("{backend} cannot be used: {reason}")),
+        }
+    }
+    Err(KeyringError::NoneAvailable { refusals })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::env::Env;
+
+    #[tokio::test]
+    async fn the_file_keyring_keeps_replaces_and_removes() {
+        let home = tempfile::tempdir().unwrap();
+        let env = Env::from([("HOME", home.path().to_str().unwrap())]);
+        let keyring = Keyring::open(Choice::Named(Backend::File), &Paths::of(&env).unwrap())
+            .await
+            .unwrap();
+        let name = EntryName::new(Kind::SignIn, "AzureCloud", "t", "alice@contoso.com");
+        assert!(keyring.load(&name).await.unwrap().is_none());
+        for text in ["one", "two"] {
+            let secret = SecretBytes::new(text.into());
+            keyring.save(&name, secret).await.unwrap();
+            let loaded = keyring.load(&name).await.unwrap().unwrap();
+            assert_eq!(loaded.expose(), text.as_bytes());
+        }
+        assert!(keyring.remove(&name).await.unwrap());
+        assert!(!keyring.remove(&name).await.unwrap());
+    }
+}

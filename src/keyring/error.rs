@@ -1,0 +1,69 @@
+use std::path::PathBuf;
+
+use super::Backend;
+
+/// Why the keyring does not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyringError {
+    /// An entry is not of the form that this program writes.
+    #[error("the keyring's entry `{name}` cannot be read: {reason}")]
+    BadEntry {
+        /// The entry.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A file of the file keyring cannot be used.
+    #[error("cannot use `{}` of the file keyring", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// There is no room.
+    #[error("{backend} is full")]
+    Full {
+        /// Which keyring.
+        backend: Backend,
+        /// What it said.
+        source: keyring_core::Error,
+    },
+    /// It is locked, and nobody unlocked it.
+    #[error("{backend} is locked")]
+    Locked {
+        /// Which keyring.
+        backend: Backend,
+        /// What it said.
+        source: keyring_core::Error,
+    },
+    /// No keyring of this system can be used.
+    #[error("this system has no keyring that can be used ({})", refusals.join("; "))]
+    NoneAvailable {
+        /// What was tried and why it failed.
+        refusals: Vec<String>,
+    },
+    /// It failed otherwise.
+    #[error("{backend} failed")]
+    Store {
+        /// Which keyring.
+        backend: Backend,
+        /// What it said.
+        source: keyring_core::Error,
+    },
+    /// It did not answer.
+    #[error("the keyring did not answer within {seconds} s")]
+    TimedOut {
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// The one that was asked for cannot be used.
+    #[error("{backend} cannot be used: {reason}")]
+    Unavailable {
+        /// Which keyring.
+        backend: Backend,
+        /// Why.
+        reason: String,
+    },
+}

@@ -1,0 +1,53 @@
+use std::io;
+use std::path::PathBuf;
+
+use sha2::{Digest as _, Sha256};
+
+use super::{KeyringError, Store};
+use crate::hex;
+use crate::host::files::{self, Access};
+use crate::secret::SecretBytes;
+
+/// The longest entry that is read, in bytes.
+const MAX_ENTRY_BYTES: usize = 256 * 1024;
+
+/// Private files, one an entry, in a private folder. The file's name is the SHA-256 of the entry's, which may hold signs
+/// that no file name takes.
+pub(super) struct FileStore {
+    folder: PathBuf,
+}
+
+impl FileStore {
+    pub(super) const fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(hex::encode(&Sha256::digest(name)))
+    }
+}
+
+impl Store for FileStore {
+    fn load(&self, name: &str) -> Result<Option<SecretBytes>, KeyringError> {
+        let path = self.path(name);
+        match files::read_capped(&path, MAX_ENTRY_BYTES) {
+            Ok(bytes) => Ok(Some(SecretBytes::new(bytes))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(KeyringError::File { path, source }),
+        }
+    }
+
+    fn save(&self, name: &str, secret: &SecretBytes) -> Result<(), KeyringError> {
+        let path = self.path(name);
+        files::make_private_folder(&self.folder)
+            .and_then(|()| files::write(&path, secret.expose(), Access::Private))
+            .map_err(|source| KeyringError::File { path, source })
+    }
+
+    fn remove(&self, name: &str) -> Result<bool, KeyringError> {
+        let path = self.path(name);
+        let there = path.exists();
+        files::remove_if_there(&path).map_err(|source| KeyringError::File { path, source })?;
+        Ok(there)
+    }
+}

@@ -1,0 +1,171 @@
+use std::sync::Arc;
+
+use keyring_core::{CredentialStore, Error};
+
+use super::split::Split;
+use super::{Backend, KeyringError, Store};
+use crate::secret::SecretBytes;
+
+/// The service that all our entries belong to.
+const SERVICE: &str = "entra-ssh";
+
+/// What Windows takes for one entry, in bytes.
+const MAX_WINDOWS_ENTRY_BYTES: usize = 2560;
+
+/// A keyring of the system.
+pub(super) struct SystemStore {
+    inner: Split<Unsplit>,
+}
+
+impl SystemStore {
+    /// Opens a keyring, and makes sure that what is written to it can be read back: a session without a login keyring may
+    /// add a key to the kernel's keyring and then not read it.
+    pub(super) fn open(backend: Backend) -> Result<Self, String> {
+        let inner = Unsplit {
+            store: open(backend)?,
+            backend,
+        };
+        inner.try_out().map_err(|error| spoken(&error))?;
+        let limit = match backend {
+            Backend::Windows => MAX_WINDOWS_ENTRY_BYTES,
+            _ => usize::MAX,
+        };
+        Ok(Self {
+            inner: Split::new(inner, limit),
+        })
+    }
+}
+
+impl Store for SystemStore {
+    fn load(&self, name: &str) -> Result<Option<SecretBytes>, KeyringError> {
+        self.inner.load(name)
+    }
+
+    fn save(&self, name: &str, secret: &SecretBytes) -> Result<(), KeyringError> {
+        self.inner.save(name, secret)
+    }
+
+    fn remove(&self, name: &str) -> Result<bool, KeyringError> {
+        self.inner.remove(name)
+    }
+}
+
+/// Returns an error and what caused it as one clause.
+fn spoken(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(target_os = "linux")]
+fn open(backend: Backend) -> Result<Arc<CredentialStore>, String> {
+    match backend {
+        Backend::SecretService => zbus_secret_service_keyring_store::Store::new()
+            .map(|store| -> Arc<CredentialStore> { store })
+            .map_err(|error| spoken(&error)),
+        Backend::Keyutils => linux_keyutils_keyring_store::Store::new()
+            .map(|store| -> Arc<CredentialStore> { store })
+            .map_err(|error| spoken(&error)),
+        _ => Err("this is Linux".to_owned()),
+    }
+}
+
+#[cfg(target_os = "macos")]
+fn open(backend: Backend) -> Result<Arc<CredentialStore>, String> {
+    match backend {
+        Backend::Keychain => apple_native_keyring_store::keychain::Store::new()
+            .map(|store| -> Arc<CredentialStore> { store })
+            .map_err(|error| spoken(&error)),
+        _ => Err("this is macOS".to_owned()),
+    }
+}
+
+#[cfg(windows)]
+fn open(backend: Backend) -> Result<Arc<CredentialStore>, String> {
+    match backend {
+        Backend::Windows => windows_native_keyring_store::Store::new()
+            .map(|store| -> Arc<CredentialStore> { store })
+            .map_err(|error| spoken(&error)),
+        _ => Err("this is Windows".to_owned()),
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
+fn open(_backend: Backend) -> Result<Arc<CredentialStore>, String> {
+    Err("this system has none that is known".to_owned())
+}
+
+/// A store of `keyring-core`, with its errors in our words.
+struct Unsplit {
+    store: Arc<CredentialStore>,
+    backend: Backend,
+}
+
+impl Unsplit {
+    fn entry(&self, name: &str) -> Result<keyring_core::Entry, KeyringError> {
+        self.store
+            .build(SERVICE, name, None)
+            .map_err(|error| self.explain(error))
+    }
+
+    fn try_out(&self) -> Result<(), KeyringError> {
+        let name = format!("probe {}", std::process::id());
+        let probe = SecretBytes::new(b"probe".to_vec());
+        self.save(&name, &probe)?;
+        let read = self.load(&name);
+        let removed = self.remove(&name);
+        match read? {
+            Some(bytes) if bytes.expose() == probe.expose() => removed.map(drop),
+            _ => Err(KeyringError::Unavailable {
+                backend: self.backend,
+                reason: "what is written to it cannot be read back".to_owned(),
+            }),
+        }
+    }
+
+    fn explain(&self, source: Error) -> KeyringError {
+        let backend = self.backend;
+        let text = spoken(&source).to_lowercase();
+        if matches!(source, Error::NoStorageAccess(_))
+            || text.contains("locked")
+            || text.contains("prompt")
+        {
+            KeyringError::Locked { backend, source }
+        } else if matches!(source, Error::TooLong(..)) || text.contains("quota") {
+            KeyringError::Full { backend, source }
+        } else {
+            KeyringError::Store { backend, source }
+        }
+    }
+}
+
+impl Store for Unsplit {
+    fn load(&self, name: &str) -> Result<Option<SecretBytes>, KeyringError> {
+        match self.entry(name)?.get_secret() {
+            Ok(bytes) => Ok(Some(SecretBytes::new(bytes))),
+            Err(Error::NoEntry) => Ok(None),
+            Err(error) => Err(self.explain(error)),
+        }
+    }
+
+    fn save(&self, name: &str, secret: &SecretBytes) -> Result<(), KeyringError> {
+        self.entry(name)?
+            .set_secret(secret.expose())
+            .map_err(|error| self.explain(error))
+    }
+
+    fn remove(&self, name: &str) -> Result<bool, KeyringError> {
+        match self.entry(name)?.delete_credential() {
+            Ok(()) => Ok(true),
+            Err(Error::NoEntry) => Ok(false),
+            Err(error) => Err(self.explain(error)),
+        }
+    }
+}
