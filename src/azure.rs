@@ -1,0 +1,152 @@
+//! Azure Resource Manager: finding machines, and relay credentials for them.
+//!
+//! On the pipeline of `azure_core`, which retries within a budget and honours `Retry-After`; replies are read here, since
+//! what a refusal says is half of what a person needs.
+
+mod error;
+mod machines;
+mod relay_credentials;
+
+use azure_core::Bytes;
+use azure_core::http::headers::{AUTHORIZATION, CONTENT_TYPE};
+use azure_core::http::{
+    ClientOptions, Context, Method, Pipeline, PipelineSendOptions, Request, StatusCode, Url,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use self::error::AzureError;
+pub use self::relay_credentials::RelayCredentials;
+
+use crate::cloud::Cloud;
+use crate::host::http::Http;
+use crate::ids::ResourceId;
+use crate::secret::Secret;
+
+/// Azure Resource Manager, as one signed-in account sees it.
+#[derive(Debug)]
+pub struct ResourceManager {
+    pipeline: Pipeline,
+    base: Url,
+    token: Secret,
+}
+
+/// A reply, whatever its status.
+struct Reply {
+    status: StatusCode,
+    tenant: Option<String>,
+    body: Bytes,
+}
+
+impl ResourceManager {
+    /// Opens Azure Resource Manager with a bearer token for it.
+    #[must_use]
+    pub fn new(http: &Http, cloud: &Cloud, token: Secret) -> Self {
+        let options = ClientOptions {
+            transport: Some(http.to_transport()),
+            ..ClientOptions::default()
+        };
+        Self {
+            pipeline: Pipeline::new(
+                Some("entra-ssh"),
+                Some(env!("CARGO_PKG_VERSION")),
+                options,
+                Vec::new(),
+                Vec::new(),
+                None,
+            ),
+            base: cloud.resource_manager.clone(),
+            token,
+        }
+    }
+
+    /// Returns the address of a path below Azure Resource Manager; the path holds nothing that needs escaping.
+    fn url(&self, path: &str, query: &[(&str, &str)]) -> Url {
+        let mut url = self.base.clone();
+        let base = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&format!("{base}{path}"));
+        url.query_pairs_mut().clear().extend_pairs(query);
+        url
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        url: Url,
+        body: Option<&impl Serialize>,
+    ) -> Result<Reply, AzureError> {
+        let mut request = Request::new(url, method);
+        request.insert_header(AUTHORIZATION, format!("Bearer {}", self.token.expose()));
+        if let Some(body) = body {
+            request.insert_header(CONTENT_TYPE, "application/json");
+            request.set_json(body).map_err(AzureError::Unreachable)?;
+        } else if method == Method::Post {
+            request.insert_header("content-length".to_owned(), "0");
+        }
+        let options = PipelineSendOptions {
+            skip_checks: true,
+            ..PipelineSendOptions::default()
+        };
+        let response = self
+            .pipeline
+            .send(&Context::new(), &mut request, Some(options))
+            .await
+            .map_err(AzureError::Unreachable)?;
+        let (status, headers, body) = response.deconstruct();
+        let tenant = headers
+            .get_optional_str(&"www-authenticate".into())
+            .and_then(tenant_of_challenge);
+        Ok(Reply {
+            status,
+            tenant,
+            body: body.into(),
+        })
+    }
+}
+
+impl Reply {
+    fn json<T: DeserializeOwned>(&self, what: &'static str, about: &str) -> Result<T, AzureError> {
+        if !self.status.is_success() {
+            return Err(self.refusal(what, about));
+        }
+        serde_json::from_slice(&self.body)
+            .map_err(|source| AzureError::Unintelligible { what, source })
+    }
+
+    fn refusal(&self, what: &'static str, about: &str) -> AzureError {
+        error::read_refusal(
+            self.status.into(),
+            self.tenant.as_deref(),
+            &self.body,
+            what,
+            about,
+        )
+    }
+}
+
+/// Returns the tenant that a 401 names: `Bearer authorization_uri="{authority}/{tenant}", …`.
+fn tenant_of_challenge(challenge: &str) -> Option<String> {
+    let (_, rest) = challenge.split_once("authorization_uri=\"")?;
+    let (uri, _) = rest.split_once('"')?;
+    uri.trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .map(str::to_owned)
+}
+
+/// Returns the resource ID with a path below it.
+fn below(machine: &ResourceId, path: &str) -> String {
+    format!("{machine}{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tenant_is_read_from_a_challenge() {
+        let challenge = r#"Bearer authorization_uri="https://login.windows.net/72f988bf", error="invalid_token""#;
+        assert_eq!(tenant_of_challenge(challenge).as_deref(), Some("72f988bf"));
+        assert_eq!(tenant_of_challenge("Bearer"), None);
+    }
+}

@@ -1,0 +1,201 @@
+use std::time::Duration;
+
+use azure_core::http::Method;
+use serde::{Deserialize, Serialize};
+
+use super::{AzureError, ResourceManager, below};
+use crate::ids::ResourceId;
+use crate::secret::Secret;
+use crate::time::UnixTime;
+
+const API_VERSION: &str = "2023-03-15";
+const ENDPOINT: &str = "/providers/Microsoft.HybridConnectivity/endpoints/default";
+/// The service of Microsoft.HybridConnectivity that carries ssh.
+const SERVICE: &str = "SSH";
+/// How long credentials are asked for: the API's maximum, in seconds.
+const LIFETIME: &str = "10800";
+
+/// What opens a connection through the relay to one machine.
+#[derive(Clone, Debug)]
+pub struct RelayCredentials {
+    /// The relay's host, with the port if it is not 443.
+    pub host: String,
+    /// The hybrid connection: a path with slashes.
+    pub hybrid_connection: String,
+    /// A SAS token.
+    pub access_key: Secret,
+    /// What tells the machine's agent that this service is meant.
+    pub service_configuration_token: Option<Secret>,
+    /// When they end.
+    pub expires_on: UnixTime,
+}
+
+#[derive(Serialize)]
+struct ServiceName {
+    #[serde(rename = "serviceName")]
+    service_name: &'static str,
+}
+
+#[derive(Serialize)]
+struct Properties<T> {
+    properties: T,
+}
+
+#[derive(Serialize)]
+struct EndpointProperties {
+    #[serde(rename = "type")]
+    kind: &'static str,
+}
+
+#[derive(Serialize)]
+struct ServiceProperties {
+    #[serde(rename = "serviceName")]
+    service_name: &'static str,
+    port: u16,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    relay: Relay,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Relay {
+    namespace_name: String,
+    namespace_name_suffix: String,
+    hybrid_connection_name: String,
+    access_key: String,
+    expires_on: u64,
+    service_configuration_token: Option<String>,
+}
+
+impl ResourceManager {
+    /// Fetches relay credentials for a machine. What a 404 or a 412 says is missing is set up first, and nothing else: a
+    /// `PUT` on an endpoint that is there can drop the machine's listener.
+    ///
+    /// Returns the credentials, and whether something was set up, so that the machine may take a while to listen.
+    ///
+    /// # Errors
+    /// [`AzureError`].
+    pub async fn relay_credentials(
+        &self,
+        machine: &ResourceId,
+        port: u16,
+    ) -> Result<(RelayCredentials, bool), AzureError> {
+        let mut set_up = false;
+        for _ in 0..2 {
+            let reply = self.list_credentials(machine).await?;
+            match u16::from(reply.status) {
+                404 if is_missing_endpoint(&reply.body) => self.create_endpoint(machine).await?,
+                412 => self.create_service_configuration(machine, port).await?,
+                _ => return Ok((read(&reply, machine)?, set_up)),
+            }
+            set_up = true;
+        }
+        let reply = self.list_credentials(machine).await?;
+        Ok((read(&reply, machine)?, set_up))
+    }
+
+    async fn list_credentials(&self, machine: &ResourceId) -> Result<super::Reply, AzureError> {
+        let url = self.url(
+            &below(machine, &format!("{ENDPOINT}/listCredentials")),
+            &[("expiresin", LIFETIME), ("api-version", API_VERSION)],
+        );
+        let body = ServiceName {
+            service_name: SERVICE,
+        };
+        self.send(Method::Post, url, Some(&body)).await
+    }
+
+    async fn create_endpoint(&self, machine: &ResourceId) -> Result<(), AzureError> {
+        let url = self.url(&below(machine, ENDPOINT), &[("api-version", API_VERSION)]);
+        let body = Properties {
+            properties: EndpointProperties { kind: "default" },
+        };
+        let reply = self.send(Method::Put, url, Some(&body)).await?;
+        if reply.status.is_success() {
+            return Ok(());
+        }
+        Err(reply.refusal("create the connectivity endpoint", machine.name().as_str()))
+    }
+
+    async fn create_service_configuration(
+        &self,
+        machine: &ResourceId,
+        port: u16,
+    ) -> Result<(), AzureError> {
+        let url = self.url(
+            &below(
+                machine,
+                &format!("{ENDPOINT}/serviceConfigurations/{SERVICE}"),
+            ),
+            &[("api-version", API_VERSION)],
+        );
+        let body = Properties {
+            properties: ServiceProperties {
+                service_name: SERVICE,
+                port,
+            },
+        };
+        let reply = self.send(Method::Put, url, Some(&body)).await?;
+        if reply.status.is_success() {
+            return Ok(());
+        }
+        Err(reply.refusal("create the service configuration", machine.name().as_str()))
+    }
+}
+
+/// Tells a machine without an endpoint from a machine that does not exist, both of which are 404.
+fn is_missing_endpoint(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    ![
+        "ResourceGroupNotFound",
+        "SubscriptionNotFound",
+        "ParentResourceNotFound",
+    ]
+    .iter()
+    .any(|code| text.contains(code))
+        && (text.contains("HybridConnectivity")
+            || text.contains("endpoint")
+            || !text.contains("ResourceNotFound"))
+}
+
+fn read(reply: &super::Reply, machine: &ResourceId) -> Result<RelayCredentials, AzureError> {
+    let Body { relay } = reply.json("list the relay credentials", machine.name().as_str())?;
+    Ok(RelayCredentials {
+        host: format!("{}.{}", relay.namespace_name, relay.namespace_name_suffix),
+        hybrid_connection: relay.hybrid_connection_name,
+        access_key: Secret::new(relay.access_key),
+        service_configuration_token: relay.service_configuration_token.map(Secret::new),
+        expires_on: UnixTime::from_seconds(relay.expires_on),
+    })
+}
+
+impl RelayCredentials {
+    /// Tells whether they can still open a connection that is begun now.
+    #[must_use]
+    pub const fn are_live(&self, now: UnixTime) -> bool {
+        const MARGIN: Duration = Duration::from_secs(60);
+        now.after(MARGIN).as_seconds() < self.expires_on.as_seconds()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_machine_is_not_taken_for_a_missing_endpoint() {
+        assert!(is_missing_endpoint(
+            br#"{"error":{"code":"ResourceNotFound","message":"The Resource 'Microsoft.HybridConnectivity/endpoints/default' was not found"}}"#
+        ));
+        assert!(is_missing_endpoint(b""));
+        assert!(!is_missing_endpoint(
+            br#"{"error":{"code":"ResourceGroupNotFound","message":"Resource group 'rg' could not be found."}}"#
+        ));
+        assert!(!is_missing_endpoint(
+            br#"{"error":{"code":"ResourceNotFound","message":"The Resource 'Microsoft.HybridCompute/machines/x' was not found."}}"#
+        ));
+    }
+}
