@@ -8,6 +8,7 @@ pub mod hex;
 pub mod host;
 pub mod ids;
 pub mod keyring;
+pub mod relay;
 pub mod rfc4251;
 pub mod secret;
 pub mod time;
