@@ -1,0 +1,6 @@
+//! OpenSSH's programs and protocols: how `ssh` is called, and the messages of its agent (PROTOCOL.agent).
+
+pub mod agent_protocol;
+mod client;
+
+pub use self::client::{SSH_VARIABLE, ssh_arguments};

@@ -1,0 +1,12 @@
+//! The ssh config: one `Include` at the top of the user's file, and a file of our own with a block for each host.
+//!
+//! Only text is made and read here; the files are read and written by whoever calls, under a lock. What is not ours stays
+//! byte for byte as it was, in the user's file and in ours.
+
+mod block;
+mod include;
+mod managed;
+
+pub use self::block::{Block, Identity, Route, Surroundings};
+pub use self::include::with_include;
+pub use self::managed::{ManagedConfig, ManagedConfigError};

@@ -1,0 +1,213 @@
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{HostAlias, Principal, ProfileName, ResourceId};
+
+/// How bytes get to the machine.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Route {
+    /// A TCP connection to its address.
+    Direct,
+    /// Through Azure Relay.
+    Relay,
+}
+
+/// Where ssh finds key and certificate.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Identity {
+    /// In our agent.
+    Agent,
+    /// With the user: a local account of the machine, and the user's own keys.
+    Own,
+}
+
+/// One managed host.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Block {
+    /// What people type after `ssh`.
+    pub host: HostAlias,
+    /// The machine.
+    pub resource_id: ResourceId,
+    /// The login name.
+    pub user: Principal,
+    /// How bytes get there.
+    pub route: Route,
+    /// Where key and certificate are.
+    pub identity: Identity,
+    /// Whose sign-in it is.
+    pub profile: ProfileName,
+    /// The port on the machine.
+    pub port: u16,
+    /// The user's own private key, for [`Identity::Own`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private_key_file: Option<PathBuf>,
+}
+
+/// What a block says about the machine that ssh runs on.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// This program.
+    pub program: PathBuf,
+    /// Our agent's socket.
+    pub agent_socket: PathBuf,
+    /// Where the host keys of managed machines are kept.
+    pub known_hosts: PathBuf,
+}
+
+impl Block {
+    /// Returns the options that make ssh reach the machine, as keyword and value of `ssh_config(5)`.
+    ///
+    /// The agent is asked after key exchange, when `ProxyCommand` has long woken it and it has renewed what was to be
+    /// renewed. `IdentityFile none` and the absence of `IdentitiesOnly` go together: with it, a certificate that only the
+    /// agent has would be left out.
+    #[must_use]
+    pub fn options(&self, surroundings: &Surroundings) -> Vec<(&'static str, String)> {
+        let mut options = vec![
+            ("HostKeyAlias", self.resource_id.to_host_key_alias()),
+            ("UserKnownHostsFile", quoted_path(&surroundings.known_hosts)),
+            ("User", quoted(self.user.as_str())),
+            ("Port", self.port.to_string()),
+            ("ProxyCommand", self.proxy_command(surroundings)),
+        ];
+        match self.identity {
+            Identity::Agent => options.extend([
+                ("IdentityAgent", quoted_path(&surroundings.agent_socket)),
+                ("IdentityFile", "none".to_owned()),
+                ("IdentitiesOnly", "no".to_owned()),
+                ("PreferredAuthentications", "publickey".to_owned()),
+            ]),
+            Identity::Own => {
+                if let Some(file) = &self.private_key_file {
+                    options.push(("IdentityFile", quoted_path(file)));
+                    options.push(("IdentitiesOnly", "yes".to_owned()));
+                }
+            }
+        }
+        options
+    }
+
+    fn proxy_command(&self, surroundings: &Surroundings) -> String {
+        let identity = match self.identity {
+            Identity::Agent => "",
+            Identity::Own => " --no-certificate",
+        };
+        format!(
+            "{} proxy --profile {} --agent-socket {} --port %p{identity} {}",
+            shell_path(&surroundings.program),
+            self.profile,
+            shell_path(&surroundings.agent_socket),
+            shell_word(&self.resource_id.to_string()),
+        )
+    }
+}
+
+/// Quotes an argument of `ssh_config(5)`.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "@._-+/:".contains(c);
+    if text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+    }
+}
+
+/// Quotes a path for `ssh_config(5)`, where `%` begins a token.
+fn quoted_path(path: &Path) -> String {
+    quoted(&path.display().to_string().replace('%', "%%"))
+}
+
+/// Quotes a path for the command line of `ProxyCommand`, which is a shell's, after ssh has expanded its tokens.
+fn shell_path(path: &Path) -> String {
+    shell_word(&path.display().to_string().replace('%', "%%"))
+}
+
+fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "@._-+/:%=".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else if cfg!(windows) {
+        format!("\"{word}\"")
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in crate::ssh_config) fn web01() -> Block {
+        Block {
+            host: "web01".parse().unwrap(),
+            resource_id: "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg-web/providers/\
+                Microsoft.HybridCompute/machines/web01"
+                .parse()
+                .unwrap(),
+            user: "alice@contoso.com".parse().unwrap(),
+            route: Route::Relay,
+            identity: Identity::Agent,
+            profile: "default".parse().unwrap(),
+            port: 22,
+            private_key_file: None,
+        }
+    }
+
+    pub(in crate::ssh_config) fn surroundings() -> Surroundings {
+        Surroundings {
+            program: "/opt/entra ssh/100%/entra-ssh".into(),
+            agent_socket: "/run/user/1000/entra-ssh/agent.sock".into(),
+            known_hosts: "/home/alice smith/.ssh/entra-ssh/known_hosts".into(),
+        }
+    }
+
+    fn option(block: &Block, keyword: &str) -> Option<String> {
+        let mut options = block.options(&surroundings()).into_iter();
+        options
+            .find(|(name, _)| *name == keyword)
+            .map(|(_, value)| value)
+    }
+
+    #[test]
+    fn spaces_and_percent_signs_in_paths_come_through() {
+        assert_eq!(
+            option(&web01(), "ProxyCommand").unwrap(),
+            "'/opt/entra ssh/100%%/entra-ssh' proxy --profile default --agent-socket \
+             /run/user/1000/entra-ssh/agent.sock --port %p /subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/\
+             resourceGroups/rg-web/providers/Microsoft.HybridCompute/machines/web01"
+        );
+        assert_eq!(
+            option(&web01(), "UserKnownHostsFile").unwrap(),
+            "\"/home/alice smith/.ssh/entra-ssh/known_hosts\""
+        );
+    }
+
+    #[test]
+    fn a_guests_login_name_is_no_comment() {
+        let mut block = web01();
+        block.user = "bob_fabrikam.com#ext#@contoso.com".parse().unwrap();
+        assert_eq!(
+            option(&block, "User").unwrap(),
+            "\"bob_fabrikam.com#ext#@contoso.com\""
+        );
+    }
+
+    #[test]
+    fn with_an_own_key_the_agent_is_left_alone() {
+        let mut block = web01();
+        block.identity = Identity::Own;
+        block.private_key_file = Some("/home/alice/.ssh/id_rsa".into());
+        assert_eq!(option(&block, "IdentityAgent"), None);
+        assert_eq!(
+            option(&block, "IdentityFile").unwrap(),
+            "/home/alice/.ssh/id_rsa"
+        );
+        assert!(
+            option(&block, "ProxyCommand")
+                .unwrap()
+                .contains("--no-certificate")
+        );
+    }
+}

@@ -1,0 +1,217 @@
+use super::{Block, Surroundings};
+use crate::ids::HostAlias;
+
+/// What stands at the top of a new file.
+const TITLE: &str = "# Hosts that entra-ssh manages: entra-ssh config add, remove, list.\n\
+    # What stands between the marks of a block is written anew; the rest of this file is yours.\n";
+/// What begins a block; the rest of the line is the block in JSON, from which all that follows is made.
+const BEGIN: &str = "# >>> entra-ssh ";
+/// What ends a block.
+const END: &str = "# <<< entra-ssh";
+
+/// The file of managed hosts.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ManagedConfig {
+    pieces: Vec<Piece>,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Piece {
+    Block(Box<Block>),
+    /// Lines that are not ours, with their ends.
+    Text(String),
+}
+
+/// Why the file cannot be read.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ManagedConfigError {
+    /// A block's first line is not of the form that this program writes.
+    #[error("line {line} does not describe a host: {reason}")]
+    BadBlock {
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A block begins and does not end.
+    #[error("the block that begins in line {line} has no end (`{END}`)")]
+    NoEnd {
+        /// The line, counted from 1.
+        line: usize,
+    },
+}
+
+impl ManagedConfig {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// [`ManagedConfigError`], with the line. Nothing is guessed: a file that was edited wrongly is left as it is.
+    pub fn parse(text: &str) -> Result<Self, ManagedConfigError> {
+        let mut pieces = Vec::new();
+        let mut begun = None;
+        for (index, line) in text.split_inclusive('\n').enumerate() {
+            let number = index + 1;
+            let trimmed = line.trim();
+            if begun.is_some() {
+                if trimmed == END {
+                    begun = None;
+                }
+            } else if let Some(json) = trimmed.strip_prefix(BEGIN) {
+                let block =
+                    serde_json::from_str(json).map_err(|error| ManagedConfigError::BadBlock {
+                        line: number,
+                        reason: error.to_string(),
+                    })?;
+                pieces.push(Piece::Block(block));
+                begun = Some(number);
+            } else if let Some(Piece::Text(text)) = pieces.last_mut() {
+                text.push_str(line);
+            } else {
+                pieces.push(Piece::Text(line.to_owned()));
+            }
+        }
+        match begun {
+            Some(line) => Err(ManagedConfigError::NoEnd { line }),
+            None => Ok(Self { pieces }),
+        }
+    }
+
+    /// Returns the text of the file.
+    #[must_use]
+    pub fn render(&self, surroundings: &Surroundings) -> String {
+        let mut text = String::new();
+        if self.pieces.is_empty() {
+            text.push_str(TITLE);
+        }
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(lines) => text.push_str(lines),
+                Piece::Block(block) => {
+                    if !text.is_empty() && !text.ends_with('\n') {
+                        text.push('\n');
+                    }
+                    text.push_str(&Self::render_block(block, surroundings));
+                }
+            }
+        }
+        text
+    }
+
+    /// Returns the text of one block, with its marks.
+    #[must_use]
+    pub fn render_block(block: &Block, surroundings: &Surroundings) -> String {
+        // A block is made of names, numbers and paths; it always has a form in JSON.
+        let json = serde_json::to_string(block).unwrap_or_default();
+        let options = block
+            .options(surroundings)
+            .into_iter()
+            .map(|(keyword, value)| format!("    {keyword} {value}\n"))
+            .collect::<Vec<_>>()
+            .concat();
+        format!("{BEGIN}{json}\nHost {}\n{options}{END}\n", block.host)
+    }
+
+    /// Returns the managed hosts in the order of the file.
+    pub fn blocks(&self) -> impl Iterator<Item = &Block> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Block(block) => Some(block.as_ref()),
+            Piece::Text(_) => None,
+        })
+    }
+
+    /// Puts a host in place of the one of its alias, or at the end. Returns the one that was there.
+    pub fn insert(&mut self, block: Block) -> Option<Block> {
+        let place = self.pieces.iter_mut().find_map(|piece| match piece {
+            Piece::Block(old) if same_alias(&old.host, &block.host) => Some(old),
+            _ => None,
+        });
+        if let Some(place) = place {
+            return Some(std::mem::replace(place.as_mut(), block));
+        }
+        if self.pieces.is_empty() {
+            self.pieces.push(Piece::Text(TITLE.to_owned()));
+        }
+        self.pieces.push(Piece::Block(Box::new(block)));
+        None
+    }
+
+    /// Removes the host of this alias, and returns it.
+    pub fn remove(&mut self, host: &HostAlias) -> Option<Block> {
+        let index = self.pieces.iter().position(
+            |piece| matches!(piece, Piece::Block(block) if same_alias(&block.host, host)),
+        )?;
+        match self.pieces.remove(index) {
+            Piece::Block(block) => Some(*block),
+            Piece::Text(_) => None,
+        }
+    }
+}
+
+fn same_alias(one: &HostAlias, other: &HostAlias) -> bool {
+    one.as_str() == other.as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::block::tests::{surroundings, web01};
+    use super::*;
+
+    fn render(config: &ManagedConfig) -> String {
+        config.render(&surroundings())
+    }
+
+    #[test]
+    fn what_is_rendered_is_parsed_to_the_same() {
+        let mut config = ManagedConfig::default();
+        config.insert(web01());
+        let mut other = web01();
+        other.host = "web02".parse().unwrap();
+        config.insert(other);
+        let text = render(&config);
+        assert_eq!(ManagedConfig::parse(&text).unwrap(), config);
+        assert_eq!(render(&ManagedConfig::parse(&text).unwrap()), text);
+    }
+
+    #[test]
+    fn lines_that_are_not_ours_stay() {
+        let mut config = ManagedConfig::default();
+        config.insert(web01());
+        let text = format!("# mine\n\n{}Host mine\n\tUser me", render(&config));
+        let mut config = ManagedConfig::parse(&text).unwrap();
+        assert_eq!(render(&config), text);
+        assert_eq!(config.remove(&"web01".parse().unwrap()).unwrap(), web01());
+        assert!(render(&config).contains("# mine\n\n"));
+        assert!(render(&config).ends_with("Host mine\n\tUser me"));
+        config.insert(web01());
+        let again = render(&config);
+        assert!(again.contains("\tUser me\n# >>> entra-ssh"), "{again}");
+    }
+
+    #[test]
+    fn a_host_that_is_added_again_takes_the_place_of_the_old_one() {
+        let mut config = ManagedConfig::default();
+        assert_eq!(config.insert(web01()), None);
+        let mut changed = web01();
+        changed.port = 2222;
+        assert_eq!(config.insert(changed.clone()), Some(web01()));
+        assert_eq!(config.blocks().collect::<Vec<_>>(), [&changed]);
+    }
+
+    #[test]
+    fn reject_a_damaged_file_by_line() {
+        let mut config = ManagedConfig::default();
+        config.insert(web01());
+        let text = render(&config);
+        let cut = text.replace(END, "");
+        assert_eq!(
+            ManagedConfig::parse(&cut),
+            Err(ManagedConfigError::NoEnd { line: 3 })
+        );
+        let bad = text.replace("\"port\":22", "\"port\":\"x\"");
+        assert!(matches!(
+            ManagedConfig::parse(&bad),
+            Err(ManagedConfigError::BadBlock { line: 3, .. })
+        ));
+    }
+}
