@@ -1,0 +1,385 @@
+//! What is told when something could not be done: the problem, what caused it, and what to do.
+//!
+//! The domains below say what happened; what to do about it is said here and nowhere else, in one table a domain. The agent
+//! sends a failure to whoever asked, so that a proxy tells what the agent met.
+
+use std::error::Error;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::azure::AzureError;
+use crate::certificate::{CertificateError, KeyError};
+use crate::cloud::CloudError;
+use crate::entra::{EntraError, advice};
+use crate::host::http::HttpError;
+use crate::host::paths::PathsError;
+use crate::host::tls::TlsError;
+use crate::ids::ParseIdError;
+use crate::keyring::{Backend, KeyringError};
+use crate::relay::RelayError;
+use crate::ssh_config::ManagedConfigError;
+
+/// What kind of failure it is; it decides the exit status.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
+    /// It was refused or did not work: 1.
+    Failed,
+    /// Somebody has to sign in, and nobody could be asked: 4.
+    SignInNeeded,
+    /// The command line does not make sense: 2.
+    Usage,
+}
+
+/// A failure, as it is told.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Failure {
+    /// What kind it is.
+    pub kind: FailureKind,
+    /// The problem in one sentence, with the value in question.
+    pub error: String,
+    /// What caused it, the nearest first.
+    pub causes: Vec<String>,
+    /// What to do, if possible something to type.
+    pub hint: Option<String>,
+    /// `AADSTS50076`, `AuthorizationFailed`, …
+    pub code: Option<Box<str>>,
+    /// What Microsoft's support asks for.
+    pub correlation_id: Option<Box<str>>,
+}
+
+impl Failure {
+    /// Returns a failure without a cause.
+    #[must_use]
+    pub fn new(error: impl Into<String>) -> Self {
+        Self {
+            kind: FailureKind::Failed,
+            error: error.into(),
+            causes: Vec::new(),
+            hint: None,
+            code: None,
+            correlation_id: None,
+        }
+    }
+
+    /// Returns a failure with the causes of an error.
+    #[must_use]
+    pub fn of(error: &dyn Error) -> Self {
+        let mut failure = Self::new(error.to_string());
+        failure.add_causes(error.source());
+        failure
+    }
+
+    /// Puts `error` before what was said so far, which becomes its cause.
+    #[must_use]
+    pub fn within(mut self, error: impl Into<String>) -> Self {
+        let cause = std::mem::replace(&mut self.error, error.into());
+        self.causes.insert(0, cause);
+        self
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Sets the kind.
+    #[must_use]
+    pub const fn kind(mut self, kind: FailureKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    fn add_causes(&mut self, mut source: Option<&(dyn Error + 'static)>) {
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            // Many errors of libraries repeat the text of their source.
+            let told = self.causes.last().unwrap_or(&self.error);
+            if !told.contains(&text) {
+                self.causes.push(text);
+            }
+            source = cause.source();
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.error)
+    }
+}
+
+/// Returns a failure to use a file.
+#[must_use]
+pub fn file_failure(what: &str, path: &std::path::Path, error: &std::io::Error) -> Failure {
+    Failure::new(format!("cannot {what} `{}`", path.display())).caused_by(error)
+}
+
+impl Failure {
+    /// Adds a cause.
+    #[must_use]
+    pub fn caused_by(mut self, error: &dyn Error) -> Self {
+        self.causes.push(error.to_string());
+        self.add_causes(error.source());
+        self
+    }
+}
+
+impl From<PathsError> for Failure {
+    fn from(error: PathsError) -> Self {
+        Self::of(&error).hint("set HOME to your home folder")
+    }
+}
+
+impl From<ParseIdError> for Failure {
+    fn from(error: ParseIdError) -> Self {
+        Self::of(&error).kind(FailureKind::Usage)
+    }
+}
+
+impl From<CloudError> for Failure {
+    fn from(error: CloudError) -> Self {
+        Self::of(&error)
+    }
+}
+
+impl From<TlsError> for Failure {
+    fn from(error: TlsError) -> Self {
+        let hint = match &error {
+            TlsError::NoRoots => {
+                "install the system's root certificates: sudo apt install ca-certificates"
+            }
+            _ => "check ca_file in the cloud file",
+        };
+        Self::of(&error).hint(hint)
+    }
+}
+
+impl From<HttpError> for Failure {
+    fn from(error: HttpError) -> Self {
+        let failure = Self::of(&error);
+        match network_hint(&failure.causes) {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+fn network_hint(causes: &[String]) -> Option<&'static str> {
+    let text = causes.join(" ").to_lowercase();
+    if text.contains("certificate") || text.contains("unknownissuer") {
+        return Some(
+            "something between here and there may read TLS: add its root certificate to the system or as ca_file in the cloud file",
+        );
+    }
+    if text.contains("dns") || text.contains("lookup") {
+        return Some("check the network and its name servers, or --cloud");
+    }
+    if text.contains("timed out") || text.contains("refused") || text.contains("connect") {
+        return Some("check the network; outgoing HTTPS must be allowed");
+    }
+    None
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        let hint = match &error {
+            KeyError::TooShort { .. } => "make a longer one: ssh-keygen -t rsa -b 3072",
+            KeyError::Malformed { .. } => "use an RSA key: ssh-keygen -t rsa -b 3072",
+            _ => "try again",
+        };
+        Self::of(&error).hint(hint)
+    }
+}
+
+impl From<CertificateError> for Failure {
+    fn from(error: CertificateError) -> Self {
+        let hint = match &error {
+            CertificateError::BearerToken => {
+                "managed identities and Cloud Shell get no certificates: sign in as a person or a service principal with \
+                 entra-ssh login"
+            }
+            CertificateError::Expired { .. } | CertificateError::NotYetValid { .. } => {
+                "check this machine's clock: timedatectl status"
+            }
+            CertificateError::NotACertificate { .. } => "name the file that ends in -cert.pub",
+            CertificateError::NoPrincipals => {
+                "the account needs a user principal name: ask an administrator of the tenant"
+            }
+            _ => "nothing was stored; try again: entra-ssh cert",
+        };
+        Self::of(&error).hint(hint)
+    }
+}
+
+impl From<EntraError> for Failure {
+    fn from(error: EntraError) -> Self {
+        let mut failure = Self::of(&error);
+        failure.hint = match &error {
+            EntraError::DeviceCodeExpired { .. } => Some("start again: entra-ssh login --device-code".to_owned()),
+            EntraError::Refused(refusal) => {
+                let known = refusal.code.and_then(advice);
+                failure.code = refusal.code.map(|code| format!("AADSTS{code}").into());
+                failure.correlation_id = refusal.correlation_id.as_deref().map(Into::into);
+                failure
+                    .causes
+                    .extend(known.map(|advice| advice.meaning.to_owned()));
+                known.map(|advice| advice.remedy.to_owned()).or_else(|| {
+                    Some("look the code up at https://login.microsoftonline.com/error, or ask an administrator".to_owned())
+                })
+            }
+            EntraError::Unintelligible { .. } => {
+                Some("check --cloud, and whether a proxy or a captive portal answers in its place".to_owned())
+            }
+            EntraError::WrongTokenType { .. } => Some(
+                "this identity gets no certificates: sign in as a person or a service principal with entra-ssh login"
+                    .to_owned(),
+            ),
+            _ => network_hint(&failure.causes).map(str::to_owned),
+        };
+        failure
+    }
+}
+
+impl From<AzureError> for Failure {
+    fn from(error: AzureError) -> Self {
+        let mut failure = Self::of(&error);
+        let hint = match &error {
+            AzureError::Forbidden { what, .. } if what.starts_with("create") => {
+                "connecting for the first time needs Owner or Contributor on the machine, once; then it works for everyone"
+            }
+            AzureError::Forbidden { .. } => {
+                "ask for the role `Virtual Machine User Login` or `Virtual Machine Administrator Login` on the machine"
+            }
+            AzureError::NotFound { .. } => {
+                "check name, resource group and subscription: entra-ssh config add NAME -g GROUP --subscription ID"
+            }
+            AzureError::WrongTenant { .. } => "sign in to that tenant: entra-ssh login --tenant ID",
+            AzureError::Unreachable(_) => {
+                network_hint(&failure.causes).unwrap_or("check the network")
+            }
+            _ => "try again in a few minutes",
+        };
+        if let AzureError::Forbidden { code, .. }
+        | AzureError::NotFound { code, .. }
+        | AzureError::Refused { code, .. } = &error
+        {
+            failure.code = Some(code.as_str().into());
+        }
+        failure.hint(hint)
+    }
+}
+
+impl From<KeyringError> for Failure {
+    fn from(error: KeyringError) -> Self {
+        let hint = match &error {
+            KeyringError::Full {
+                backend: Backend::Keyutils,
+                ..
+            } => {
+                "the kernel gives each user 20,000 bytes: see /proc/key-users, make room with keyctl, or use --keyring file"
+            }
+            KeyringError::Full { .. } => "make room in it, or use --keyring file",
+            KeyringError::Locked { .. } | KeyringError::TimedOut { .. } => {
+                "unlock it (log in to the desktop, or gnome-keyring-daemon --unlock), or use --keyring file"
+            }
+            KeyringError::BadEntry { .. } => "sign in again: entra-ssh logout; entra-ssh login",
+            KeyringError::File { .. } => {
+                "check the owner of the folder, and that the disk has room"
+            }
+            _ => {
+                "start one (gnome-keyring-daemon), or keep secrets in private files: --keyring file"
+            }
+        };
+        Self::of(&error).hint(hint)
+    }
+}
+
+impl From<ManagedConfigError> for Failure {
+    fn from(error: ManagedConfigError) -> Self {
+        Self::of(&error)
+            .hint("mend the line, or delete the file and add the hosts again: entra-ssh config add")
+    }
+}
+
+impl From<RelayError> for Failure {
+    fn from(error: RelayError) -> Self {
+        let failure = Self::of(&error);
+        let hint = match &error {
+            RelayError::Refused { status, text } => refusal_hint(*status, text),
+            RelayError::Tls { .. } => {
+                "something between here and Azure may read TLS: let *.servicebus.windows.net pass, or add its root certificate"
+            }
+            RelayError::Unreachable { .. } | RelayError::TimedOut { .. } => {
+                "outgoing HTTPS to *.servicebus.windows.net must be allowed"
+            }
+            RelayError::NotARelay { .. } => "a proxy on the way may not pass WebSockets on",
+            RelayError::Closed { code: 1008, .. } => "connect again: new credentials are fetched",
+            _ => "connect again",
+        };
+        failure.hint(hint)
+    }
+}
+
+fn refusal_hint(status: u16, text: &str) -> &'static str {
+    match status {
+        401 | 403 => {
+            "connect again; if it stays so, check this machine's clock and the firewall of the relay"
+        }
+        404 if text.contains("no listeners") => {
+            "the machine or its Azure agent is down; on the machine: sudo systemctl restart himds"
+        }
+        404 => {
+            "the machine does not listen yet: after the first set-up it takes up to 90 s; then, on the machine: sudo systemctl restart himds"
+        }
+        503 if text.contains("connection to localhost") => {
+            "sshd does not run on the machine or listens on another port; on the machine: sudo systemctl start ssh"
+        }
+        503 | 504 => "the relay or the machine is busy: connect again in a moment",
+        _ => "connect again",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_of_the_relay_has_a_hint_of_its_own() {
+        for (status, text, expected) in [
+            (
+                403,
+                "Ip has been prevented to connect to the endpoint",
+                "firewall",
+            ),
+            (404, "Endpoint does not exist", "90 s"),
+            (
+                404,
+                "There are no listeners connected for the endpoint",
+                "himds",
+            ),
+            (
+                503,
+                "connection to localhost:22 failed: dial tcp",
+                "start ssh",
+            ),
+            (504, "", "in a moment"),
+        ] {
+            let text = text.to_owned();
+            let failure = Failure::from(RelayError::Refused { status, text });
+            assert!(failure.hint.unwrap().contains(expected), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_failure_within_another_becomes_its_first_cause() {
+        let failure = Failure::new("inner").within("outer");
+        assert_eq!(
+            (failure.error.as_str(), &failure.causes[..]),
+            ("outer", &["inner".to_owned()][..])
+        );
+    }
+}

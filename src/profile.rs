@@ -1,0 +1,211 @@
+//! Profiles: one signed-in account in one cloud, under a name. What is secret about it is in the keyring.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::cloud::{BUILT_IN, Cloud};
+use crate::failure::{Failure, FailureKind, file_failure};
+use crate::host::files::{self, Access};
+use crate::host::paths::Paths;
+use crate::ids::{Account, ClientId, ProfileName, TenantId};
+use crate::keyring::{Backend, EntryName, Kind};
+
+/// The longest file that is read here, in bytes.
+const MAX_FILE_BYTES: usize = 64 * 1024;
+
+/// Names a cloud: one of the built-in ones, or the file that describes it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CloudName {
+    /// `AzureCloud`, `AzureUSGovernment`, `AzureChinaCloud`.
+    BuiltIn(String),
+    /// A TOML file.
+    File(PathBuf),
+}
+
+impl CloudName {
+    /// Reads what `--cloud` says: a built-in name, or else a path.
+    ///
+    /// # Errors
+    /// [`Failure`] if it is neither.
+    pub fn parse(text: &str, current_folder: &Path) -> Result<Self, Failure> {
+        if let Some(cloud) = Cloud::built_in(text) {
+            return Ok(Self::BuiltIn(cloud.name));
+        }
+        let path = current_folder.join(text);
+        if path.is_file() {
+            return Ok(Self::File(path));
+        }
+        Err(Failure::new(format!(
+            "there is no cloud `{text}`, and no file of that name"
+        ))
+        .kind(FailureKind::Usage)
+        .hint(format!(
+            "use one of {}, or a cloud file",
+            BUILT_IN.join(", ")
+        )))
+    }
+
+    /// Returns the cloud.
+    ///
+    /// # Errors
+    /// [`Failure`] if its file cannot be used.
+    pub fn open(&self) -> Result<Cloud, Failure> {
+        match self {
+            Self::BuiltIn(name) => Cloud::built_in(name).ok_or_else(|| {
+                Failure::new(format!("there is no cloud `{name}`")).hint(format!(
+                    "use one of {}, or a cloud file",
+                    BUILT_IN.join(", ")
+                ))
+            }),
+            Self::File(path) => {
+                let failed = |error: &io::Error| file_failure("read the cloud file", path, error);
+                let text = files::read_text_if_there(path, MAX_FILE_BYTES)
+                    .map_err(|error| failed(&error))?
+                    .ok_or_else(|| failed(&io::ErrorKind::NotFound.into()))?;
+                let folder = path.parent().unwrap_or(Path::new("/"));
+                Cloud::parse(&text, folder).map_err(|error| {
+                    Failure::from(error)
+                        .within(format!("cannot use the cloud file `{}`", path.display()))
+                })
+            }
+        }
+    }
+}
+
+/// How a profile signs in.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// A person, by a refresh token.
+    Person,
+    /// A service principal, by a client secret.
+    ClientSecret {
+        /// The application.
+        client_id: ClientId,
+    },
+}
+
+/// A profile.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Profile {
+    /// Its name.
+    pub name: ProfileName,
+    /// The cloud.
+    pub cloud: CloudName,
+    /// The tenant that was signed in to.
+    pub tenant: TenantId,
+    /// Who signed in.
+    pub account: Account,
+    /// How.
+    pub method: Method,
+    /// Where its secrets are.
+    pub keyring: Backend,
+}
+
+impl Profile {
+    /// Returns the name of one of its entries in the keyring.
+    #[must_use]
+    pub fn entry(&self, kind: Kind) -> EntryName {
+        let cloud = match &self.cloud {
+            CloudName::BuiltIn(name) => name.clone(),
+            CloudName::File(path) => path.display().to_string(),
+        };
+        EntryName::new(kind, &cloud, self.tenant.as_str(), self.account.as_str())
+    }
+}
+
+/// The profiles of this user.
+#[derive(Clone, Debug)]
+pub struct Profiles {
+    folder: PathBuf,
+}
+
+impl Profiles {
+    /// Returns the profiles that lie under these paths.
+    #[must_use]
+    pub fn new(paths: &Paths) -> Self {
+        Self {
+            folder: paths.config.join("profiles"),
+        }
+    }
+
+    /// Loads a profile.
+    ///
+    /// # Errors
+    /// [`Failure`] of the kind `SignInNeeded` if there is none of that name.
+    pub fn load(&self, name: &ProfileName) -> Result<Profile, Failure> {
+        let path = self.path(name);
+        let text = files::read_text_if_there(&path, MAX_FILE_BYTES)
+            .map_err(|error| file_failure("read the profile", &path, &error))?
+            .ok_or_else(|| {
+                Failure::new(format!("nobody is signed in as the profile `{name}`"))
+                    .kind(FailureKind::SignInNeeded)
+                    .hint(format!("sign in: {}", login_command(name)))
+            })?;
+        serde_json::from_str(&text).map_err(|error| {
+            Failure::new(format!("the profile `{}` cannot be read", path.display()))
+                .caused_by(&error)
+                .hint(format!("sign in: {}", login_command(name)))
+        })
+    }
+
+    /// Saves a profile in place of the one of that name.
+    ///
+    /// # Errors
+    /// [`Failure`] if the file cannot be written.
+    pub fn save(&self, profile: &Profile) -> Result<(), Failure> {
+        let path = self.path(&profile.name);
+        let text = serde_json::to_vec_pretty(profile).unwrap_or_default();
+        files::make_private_folder(&self.folder)
+            .and_then(|()| files::write(&path, &text, Access::Private))
+            .map_err(|error| file_failure("write the profile", &path, &error))
+    }
+
+    /// Removes a profile.
+    ///
+    /// # Errors
+    /// [`Failure`] if the file cannot be removed.
+    pub fn remove(&self, name: &ProfileName) -> Result<(), Failure> {
+        let path = self.path(name);
+        files::remove_if_there(&path)
+            .map_err(|error| file_failure("remove the profile", &path, &error))
+    }
+
+    /// Returns the names of all profiles, sorted.
+    ///
+    /// # Errors
+    /// [`Failure`] if the folder is there and cannot be read.
+    pub fn names(&self) -> Result<Vec<ProfileName>, Failure> {
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(file_failure("read the folder", &self.folder, &error)),
+        };
+        let mut names: Vec<ProfileName> = entries
+            .filter_map(|entry| {
+                let name = entry.ok()?.file_name();
+                name.to_str()?.strip_suffix(".json")?.parse().ok()
+            })
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    fn path(&self, name: &ProfileName) -> PathBuf {
+        self.folder.join(format!("{name}.json"))
+    }
+}
+
+/// Returns the command that signs a profile in.
+#[must_use]
+pub fn login_command(name: &ProfileName) -> String {
+    if name.as_str() == "default" {
+        "entra-ssh login".to_owned()
+    } else {
+        format!("entra-ssh --profile {name} login")
+    }
+}

@@ -1,0 +1,121 @@
+//! From what people type to a machine: a resource ID, a name, or `group/name`.
+
+use std::str::FromStr;
+
+use crate::failure::{Failure, FailureKind};
+use crate::ids::{MachineName, ParseIdError, ResourceGroup, ResourceId, SubscriptionId};
+use crate::sign_in::SignIn;
+
+/// What people type for a machine.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Target {
+    /// `/subscriptions/…`
+    Id(ResourceId),
+    /// `web01` or `rg-web/web01`
+    Name {
+        /// The resource group, if it was named.
+        group: Option<ResourceGroup>,
+        /// The machine's name.
+        name: MachineName,
+    },
+}
+
+impl FromStr for Target {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.starts_with('/') {
+            return text.parse().map(Self::Id);
+        }
+        match text.split_once('/') {
+            Some((group, name)) => Ok(Self::Name {
+                group: Some(group.parse()?),
+                name: name.parse()?,
+            }),
+            None => Ok(Self::Name {
+                group: None,
+                name: text.parse()?,
+            }),
+        }
+    }
+}
+
+/// Finds the machine that a target names.
+///
+/// # Errors
+/// [`Failure`] if there is none, or if there are several: they are listed then, and none is chosen.
+pub async fn resolve(
+    sign_in: &SignIn,
+    target: &Target,
+    group: Option<&ResourceGroup>,
+    subscriptions: &[SubscriptionId],
+) -> Result<ResourceId, Failure> {
+    let (own_group, name) = match target {
+        Target::Id(id) => return Ok(id.clone()),
+        Target::Name { group, name } => (group.as_ref(), name),
+    };
+    if let (Some(one), Some(other)) = (own_group, group)
+        && one != other
+    {
+        return Err(Failure::new(format!(
+            "two resource groups are named: `{one}` and `{other}`"
+        ))
+        .kind(FailureKind::Usage));
+    }
+    let group = own_group.or(group);
+    let manager = sign_in.resource_manager().await?;
+    let found = manager.find_machines(name, group, subscriptions).await?;
+    match found.as_slice() {
+        [machine] => Ok(machine.clone()),
+        [] => Err(none_found(sign_in, name, group)),
+        several => Err(ambiguous(name, several)),
+    }
+}
+
+fn none_found(sign_in: &SignIn, name: &MachineName, group: Option<&ResourceGroup>) -> Failure {
+    let place = group.map_or(String::new(), |group| {
+        format!(" in the resource group `{group}`")
+    });
+    let account = &sign_in.profile.account;
+    Failure::new(format!("`{account}` sees no machine `{name}`{place}")).hint(
+        "check the name, and that the account may read the machine: az resource list --name NAME",
+    )
+}
+
+fn ambiguous(name: &MachineName, several: &[ResourceId]) -> Failure {
+    let mut failure = Failure::new(format!(
+        "there are {} machines named `{name}`",
+        several.len()
+    ));
+    failure.causes = several.iter().map(|id| format!("there is {id}")).collect();
+    let first = several.first().map_or(String::new(), |id| {
+        format!(
+            "name the resource group: {}/{name}, or the resource ID",
+            id.group()
+        )
+    });
+    failure.hint(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_told_apart_by_their_slashes() {
+        assert!(matches!(
+            "web01".parse(),
+            Ok(Target::Name { group: None, .. })
+        ));
+        assert!(matches!(
+            "rg-web/web01".parse(),
+            Ok(Target::Name { group: Some(_), .. })
+        ));
+        let id = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg-web/providers/\
+            Microsoft.HybridCompute/machines/web01";
+        assert!(matches!(id.parse(), Ok(Target::Id(_))));
+        assert!("a/b/c".parse::<Target>().is_err());
+        assert!("".parse::<Target>().is_err());
+        assert!("/subscriptions/x".parse::<Target>().is_err());
+    }
+}
