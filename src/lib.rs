@@ -1,5 +1,6 @@
 //! Signs people and pipelines in to Azure Linux machines with short-lived OpenSSH certificates from Entra ID.
 
+pub mod agent;
 pub mod azure;
 pub mod certificate;
 pub mod cloud;

@@ -1,0 +1,136 @@
+//! What our own programs ask the agent, as an extension of PROTOCOL.agent.
+//!
+//! ```text
+//! request     byte 27 (SSH_AGENTC_EXTENSION), string "ask@entra-ssh", a question in JSON
+//! answer      byte 6 (SSH_AGENT_SUCCESS), a result in JSON: {"Ok": …} or {"Err": failure}
+//! ```
+//!
+//! The socket is private and never leaves the machine; the JSON is held in memory that is zeroed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::azure::RelayCredentials;
+use crate::certificate::CertificateSummary;
+use crate::failure::Failure;
+use crate::ids::{Principal, ProfileName, ResourceId};
+use crate::secret::Secret;
+use crate::time::UnixTime;
+
+/// The extension's name.
+pub const EXTENSION: &str = "ask@entra-ssh";
+
+/// A question.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Question {
+    /// A certificate that is not due, renewed first if it is.
+    Certificate {
+        /// Whose.
+        profile: ProfileName,
+    },
+    /// Forget all that is held for a profile.
+    Forget {
+        /// Whose.
+        profile: ProfileName,
+    },
+    /// Relay credentials for a machine.
+    RelayCredentials {
+        /// Whose sign-in they are fetched with.
+        profile: ProfileName,
+        /// The machine.
+        machine: ResourceId,
+        /// The port on it, should its service have to be set up.
+        port: u16,
+        /// Whether those at hand were refused.
+        anew: bool,
+    },
+    /// How the agent is.
+    Status,
+    /// End.
+    Stop,
+}
+
+/// An answer.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// A certificate is there.
+    Certificate(CertificateAnswer),
+    /// It is done.
+    Done,
+    /// Relay credentials.
+    RelayCredentials(RelayAnswer),
+    /// How the agent is.
+    Status(StatusAnswer),
+}
+
+/// A certificate that the agent serves.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct CertificateAnswer {
+    /// The login name that goes with it.
+    pub login_name: Principal,
+    /// What is in it.
+    pub certificate: CertificateSummary,
+}
+
+/// Relay credentials on their way through the socket.
+#[derive(Deserialize, Serialize)]
+pub struct RelayAnswer {
+    host: String,
+    hybrid_connection: String,
+    access_key: String,
+    service_configuration_token: Option<String>,
+    expires_on: UnixTime,
+    /// Whether the machine was set up just now, so that it may take a while to listen.
+    pub is_new: bool,
+}
+
+impl std::fmt::Debug for RelayAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RelayAnswer({}, redacted)", self.host)
+    }
+}
+
+impl RelayAnswer {
+    /// Puts credentials into an answer.
+    #[must_use]
+    pub fn new(credentials: &RelayCredentials, is_new: bool) -> Self {
+        Self {
+            host: credentials.host.clone(),
+            hybrid_connection: credentials.hybrid_connection.clone(),
+            access_key: credentials.access_key.expose().to_owned(),
+            service_configuration_token: credentials
+                .service_configuration_token
+                .as_ref()
+                .map(|token| token.expose().to_owned()),
+            expires_on: credentials.expires_on,
+            is_new,
+        }
+    }
+
+    /// Takes the credentials out.
+    #[must_use]
+    pub fn into_credentials(self) -> RelayCredentials {
+        RelayCredentials {
+            host: self.host,
+            hybrid_connection: self.hybrid_connection,
+            access_key: Secret::new(self.access_key),
+            service_configuration_token: self.service_configuration_token.map(Secret::new),
+            expires_on: self.expires_on,
+        }
+    }
+}
+
+/// How the agent is.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct StatusAnswer {
+    /// Its process.
+    pub pid: u32,
+    /// Its version.
+    pub version: String,
+    /// The profiles that it holds something for.
+    pub profiles: Vec<ProfileName>,
+}
+
+/// What comes back.
+pub type AskResult = Result<Answer, Failure>;

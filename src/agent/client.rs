@@ -1,0 +1,135 @@
+//! The agent as seen by our own programs: start it if it does not run, and ask.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+use tokio::time::{Instant, sleep, timeout};
+use zeroize::Zeroizing;
+
+use super::ask::{Answer, AskResult, EXTENSION, Question};
+use crate::failure::Failure;
+use crate::host::process;
+use crate::openssh::agent_protocol::{MAX_MESSAGE_BYTES, Request, Response, message_length};
+
+/// How long a new agent may take to open its socket.
+const START_LIMIT: Duration = Duration::from_secs(10);
+/// How often a new agent's socket is tried.
+const START_POLL: Duration = Duration::from_millis(5);
+/// How long an answer may take; a renewal may be in it.
+const ANSWER_LIMIT: Duration = Duration::from_secs(100);
+
+/// Asks the agent, which is started if it does not run.
+///
+/// # Errors
+/// [`Failure`] if it does not start or answer, and whatever failure it answers.
+pub async fn ask(socket: &Path, question: &Question) -> Result<Answer, Failure> {
+    let stream = match UnixStream::connect(socket).await {
+        Ok(stream) => stream,
+        Err(_) => start(socket).await?,
+    };
+    ask_over(stream, socket, question).await
+}
+
+/// Asks the agent if it runs; `None` if it does not.
+///
+/// # Errors
+/// As [`ask`].
+pub async fn ask_if_running(socket: &Path, question: &Question) -> Result<Option<Answer>, Failure> {
+    match UnixStream::connect(socket).await {
+        Ok(stream) => ask_over(stream, socket, question).await.map(Some),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Starts an agent and waits for its socket. Should others do the same, one agent remains and all of them find it.
+///
+/// # Errors
+/// [`Failure`] if its program cannot be started or opens no socket in time.
+pub async fn start(socket: &Path) -> Result<UnixStream, Failure> {
+    let failed = |error: &io::Error| {
+        Failure::new("cannot start the agent")
+            .caused_by(error)
+            .hint("run it in the foreground to see why: entra-ssh agent run")
+    };
+    let program = std::env::current_exe().map_err(|error| failed(&error))?;
+    let arguments: [OsString; 5] = [
+        "agent".into(),
+        "run".into(),
+        "--detached".into(),
+        "--agent-socket".into(),
+        socket.into(),
+    ];
+    process::start_detached(&program, &arguments).map_err(|error| failed(&error))?;
+    let deadline = Instant::now() + START_LIMIT;
+    loop {
+        match UnixStream::connect(socket).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) if Instant::now() >= deadline => return Err(failed(&error)),
+            Err(_) => sleep(START_POLL).await,
+        }
+    }
+}
+
+async fn ask_over(
+    stream: UnixStream,
+    socket: &Path,
+    question: &Question,
+) -> Result<Answer, Failure> {
+    let failed = |error: &io::Error| {
+        Failure::new(format!(
+            "the agent at `{}` does not answer",
+            socket.display()
+        ))
+        .caused_by(error)
+        .hint("start it anew: entra-ssh agent stop")
+    };
+    let asked = timeout(ANSWER_LIMIT, exchange(stream, question)).await;
+    let message = asked
+        .map_err(|_| failed(&io::ErrorKind::TimedOut.into()))?
+        .map_err(|error| failed(&error))?;
+    Response::success_contents(&message)
+        .and_then(|contents| serde_json::from_slice::<AskResult>(contents).ok())
+        .ok_or_else(|| {
+            Failure::new(format!(
+                "what answers at `{}` is not this program's agent",
+                socket.display()
+            ))
+            .hint("stop it, or use another socket: --agent-socket FILE")
+        })?
+}
+
+async fn exchange(mut stream: UnixStream, question: &Question) -> io::Result<Zeroizing<Vec<u8>>> {
+    let contents = serde_json::to_vec(question)?;
+    let request = Request::Extension {
+        name: EXTENSION,
+        contents: &contents,
+    };
+    stream.write_all(&request.encode()).await?;
+    read_message(&mut stream)
+        .await?
+        .ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+}
+
+/// Reads one message without its length; `None` if the stream ended before it.
+pub(super) async fn read_message(
+    stream: &mut UnixStream,
+) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let mut length = [0; 4];
+    match stream.read_exact(&mut length).await {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        outcome => outcome.map(drop)?,
+    }
+    let length = message_length(length).ok_or_else(|| {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("a message is empty or longer than {MAX_MESSAGE_BYTES} bytes"),
+        )
+    })?;
+    let mut message = Zeroizing::new(vec![0; length]);
+    stream.read_exact(&mut message).await?;
+    Ok(Some(message))
+}
