@@ -1,3 +1,7 @@
 //! The `entra-ssh` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    entra_ssh::cli::run()
+}

@@ -1,0 +1,146 @@
+//! The command line: one file a command, each of which builds a request, calls one service, and prints.
+
+mod agent;
+mod cert;
+mod config;
+mod context;
+mod failure;
+mod login;
+mod logout;
+mod proxy;
+mod ssh;
+mod status;
+mod ui;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use self::context::Context;
+use self::ui::{Format, Ui};
+use crate::failure::Failure;
+use crate::host::Host;
+use crate::ids::{ProfileName, SubscriptionId};
+use crate::keyring::Choice;
+
+/// Sign in to Azure Linux machines with short-lived OpenSSH certificates from Entra ID
+///
+/// After `entra-ssh login` and `entra-ssh config add web01`, plain `ssh web01` works from then on, and so do scp, sftp,
+/// rsync, git, Ansible and VS Code. The certificate renews itself.
+#[derive(Debug, Parser)]
+#[command(name = "entra-ssh", version, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
+struct Global {
+    /// Use this signed-in account
+    #[arg(
+        long,
+        global = true,
+        env = "ENTRA_SSH_PROFILE",
+        default_value = "default"
+    )]
+    profile: ProfileName,
+    /// Sign in to this cloud: `AzureCloud`, `AzureUSGovernment`, `AzureChinaCloud`, or a TOML file
+    #[arg(
+        long,
+        global = true,
+        env = "ENTRA_SSH_CLOUD",
+        default_value = "AzureCloud"
+    )]
+    cloud: String,
+    /// Look for machines in these subscriptions alone
+    #[arg(
+        long,
+        global = true,
+        env = "ENTRA_SSH_SUBSCRIPTION",
+        value_delimiter = ',',
+        value_name = "ID"
+    )]
+    subscription: Vec<SubscriptionId>,
+    /// Keep secrets here: auto, secret-service, keyutils, keychain, windows, file
+    #[arg(long, global = true, env = "ENTRA_SSH_KEYRING", default_value_t)]
+    keyring: Choice,
+    /// Print results as text or json
+    #[arg(
+        short,
+        long,
+        global = true,
+        env = "ENTRA_SSH_OUTPUT",
+        default_value = "text",
+        value_name = "FORMAT"
+    )]
+    output: Format,
+    /// Print nothing but results and failures
+    #[arg(long, global = true, env = "ENTRA_SSH_QUIET")]
+    quiet: bool,
+    /// Find the agent at this socket
+    #[arg(
+        long,
+        global = true,
+        env = "ENTRA_SSH_AGENT_SOCKET",
+        value_name = "FILE"
+    )]
+    agent_socket: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Login(login::LoginArgs),
+    Logout(logout::LogoutArgs),
+    Status(status::StatusArgs),
+    Cert(cert::CertArgs),
+    #[command(visible_aliases = ["vm", "arc"])]
+    Ssh(ssh::SshArgs),
+    Config(config::ConfigArgs),
+    Proxy(proxy::ProxyArgs),
+    Agent(agent::AgentArgs),
+}
+
+/// Parses the command line, runs the command, and returns the exit status.
+#[must_use]
+pub fn run() -> ExitCode {
+    let Cli { global, command } = Cli::parse();
+    let ui = Ui::new(global.output, global.quiet);
+    let outcome = Host::of_this_process()
+        .map_err(Failure::from)
+        .and_then(|host| run_command(ui, host, global, command));
+    match outcome {
+        Ok(status) => ExitCode::from(status),
+        Err(failure) => {
+            ui.fail(&failure);
+            failure::exit_status(&failure)
+        }
+    }
+}
+
+fn run_command(ui: Ui, host: Host, global: Global, command: Command) -> Result<u8, Failure> {
+    let context = Context::new(host, global);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new("cannot start the runtime").caused_by(&error))?;
+    let outcome = runtime.block_on(async {
+        match command {
+            Command::Login(args) => login::run(ui, &context, args).await,
+            Command::Logout(args) => logout::run(ui, &context, args).await,
+            Command::Status(args) => status::run(ui, &context, args).await,
+            Command::Cert(args) => cert::run(ui, &context, args).await,
+            Command::Ssh(args) => return ssh::run(ui, &context, args).await,
+            Command::Config(args) => config::run(ui, &context, args).await,
+            Command::Proxy(args) => return proxy::run(ui, &context, args).await,
+            Command::Agent(args) => agent::run(ui, &context, args).await,
+        }
+        .map(|()| 0)
+    });
+    // A thread that waits for standard input or a keyring must not hold up the end.
+    runtime.shutdown_background();
+    outcome
+}

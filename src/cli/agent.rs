@@ -1,0 +1,84 @@
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::context::Context;
+use super::ui::Ui;
+use crate::agent::ask::{Answer, Question};
+use crate::agent::{self, DEFAULT_IDLE, client};
+use crate::failure::Failure;
+use crate::host::process;
+
+/// Run, start, stop or look at the agent
+#[derive(Args, Debug)]
+pub(super) struct AgentArgs {
+    #[command(subcommand)]
+    command: AgentCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum AgentCommand {
+    /// Be the agent, in the foreground
+    Run {
+        /// End after this many seconds without a question
+        #[arg(long, default_value_t = DEFAULT_IDLE.as_secs(), value_name = "SECONDS")]
+        idle: u64,
+        /// Leave the terminal's session
+        #[arg(long, hide = true)]
+        detached: bool,
+    },
+    /// Start the agent if it does not run
+    Start,
+    /// Stop the agent
+    Stop,
+    /// Tell whether the agent runs
+    Status,
+}
+
+pub(super) async fn run(ui: Ui, context: &Context, args: AgentArgs) -> Result<(), Failure> {
+    match args.command {
+        AgentCommand::Run { idle, detached } => {
+            if detached {
+                process::leave_session();
+            }
+            let idle = Duration::from_secs(idle);
+            agent::serve(context.host.clone(), &context.agent_socket, idle).await
+        }
+        AgentCommand::Start => {
+            client::ask(&context.agent_socket, &Question::Status).await?;
+            status(ui, context).await
+        }
+        AgentCommand::Stop => {
+            let answer = client::ask_if_running(&context.agent_socket, &Question::Stop).await?;
+            let text = if answer.is_some() {
+                "stopped the agent\n"
+            } else {
+                "the agent did not run\n"
+            };
+            ui.result(&json!({ "stopped": answer.is_some() }), text);
+            Ok(())
+        }
+        AgentCommand::Status => status(ui, context).await,
+    }
+}
+
+async fn status(ui: Ui, context: &Context) -> Result<(), Failure> {
+    let answer = client::ask_if_running(&context.agent_socket, &Question::Status).await?;
+    let socket = context.agent_socket.display();
+    let Some(Answer::Status(status)) = answer else {
+        ui.result(
+            &json!({ "running": false, "socket": context.agent_socket }),
+            &format!("the agent does not run ({socket})\n"),
+        );
+        return Ok(());
+    };
+    ui.result(
+        &json!({
+            "running": true, "socket": context.agent_socket, "pid": status.pid, "version": status.version,
+            "profiles": status.profiles,
+        }),
+        &format!("the agent runs: process {}, version {} ({socket})\n", status.pid, status.version),
+    );
+    Ok(())
+}

@@ -1,0 +1,140 @@
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+
+use super::context::Context;
+use super::ui::Ui;
+use crate::certificate::{Certificate, Explanation, PublicKey, Unverified};
+use crate::failure::{Failure, FailureKind, file_failure};
+use crate::host::files::{self, Access};
+use crate::issue;
+
+/// The longest key or certificate file that is read, in bytes.
+const MAX_FILE_BYTES: usize = 256 * 1024;
+
+/// Issue a certificate for a new key, which stays in the keyring, or for a key of yours
+#[derive(Args, Debug)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  entra-ssh cert\n  entra-ssh cert --public-key-file ~/.ssh/id_rsa.pub\n  \
+        entra-ssh cert show ~/.ssh/id_rsa-cert.pub"
+)]
+pub(super) struct CertArgs {
+    #[command(subcommand)]
+    command: Option<CertCommand>,
+    /// Write the certificate to this file
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Certify this public key; the certificate goes to the file beside it that ends in -cert.pub, unless --file says else
+    #[arg(long, value_name = "FILE")]
+    public_key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum CertCommand {
+    /// Explain a certificate file, or the certificate in the keyring
+    Show {
+        /// The certificate file
+        file: Option<PathBuf>,
+    },
+}
+
+pub(super) async fn run(ui: Ui, context: &Context, args: CertArgs) -> Result<(), Failure> {
+    if let Some(CertCommand::Show { file }) = args.command {
+        return match file {
+            Some(file) => show_file(ui, context, &file),
+            None => show_stored(ui, context).await,
+        };
+    }
+    let sign_in = context.sign_in().await?;
+    let certificate = match &args.public_key_file {
+        Some(path) => issue::certify(&sign_in, &read_public_key(path)?).await?,
+        None => issue::issue(&sign_in, None).await?.certificate,
+    };
+    let file = match (args.file, args.public_key_file) {
+        (Some(file), _) => Some(file),
+        (None, Some(public_key)) => Some(certificate_file(&public_key)),
+        (None, None) => None,
+    };
+    if let Some(file) = &file {
+        write(&certificate, file)?;
+    }
+    print(ui, context, &certificate.explain(), file.as_deref());
+    Ok(())
+}
+
+fn show_file(ui: Ui, context: &Context, file: &Path) -> Result<(), Failure> {
+    let text = read(file)?;
+    let unverified = Unverified::from_openssh(&text).map_err(|error| {
+        Failure::from(error).within(format!("cannot explain `{}`", file.display()))
+    })?;
+    print(ui, context, &Explanation::of(&unverified), Some(file));
+    Ok(())
+}
+
+async fn show_stored(ui: Ui, context: &Context) -> Result<(), Failure> {
+    let sign_in = context.sign_in().await?;
+    let issued = issue::stored(&sign_in).await?.ok_or_else(|| {
+        Failure::new("there is no certificate in the keyring, or it is over")
+            .hint("issue one: entra-ssh cert")
+    })?;
+    print(ui, context, &issued.certificate.explain(), None);
+    Ok(())
+}
+
+fn print(ui: Ui, context: &Context, explanation: &Explanation, file: Option<&Path>) {
+    let now = context.host.clock.now();
+    let file = file.map(|file| file.display().to_string());
+    ui.result(&explanation.to_json(now, file), &explanation.to_text(now));
+}
+
+fn write(certificate: &Certificate, file: &Path) -> Result<(), Failure> {
+    files::write(file, certificate.to_openssh().as_bytes(), Access::Public)
+        .map_err(|error| file_failure("write", file, &error))
+}
+
+fn read_public_key(path: &Path) -> Result<PublicKey, Failure> {
+    let text = read(path)?;
+    if text.contains("PRIVATE KEY") {
+        return Err(
+            Failure::new(format!("`{}` holds a private key", path.display()))
+                .kind(FailureKind::Usage)
+                .hint(format!("name the public half: {}.pub", path.display())),
+        );
+    }
+    PublicKey::from_openssh(&text)
+        .map_err(|error| Failure::from(error).within(format!("cannot use `{}`", path.display())))
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    files::read_text_if_there(path, MAX_FILE_BYTES)
+        .and_then(|text| text.ok_or_else(|| std::io::ErrorKind::NotFound.into()))
+        .map_err(|error| file_failure("read", path, &error))
+}
+
+/// Returns `id_rsa-cert.pub` for `id_rsa.pub`: where ssh looks for the certificate of the key `id_rsa`.
+fn certificate_file(public_key: &Path) -> PathBuf {
+    let stem = match public_key.extension() {
+        Some(extension) if extension == "pub" => public_key.with_extension(""),
+        _ => public_key.to_owned(),
+    };
+    let mut name = stem.into_os_string();
+    name.push("-cert.pub");
+    name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_certificate_lies_where_ssh_looks_for_it() {
+        for (key, certificate) in [
+            ("/k/id_rsa.pub", "/k/id_rsa-cert.pub"),
+            ("/k/id.rsa.pub", "/k/id.rsa-cert.pub"),
+            ("/k/id_rsa", "/k/id_rsa-cert.pub"),
+        ] {
+            assert_eq!(certificate_file(Path::new(key)), Path::new(certificate));
+        }
+    }
+}

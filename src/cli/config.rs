@@ -1,0 +1,37 @@
+pub(super) mod add;
+mod list;
+mod refresh;
+mod remove;
+mod show;
+
+use clap::{Args, Subcommand};
+
+use super::context::Context;
+use super::ui::Ui;
+use crate::failure::Failure;
+
+/// Manage the hosts that plain ssh knows
+#[derive(Args, Debug)]
+pub(super) struct ConfigArgs {
+    #[command(subcommand)]
+    command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    Add(add::AddArgs),
+    Remove(remove::RemoveArgs),
+    List(list::ListArgs),
+    Show(show::ShowArgs),
+    Refresh(refresh::RefreshArgs),
+}
+
+pub(super) async fn run(ui: Ui, context: &Context, args: ConfigArgs) -> Result<(), Failure> {
+    match args.command {
+        ConfigCommand::Add(args) => add::run(ui, context, args).await,
+        ConfigCommand::Remove(args) => remove::run(ui, context, args).await,
+        ConfigCommand::List(args) => list::run(ui, context, args),
+        ConfigCommand::Show(args) => show::run(ui, context, &args),
+        ConfigCommand::Refresh(args) => refresh::run(ui, context, args).await,
+    }
+}

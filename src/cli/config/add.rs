@@ -1,0 +1,133 @@
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::super::context::Context;
+use super::super::ui::Ui;
+use crate::failure::{Failure, FailureKind};
+use crate::ids::{HostAlias, Principal, ResourceGroup};
+use crate::ssh_config::{Block, Identity, Route};
+use crate::target::{self, Target};
+
+/// Add machines, so that plain `ssh NAME` reaches them from now on
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  entra-ssh config add web01\n  entra-ssh config add rg-web/web01 --alias web"
+)]
+pub(in super::super) struct AddArgs {
+    /// The machines: names, group/name, or resource IDs
+    #[arg(required = true)]
+    targets: Vec<Target>,
+    /// The machines' resource group
+    #[arg(short = 'g', long)]
+    resource_group: Option<ResourceGroup>,
+    /// Call the host this; without it, it is called by the machine's name
+    #[arg(long)]
+    alias: Option<HostAlias>,
+    #[command(flatten)]
+    options: HostOptions,
+}
+
+/// How a machine is logged in to.
+#[derive(Args, Clone, Debug)]
+pub(in super::super) struct HostOptions {
+    /// Log in as this local account of the machine, with your own key and without a certificate
+    #[arg(long, value_name = "NAME")]
+    local_user: Option<Principal>,
+    /// The private key for --local-user
+    #[arg(long, value_name = "FILE", requires = "local_user")]
+    private_key_file: Option<PathBuf>,
+    /// The port of sshd on the machine
+    #[arg(long, default_value_t = DEFAULT_PORT)]
+    port: u16,
+}
+
+const DEFAULT_PORT: u16 = 22;
+
+impl HostOptions {
+    /// Tells whether nothing was asked for.
+    pub(in super::super) const fn are_default(&self) -> bool {
+        self.local_user.is_none() && self.private_key_file.is_none() && self.port == DEFAULT_PORT
+    }
+}
+
+pub(in super::super) async fn run(ui: Ui, context: &Context, args: AddArgs) -> Result<(), Failure> {
+    if args.alias.is_some() && args.targets.len() > 1 {
+        return Err(Failure::new("several machines cannot have one alias")
+            .kind(FailureKind::Usage)
+            .hint("add them one by one, each with its --alias"));
+    }
+    let mut blocks = Vec::new();
+    for target in &args.targets {
+        let mut block = block(
+            ui,
+            context,
+            target,
+            args.resource_group.as_ref(),
+            &args.options,
+        )
+        .await?;
+        if let Some(alias) = &args.alias {
+            block.host = alias.clone();
+        }
+        blocks.push(block);
+    }
+    let replaced = context
+        .change_managed_config(|config| {
+            blocks
+                .iter()
+                .map(|block| config.insert(block.clone()).is_some())
+                .collect::<Vec<_>>()
+        })
+        .await?;
+    let text = blocks
+        .iter()
+        .zip(replaced)
+        .map(|(block, replaced)| {
+            let verb = if replaced { "replaced" } else { "added" };
+            format!(
+                "{verb} {}: connect with `ssh {}`\n",
+                block.resource_id, block.host
+            )
+        })
+        .collect::<Vec<_>>()
+        .concat();
+    ui.result(&super::list::rows(blocks.iter()), &text);
+    Ok(())
+}
+
+/// Finds a machine and says how it is reached. The login name is the certificate's first principal, so that a certificate
+/// is issued if there is none.
+pub(in super::super) async fn block(
+    ui: Ui,
+    context: &Context,
+    target: &Target,
+    group: Option<&ResourceGroup>,
+    options: &HostOptions,
+) -> Result<Block, Failure> {
+    let sign_in = context.sign_in().await?;
+    let resource_id = target::resolve(&sign_in, target, group, &context.subscriptions).await?;
+    if !resource_id.kind().is_relayed() {
+        return Err(
+            Failure::new(format!("`{}` is an Azure VM, and only relayed machines are reached yet", resource_id.name()))
+                .hint("enable Azure Arc or use `az ssh vm` for this machine until direct connections are built"),
+        );
+    }
+    let (user, identity) = if let Some(user) = &options.local_user {
+        (user.clone(), Identity::Own)
+    } else {
+        ui.say("making sure that there is a certificate");
+        let answer = context.certificate(&context.profile).await?;
+        (answer.login_name, Identity::Agent)
+    };
+    Ok(Block {
+        host: resource_id.name().as_str().parse()?,
+        user,
+        route: Route::Relay,
+        identity,
+        profile: context.profile.clone(),
+        port: options.port,
+        private_key_file: options.private_key_file.clone(),
+        resource_id,
+    })
+}

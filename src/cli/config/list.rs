@@ -1,0 +1,50 @@
+use std::fmt::Write as _;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::super::context::Context;
+use super::super::ui::Ui;
+use crate::failure::Failure;
+use crate::ssh_config::Block;
+
+/// List the managed hosts
+#[derive(Args, Debug)]
+pub(in super::super) struct ListArgs {}
+
+pub(in super::super) fn run(ui: Ui, context: &Context, _args: ListArgs) -> Result<(), Failure> {
+    let config = context.managed_config()?;
+    let width = config
+        .blocks()
+        .map(|block| block.host.as_str().len())
+        .max()
+        .unwrap_or(0);
+    let mut text = String::new();
+    for block in config.blocks() {
+        // Writing to a String does not fail.
+        let _written = writeln!(
+            text,
+            "{:width$}  {}  {}",
+            block.host, block.user, block.resource_id
+        );
+    }
+    ui.result(&rows(config.blocks()), &text);
+    Ok(())
+}
+
+/// Returns what scripts rely on about hosts.
+pub(super) fn rows<'a>(blocks: impl Iterator<Item = &'a Block>) -> Vec<Value> {
+    blocks
+        .map(|block| {
+            json!({
+                "host": block.host,
+                "resource_id": block.resource_id,
+                "user": block.user,
+                "route": block.route,
+                "identity": block.identity,
+                "profile": block.profile,
+                "port": block.port,
+            })
+        })
+        .collect()
+}

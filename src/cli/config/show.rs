@@ -1,0 +1,37 @@
+use clap::Args;
+
+use super::super::context::Context;
+use super::super::ui::Ui;
+use crate::failure::Failure;
+use crate::ids::HostAlias;
+use crate::ssh_config::ManagedConfig;
+
+/// Print what ssh reads about a managed host
+#[derive(Args, Debug)]
+pub(in super::super) struct ShowArgs {
+    /// The host, as `config list` shows it
+    host: HostAlias,
+}
+
+pub(in super::super) fn run(ui: Ui, context: &Context, args: &ShowArgs) -> Result<(), Failure> {
+    let config = context.managed_config()?;
+    let block = config
+        .blocks()
+        .find(|block| block.host == args.host)
+        .ok_or_else(|| {
+            Failure::new(format!("`{}` is no managed host", args.host))
+                .hint("see which there are: entra-ssh config list")
+        })?;
+    let surroundings = context.surroundings()?;
+    let text = ManagedConfig::render_block(block, &surroundings);
+    let options: serde_json::Map<_, _> = block
+        .options(&surroundings)
+        .into_iter()
+        .map(|(keyword, value)| (keyword.to_owned(), value.into()))
+        .collect();
+    ui.result(
+        &serde_json::json!({ "host": block.host, "options": options }),
+        &text,
+    );
+    Ok(())
+}

@@ -1,0 +1,146 @@
+use std::path::PathBuf;
+
+use super::Global;
+use crate::agent::ask::{Answer, CertificateAnswer, Question};
+use crate::agent::client;
+use crate::failure::{Failure, file_failure};
+use crate::host::Host;
+use crate::host::files::{self, Access};
+use crate::host::lock::Lock;
+use crate::ids::{ProfileName, SubscriptionId};
+use crate::keyring::Choice;
+use crate::profile::{CloudName, Profile, Profiles};
+use crate::sign_in::SignIn;
+use crate::ssh_config::{ManagedConfig, Surroundings};
+
+/// The longest ssh config that is read, in bytes.
+const MAX_CONFIG_BYTES: usize = 16 * 1024 * 1024;
+/// How long another `config` command is waited for.
+const CONFIG_PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// What every command is handed: the machine, and the global options.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) host: Host,
+    pub(super) profile: ProfileName,
+    pub(super) keyring: Choice,
+    pub(super) subscriptions: Vec<SubscriptionId>,
+    pub(super) agent_socket: PathBuf,
+    cloud: String,
+}
+
+impl Context {
+    pub(super) fn new(host: Host, global: Global) -> Self {
+        Self {
+            agent_socket: global
+                .agent_socket
+                .unwrap_or_else(|| host.paths.agent_socket()),
+            profile: global.profile,
+            keyring: global.keyring,
+            subscriptions: global.subscription,
+            cloud: global.cloud,
+            host,
+        }
+    }
+
+    /// Returns the cloud of `--cloud`.
+    pub(super) fn cloud(&self) -> Result<CloudName, Failure> {
+        let folder = std::env::current_dir()
+            .map_err(|error| Failure::new("cannot tell the current folder").caused_by(&error))?;
+        CloudName::parse(&self.cloud, &folder)
+    }
+
+    pub(super) fn profiles(&self) -> Profiles {
+        Profiles::new(&self.host.paths)
+    }
+
+    /// Loads the profile of `--profile`.
+    pub(super) fn load_profile(&self) -> Result<Profile, Failure> {
+        self.profiles().load(&self.profile)
+    }
+
+    /// Opens the account of `--profile`.
+    pub(super) async fn sign_in(&self) -> Result<SignIn, Failure> {
+        SignIn::open(&self.host, self.load_profile()?).await
+    }
+
+    /// Has the agent see to it that there is a live certificate.
+    pub(super) async fn certificate(
+        &self,
+        profile: &ProfileName,
+    ) -> Result<CertificateAnswer, Failure> {
+        let question = Question::Certificate {
+            profile: profile.clone(),
+        };
+        match client::ask(&self.agent_socket, &question).await? {
+            Answer::Certificate(answer) => Ok(answer),
+            _ => Err(wrong_answer()),
+        }
+    }
+
+    /// Returns what a block of the ssh config says about this machine.
+    pub(super) fn surroundings(&self) -> Result<Surroundings, Failure> {
+        let program = std::env::current_exe().map_err(|error| {
+            Failure::new("cannot tell where this program lies").caused_by(&error)
+        })?;
+        Ok(Surroundings {
+            program,
+            agent_socket: self.agent_socket.clone(),
+            known_hosts: self.host.paths.known_hosts(),
+        })
+    }
+
+    /// Reads the managed hosts.
+    pub(super) fn managed_config(&self) -> Result<ManagedConfig, Failure> {
+        let path = self.host.paths.managed_ssh_config();
+        let text = files::read_text_if_there(&path, MAX_CONFIG_BYTES)
+            .map_err(|error| file_failure("read", &path, &error))?
+            .unwrap_or_default();
+        ManagedConfig::parse(&text).map_err(|error| {
+            Failure::from(error).within(format!("cannot use `{}`", path.display()))
+        })
+    }
+
+    /// Changes the managed hosts under a lock, and sees to it that the user's ssh config includes them.
+    pub(super) async fn change_managed_config<T>(
+        &self,
+        change: impl FnOnce(&mut ManagedConfig) -> T,
+    ) -> Result<T, Failure> {
+        let _lock = Lock::take(&self.host.paths.locks(), "config", CONFIG_PATIENCE)
+            .await
+            .map_err(|error| {
+                Failure::new("cannot take the lock for the ssh config").caused_by(&error)
+            })?;
+        let mut config = self.managed_config()?;
+        let changed = change(&mut config);
+        let path = self.host.paths.managed_ssh_config();
+        let text = config.render(&self.surroundings()?);
+        let folder = path.parent().unwrap_or(&path);
+        files::make_private_folder(folder)
+            .and_then(|()| files::write(&path, text.as_bytes(), Access::Private))
+            .map_err(|error| file_failure("write", &path, &error))?;
+        self.include_managed_config()?;
+        Ok(changed)
+    }
+
+    fn include_managed_config(&self) -> Result<(), Failure> {
+        let path = self.host.paths.ssh_config();
+        let config = match files::read_capped(&path, MAX_CONFIG_BYTES) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            read => read.map_err(|error| file_failure("read", &path, &error))?,
+        };
+        let Some(changed) =
+            crate::ssh_config::with_include(&config, &self.host.paths.managed_ssh_config())
+        else {
+            return Ok(());
+        };
+        files::write(&path, &changed, Access::AsBefore)
+            .map_err(|error| file_failure("write", &path, &error))
+    }
+}
+
+/// Returns the failure of an agent that answers another question than it was asked.
+pub(super) fn wrong_answer() -> Failure {
+    Failure::new("the running agent is of another version")
+        .hint("start it anew: entra-ssh agent stop")
+}

@@ -1,0 +1,90 @@
+use std::ffi::OsString;
+
+use clap::Args;
+
+use super::context::Context;
+use super::ui::Ui;
+use crate::failure::{Failure, FailureKind};
+use crate::host::process;
+use crate::ids::{HostAlias, ResourceGroup};
+use crate::openssh::{SSH_VARIABLE, ssh_arguments};
+use crate::ssh_config::Block;
+use crate::target::Target;
+
+use super::config::add::{self, HostOptions};
+
+/// Connect to a machine without any config; ssh's exit status is passed on
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  entra-ssh ssh web01\n  entra-ssh ssh rg-web/web01 -- uptime\n  \
+    entra-ssh ssh web01 -- -L 8080:localhost:80"
+)]
+pub(super) struct SshArgs {
+    /// The machine: a managed host, a name, group/name, or a resource ID
+    #[arg(required_unless_present = "name")]
+    target: Option<String>,
+    /// The machine's name
+    #[arg(short, long, conflicts_with = "target")]
+    name: Option<String>,
+    /// The machine's resource group
+    #[arg(short = 'g', long)]
+    resource_group: Option<ResourceGroup>,
+    #[command(flatten)]
+    options: HostOptions,
+    /// Options of ssh, and a command to run on the machine
+    #[arg(last = true)]
+    arguments: Vec<OsString>,
+}
+
+pub(super) async fn run(ui: Ui, context: &Context, args: SshArgs) -> Result<u8, Failure> {
+    let text = args.target.or(args.name).unwrap_or_default();
+    let (host, block) = match managed_block(context, &text)? {
+        Some(block) if args.resource_group.is_none() && args.options.are_default() => {
+            context.certificate(&block.profile).await?;
+            (text, block)
+        }
+        _ => {
+            let target: Target = text.parse()?;
+            let block = add::block(
+                ui,
+                context,
+                &target,
+                args.resource_group.as_ref(),
+                &args.options,
+            )
+            .await?;
+            (block.host.to_string(), block)
+        }
+    };
+    let env = &context.host.env;
+    let ssh = match env.var_os(SSH_VARIABLE) {
+        Some(program) => program.to_owned(),
+        None => process::find_program("ssh", env.var_os("PATH"))
+            .map(OsString::from)
+            .ok_or_else(|| {
+                Failure::new("there is no `ssh` on the PATH").hint(
+                    "install it (sudo apt install openssh-client), or name it with ENTRA_SSH_SSH",
+                )
+            })?,
+    };
+    let arguments = ssh_arguments(
+        &block.options(&context.surroundings()?),
+        &host,
+        &args.arguments,
+    );
+    process::replace_with(&ssh, &arguments).map_err(|error| {
+        Failure::new(format!("cannot start `{}`", ssh.display()))
+            .caused_by(&error)
+            .kind(FailureKind::Failed)
+    })
+}
+
+/// Returns the managed host of this alias: then nothing has to be asked of Azure.
+fn managed_block(context: &Context, text: &str) -> Result<Option<Block>, Failure> {
+    let Ok(alias) = text.parse::<HostAlias>() else {
+        return Ok(None);
+    };
+    let config = context.managed_config()?;
+    let found = config.blocks().find(|block| block.host == alias).cloned();
+    Ok(found)
+}

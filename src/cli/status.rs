@@ -1,0 +1,124 @@
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::context::Context;
+use super::ui::Ui;
+use crate::agent::ask::{Answer, Question};
+use crate::agent::client;
+use crate::certificate::CertificateSummary;
+use crate::failure::Failure;
+use crate::issue;
+use crate::keyring::{Keyring, Kind};
+use crate::profile::Profile;
+use crate::sign_in::SignIn;
+use crate::time::Spoken;
+
+/// Show who is signed in, how long the certificate lives, the agent, and the keyring
+#[derive(Args, Debug)]
+pub(super) struct StatusArgs {}
+
+/// What is known about a profile.
+struct Row {
+    profile: Profile,
+    cloud: String,
+    signed_in: Result<bool, Failure>,
+    certificate: Option<CertificateSummary>,
+}
+
+pub(super) async fn run(ui: Ui, context: &Context, _args: StatusArgs) -> Result<(), Failure> {
+    let mut rows = Vec::new();
+    for name in context.profiles().names()? {
+        rows.push(row(context, context.profiles().load(&name)?).await?);
+    }
+    let agent = client::ask_if_running(&context.agent_socket, &Question::Status).await;
+    let running = matches!(agent, Ok(Some(Answer::Status(_))));
+    let keyring = Keyring::open(context.keyring, &context.host.paths).await;
+    let json = json!({
+        "profiles": rows.iter().map(Row::to_json).collect::<Vec<_>>(),
+        "agent": { "running": running, "socket": context.agent_socket },
+        "keyring": match &keyring {
+            Ok(keyring) => json!({ "backend": keyring.backend(), "reason": keyring.reason() }),
+            Err(error) => json!({ "backend": null, "reason": error.to_string() }),
+        },
+    });
+    let mut text: String = rows.iter().map(Row::to_text).collect();
+    if rows.is_empty() {
+        text.push_str("nobody is signed in; sign in with: entra-ssh login\n");
+    }
+    let state = if running { "runs" } else { "does not run" };
+    // Writing to a String does not fail.
+    let _written = match keyring {
+        Ok(keyring) => writeln!(
+            text,
+            "agent    {state} ({})\nkeyring  {} ({})",
+            context.agent_socket.display(),
+            keyring.backend().name(),
+            keyring.reason()
+        ),
+        Err(error) => writeln!(
+            text,
+            "agent    {state} ({})\nkeyring  none: {error}",
+            context.agent_socket.display()
+        ),
+    };
+    ui.result(&json, &text);
+    Ok(())
+}
+
+async fn row(context: &Context, profile: Profile) -> Result<Row, Failure> {
+    let cloud = profile.cloud.open()?.name;
+    let sign_in = SignIn::open(&context.host, profile.clone()).await;
+    let (signed_in, certificate) = match sign_in {
+        Ok(sign_in) => {
+            let there = sign_in.keyring.load(&profile.entry(Kind::SignIn)).await;
+            let issued = issue::stored(&sign_in).await.unwrap_or_default();
+            let certificate = issued.map(|issued| issued.certificate.explain());
+            (
+                there.map(|entry| entry.is_some()).map_err(Failure::from),
+                certificate
+                    .map(|explanation| explanation.summarize(context.host.clock.now(), None)),
+            )
+        }
+        Err(failure) => (Err(failure), None),
+    };
+    Ok(Row {
+        profile,
+        cloud,
+        signed_in,
+        certificate,
+    })
+}
+
+impl Row {
+    fn to_json(&self) -> Value {
+        json!({
+            "name": self.profile.name,
+            "cloud": self.cloud,
+            "tenant": self.profile.tenant,
+            "account": self.profile.account,
+            "signed_in": self.signed_in.as_ref().is_ok_and(|there| *there),
+            "certificate": self.certificate,
+            "keyring": self.profile.keyring,
+        })
+    }
+
+    fn to_text(&self) -> String {
+        let certificate = match (&self.certificate, &self.signed_in) {
+            (Some(certificate), _) => format!(
+                "certificate for {}, {} left",
+                certificate.principals.join(", "),
+                Spoken(Duration::from_secs(certificate.remaining_seconds))
+            ),
+            (None, Ok(true)) => "no certificate yet".to_owned(),
+            (None, Ok(false)) => "signed out; sign in with: entra-ssh login".to_owned(),
+            (None, Err(failure)) => format!("unknown: {failure}"),
+        };
+        format!(
+            "{}  {} in {} ({}): {certificate}\n",
+            self.profile.name, self.profile.account, self.profile.tenant, self.cloud
+        )
+    }
+}

@@ -1,0 +1,79 @@
+use std::io::{self, IsTerminal as _, Write as _};
+use std::str::FromStr;
+
+use serde::Serialize;
+
+use crate::failure::Failure;
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Format {
+    Json,
+    Text,
+}
+
+impl FromStr for Format {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "json" => Ok(Self::Json),
+            "text" => Ok(Self::Text),
+            _ => Err(format!("`{text}` is neither text nor json")),
+        }
+    }
+}
+
+/// The terminal, or whatever stands in its place: results go to standard output, talk to standard error.
+///
+/// That one of them is closed is no failure of ours.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ui {
+    format: Format,
+    quiet: bool,
+}
+
+impl Ui {
+    pub(super) const fn new(format: Format, quiet: bool) -> Self {
+        Self { format, quiet }
+    }
+
+    /// Prints a result: `json` as one value, or `text` as it is.
+    pub(super) fn result(self, json: &impl Serialize, text: &str) {
+        let mut stdout = io::stdout().lock();
+        let _printed = match self.format {
+            Format::Json => writeln!(
+                stdout,
+                "{}",
+                serde_json::to_string(json).unwrap_or_default()
+            ),
+            Format::Text => stdout.write_all(text.as_bytes()),
+        };
+    }
+
+    /// Says what is being done.
+    pub(super) fn say(self, text: &str) {
+        if !self.quiet {
+            let _said = writeln!(io::stderr().lock(), "{text}");
+        }
+    }
+
+    /// Tells a failure.
+    pub(super) fn fail(self, failure: &Failure) {
+        let text = match self.format {
+            Format::Json => serde_json::to_string(failure).unwrap_or_default(),
+            Format::Text => super::failure::text(failure),
+        };
+        let _told = writeln!(io::stderr().lock(), "{}", text.trim_end());
+    }
+}
+
+/// Asks for something only a person can do; said even when quiet.
+pub(super) fn ask(text: &str) {
+    let _said = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Tells whether a person sees what is said.
+pub(super) fn is_watched() -> bool {
+    io::stderr().is_terminal()
+}
