@@ -7,7 +7,10 @@
 //! Nothing of yours is touched: all of it happens in a home folder of its own, which is removed afterwards, and what goes
 //! into your keyring, if you have one, is taken out again by `entra-ssh logout` at the end.
 
-#![expect(clippy::disallowed_methods, reason = "a demonstration starts programs, as a person would")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a demonstration starts programs, as a person would"
+)]
 
 use std::env;
 use std::error::Error;
@@ -46,17 +49,26 @@ fn main() -> ExitCode {
 fn demonstrate() -> Outcome<()> {
     let sandbox = Sandbox::start(Options::default())?;
     let home = Home::make(&sandbox)?;
-    say("# A stand-in for Microsoft's cloud runs on this machine; everything else is real: the command, ssh, the agent.");
-    say(&format!("# The home folder of this demonstration is {}.\n", home.path().display()));
+    say(
+        "# A stand-in for Microsoft's cloud runs on this machine; everything else is real: the command, ssh, the agent.",
+    );
+    say(&format!(
+        "# The home folder of this demonstration is {}.\n",
+        home.path().display()
+    ));
 
     home.sign_in(&sandbox)?;
     home.type_in("entra-ssh", &["config", "add", "web01"])?;
     let config = home.path().join(".ssh/config").display().to_string();
-    say("# Now plain ssh knows the machine. (-F because this home is not yours; accept-new because nobody is asked here.)");
+    say(
+        "# Now plain ssh knows the machine. (-F because this home is not yours; accept-new because nobody is asked here.)",
+    );
     let accept = "StrictHostKeyChecking=accept-new";
     let command = "echo \"hello from a machine without an address, $USER\"";
     home.type_in("ssh", &["-F", &config, "-o", accept, "web01", command])?;
-    say("# The second time everything is at hand: nothing is asked of Entra or of Azure Resource Manager.");
+    say(
+        "# The second time everything is at hand: nothing is asked of Entra or of Azure Resource Manager.",
+    );
     sandbox.clear_requests();
     let begun = Instant::now();
     home.type_in("ssh", &["-F", &config, "web01", "true"])?;
@@ -65,7 +77,10 @@ fn demonstrate() -> Outcome<()> {
         .iter()
         .filter(|row| row.service != sandbox::Service::Relay)
         .count();
-    say(&format!("# {} ms, {asked} requests\n", begun.elapsed().as_millis()));
+    say(&format!(
+        "# {} ms, {asked} requests\n",
+        begun.elapsed().as_millis()
+    ));
     if asked != 0 {
         return Err(format!("a warm connection made {asked} requests").into());
     }
@@ -83,7 +98,9 @@ struct Home {
 
 impl Home {
     fn make(sandbox: &Sandbox) -> Outcome<Self> {
-        let folder = tempfile::Builder::new().prefix("entra-ssh-demo-").tempdir()?;
+        let folder = tempfile::Builder::new()
+            .prefix("entra-ssh-demo-")
+            .tempdir()?;
         for name in ["bin", "run"] {
             fs::create_dir(folder.path().join(name))?;
         }
@@ -96,9 +113,14 @@ impl Home {
             cloud_file: sandbox.cloud_file(),
             keyring: "auto",
         };
-        let status = home.command("entra-ssh", &["status", "-o", "json"]).output()?;
+        let status = home
+            .command("entra-ssh", &["status", "-o", "json"])
+            .output()?;
         let status: serde_json::Value = serde_json::from_slice(&status.stdout)?;
-        if status["keyring"]["backend"].is_null() {
+        if status
+            .pointer("/keyring/backend")
+            .is_none_or(serde_json::Value::is_null)
+        {
             home.keyring = "file";
         }
         Ok(home)
@@ -120,7 +142,12 @@ impl Home {
             .env("XDG_RUNTIME_DIR", self.path().join("run"))
             .env("ENTRA_SSH_CLOUD", &self.cloud_file)
             .env("ENTRA_SSH_KEYRING", self.keyring);
-        for name in ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "ENTRA_SSH_PROFILE"] {
+        for name in [
+            "XDG_CONFIG_HOME",
+            "XDG_DATA_HOME",
+            "XDG_STATE_HOME",
+            "ENTRA_SSH_PROFILE",
+        ] {
             command.env_remove(name);
         }
         command
@@ -129,14 +156,18 @@ impl Home {
     /// Signs in with a device code, which is entered here in the person's place.
     fn sign_in(&self, sandbox: &Sandbox) -> Outcome<()> {
         if self.keyring == "file" {
-            say("# This machine has no keyring; secrets go into private files, which is only done when it is asked for:");
+            say(
+                "# This machine has no keyring; secrets go into private files, which is only done when it is asked for:",
+            );
             say("$ export ENTRA_SSH_KEYRING=file");
         }
         say("$ export ENTRA_SSH_CLOUD=sandbox.toml");
         say("$ entra-ssh login --device-code");
-        let mut login = self.command("entra-ssh", &["login", "--device-code"]).spawn()?;
+        let mut login = self
+            .command("entra-ssh", &["login", "--device-code"])
+            .spawn()?;
         let deadline = Instant::now() + STEP_LIMIT;
-        while let None = login.try_wait()? {
+        while login.try_wait()?.is_none() {
             if let Some(code) = sandbox.pending_user_codes().first() {
                 say(&format!("# ({PERSON} enters {code} in a browser)"));
                 sandbox.approve(code, PERSON)?;
@@ -194,7 +225,10 @@ fn finish(step: &str, status: ExitStatus) -> Outcome<()> {
 }
 
 fn quote(word: &str) -> String {
-    if word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=@".contains(c)) {
+    if word
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "-_./=@".contains(c))
+    {
         word.to_owned()
     } else {
         format!("'{word}'")

@@ -2,7 +2,7 @@
 //!
 //! The systems' own keyrings come through `keyring-core` and a store crate each; a store of private files is used only when
 //! it is asked for by name. Entries are bytes ([`entry`] is the one codec), one entry a thing that must be whole: a key and
-//! its certificate are never apart. Where a system limits the length of an entry, it is split ([`split`]).
+//! its certificate are never apart. Where a system limits the length of an entry, it is split (`split`).
 //!
 //! Calls go to a thread of their own, since the Secret Service may wait for a person to unlock it, and every call has a
 //! limit.

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! A connection is a WebSocket (RFC 6455) to the relay; binary messages carry the bytes as they are, with no framing of
-//! their own. The handshake ([`handshake`]) and the frames ([`frame`]) know nothing of sockets and are tested apart from
+//! their own. The handshake (`handshake`) and the frames (`frame`) know nothing of sockets and are tested apart from
 //! them. Bytes are passed on as they come, whatever the length of a message, so that memory stays bounded: one buffer each
 //! way.
 

@@ -1,6 +1,12 @@
 //! Holds the floors that `src/lib.rs` draws: imports go down, and on floor 2 none goes sideways.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "tests"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
