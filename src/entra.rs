@@ -8,6 +8,7 @@
 //! Nothing here decides whether a certificate can be trusted: that is [`crate::certificate`]'s part.
 
 mod aadsts;
+mod authorization_code;
 mod certificate_request;
 mod device_code;
 mod error;
@@ -18,6 +19,7 @@ mod service_principal;
 use url::Url;
 
 pub use self::aadsts::{Advice, advice};
+pub use self::authorization_code::{AuthorizationCode, Prompt};
 pub use self::certificate_request::{CertificateRequest, Wanted};
 pub use self::device_code::{DeviceCode, Step, begin_device_code, wait_for_device_code};
 pub use self::error::{EntraError, Refusal};

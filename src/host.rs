@@ -3,11 +3,13 @@
 //! Everything above asks here for the time, the environment, files, locks, programs and the network, so that a test can
 //! hand in another world and a reader can find every side effect in one folder.
 
+pub mod browser;
 pub mod clock;
 pub mod env;
 pub mod files;
 pub mod http;
 pub mod lock;
+pub mod loopback;
 pub mod paths;
 pub mod process;
 pub mod standard_streams;

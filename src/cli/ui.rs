@@ -73,6 +73,11 @@ pub(super) fn ask(text: &str) {
     let _said = writeln!(io::stderr().lock(), "{text}");
 }
 
+/// Tells whether a person can answer at standard input.
+pub(super) fn can_answer() -> bool {
+    io::stdin().is_terminal()
+}
+
 /// Tells whether a person sees what is said.
 pub(super) fn is_watched() -> bool {
     io::stderr().is_terminal()

@@ -116,19 +116,29 @@ pub(super) fn read_refusal(url: &Url, reply: &Reply) -> EntraError {
     let Ok(body) = serde_json::from_slice::<ErrorBody>(&reply.body) else {
         return unintelligible(url, reply);
     };
-    let (stated_code, description) = split_description(&body.error_description);
-    EntraError::Refused(Box::new(Refusal {
-        code: body.error_codes.first().copied().or(stated_code),
+    let mut refusal = refusal_from(body.error, &body.error_description);
+    refusal.code = body.error_codes.first().copied().or(refusal.code);
+    refusal.correlation_id = body.correlation_id;
+    refusal.timestamp = body.timestamp;
+    refusal.claims = body.claims;
+    EntraError::Refused(Box::new(refusal))
+}
+
+/// Makes a refusal of what RFC 6749, section 4.1.2.1 and 5.2 have in common.
+pub(super) fn refusal_from(error: String, description: &str) -> Refusal {
+    let (code, description) = split_description(description);
+    Refusal {
+        code,
         description: if description.is_empty() {
-            body.error.clone()
+            error.clone()
         } else {
             description.to_owned()
         },
-        error: body.error,
-        correlation_id: body.correlation_id,
-        timestamp: body.timestamp,
-        claims: body.claims,
-    }))
+        error,
+        correlation_id: None,
+        timestamp: None,
+        claims: None,
+    }
 }
 
 pub(super) fn unintelligible(url: &Url, reply: &Reply) -> EntraError {

@@ -1,0 +1,181 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+use url::{Url, form_urlencoded};
+
+use super::refresh::LASTING;
+use super::reply::{read_tokens, refusal_from};
+use super::{EntraError, Tokens, Wanted, endpoint, post};
+use crate::cloud::Cloud;
+use crate::host::http::Http;
+use crate::ids::TenantId;
+use crate::secret::Secret;
+
+/// A sign-in in a browser under way: authorization code (RFC 6749, section 4.1) with PKCE (RFC 7636).
+#[derive(Debug)]
+pub struct AuthorizationCode {
+    token_url: Url,
+    redirect_uri: String,
+    state: String,
+    /// What only whoever began the sign-in knows (RFC 7636, section 4.1).
+    verifier: Secret,
+}
+
+/// What a person may be asked for besides a sign-in.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Prompt<'a> {
+    /// The account that the page proposes.
+    pub login_hint: Option<&'a str>,
+}
+
+impl AuthorizationCode {
+    /// Begins a sign-in, and returns it and the address to open; `random` is what nobody can guess.
+    #[must_use]
+    pub fn begin(
+        cloud: &Cloud,
+        tenant: &TenantId,
+        redirect_uri: String,
+        prompt: Prompt<'_>,
+        random: &[u8; 48],
+    ) -> (Self, Url) {
+        let (state, verifier) = random.split_at(16);
+        let this = Self {
+            token_url: endpoint(cloud, tenant, "token"),
+            redirect_uri,
+            state: URL_SAFE_NO_PAD.encode(state),
+            verifier: Secret::new(URL_SAFE_NO_PAD.encode(verifier)),
+        };
+        let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(this.verifier.expose()));
+        let mut url = endpoint(cloud, tenant, "authorize");
+        url.query_pairs_mut().extend_pairs([
+            ("client_id", cloud.client_id.as_str()),
+            ("response_type", "code"),
+            ("response_mode", "query"),
+            ("redirect_uri", &this.redirect_uri),
+            (
+                "scope",
+                &format!("{} {LASTING}", cloud.resource_manager_scope),
+            ),
+            ("state", &this.state),
+            ("code_challenge", &challenge),
+            ("code_challenge_method", "S256"),
+            ("client_info", "1"),
+        ]);
+        match prompt.login_hint {
+            Some(hint) => url.query_pairs_mut().append_pair("login_hint", hint),
+            None => url
+                .query_pairs_mut()
+                .append_pair("prompt", "select_account"),
+        };
+        (this, url)
+    }
+
+    /// Takes in the query that the browser came back with. Returns the code, or `None` if it belongs to another sign-in.
+    ///
+    /// # Errors
+    /// [`EntraError::Refused`] if Entra or the person said no.
+    pub fn on_redirect(&self, query: &str) -> Result<Option<Secret>, EntraError> {
+        let value = |name: &str| {
+            form_urlencoded::parse(query.as_bytes())
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.into_owned())
+        };
+        if value("state").as_deref() != Some(self.state.as_str()) {
+            return Ok(None);
+        }
+        if let Some(error) = value("error") {
+            let description = value("error_description").unwrap_or_default();
+            return Err(EntraError::Refused(Box::new(refusal_from(
+                error,
+                &description,
+            ))));
+        }
+        Ok(value("code").map(Secret::new))
+    }
+
+    /// Buys the tokens of the sign-in with its code; they are for Azure Resource Manager.
+    ///
+    /// # Errors
+    /// [`EntraError`].
+    pub async fn redeem(
+        &self,
+        http: &Http,
+        cloud: &Cloud,
+        code: &Secret,
+    ) -> Result<Tokens, EntraError> {
+        let scope = format!("{} {LASTING}", cloud.resource_manager_scope);
+        let mut form = vec![
+            ("grant_type", "authorization_code"),
+            ("client_id", cloud.client_id.as_str()),
+            ("code", code.expose()),
+            ("redirect_uri", &self.redirect_uri),
+            ("code_verifier", self.verifier.expose()),
+            ("scope", &scope),
+        ];
+        form.extend(Wanted::ResourceManager.fields());
+        let reply = post(http, &self.token_url, &form).await?;
+        read_tokens(&self.token_url, &reply, Wanted::ResourceManager)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begin(login_hint: Option<&str>) -> (AuthorizationCode, Url) {
+        let cloud = Cloud::built_in("AzureCloud").unwrap();
+        let tenant = "organizations".parse().unwrap();
+        let prompt = Prompt { login_hint };
+        AuthorizationCode::begin(
+            &cloud,
+            &tenant,
+            "http://localhost:1".to_owned(),
+            prompt,
+            &[7; 48],
+        )
+    }
+
+    #[test]
+    fn the_challenge_is_the_hash_of_the_verifier() {
+        let (flow, url) = begin(None);
+        assert!(flow.verifier.expose().len() >= 43, "RFC 7636, section 4.1");
+        let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(flow.verifier.expose()));
+        let query = url.query().unwrap();
+        assert!(query.contains(&format!(
+            "code_challenge={challenge}&code_challenge_method=S256"
+        )));
+        assert!(!query.contains(flow.verifier.expose()));
+        assert!(query.contains("prompt=select_account"));
+        assert!(
+            begin(Some("ada@contoso.example"))
+                .1
+                .query()
+                .unwrap()
+                .contains("login_hint=ada%40")
+        );
+    }
+
+    #[test]
+    fn the_code_is_taken_from_a_redirect_of_this_sign_in_alone() {
+        let (flow, _) = begin(None);
+        let own = format!("code=a%20b&state={}", flow.state);
+        assert_eq!(flow.on_redirect(&own).unwrap().unwrap().expose(), "a b");
+        for foreign in ["code=a", "code=a&state=x", ""] {
+            assert!(flow.on_redirect(foreign).unwrap().is_none(), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_entras_words() {
+        let (flow, _) = begin(None);
+        let query = format!(
+            "error=access_denied&error_description=AADSTS65004%3a+User+declined.%0d%0aTrace+ID%3a+1&state={}",
+            flow.state
+        );
+        let error = flow.on_redirect(&query).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "Entra refused (AADSTS65004): User declined."
+        );
+    }
+}

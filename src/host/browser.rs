@@ -1,0 +1,59 @@
+//! The person's browser.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+
+use super::env::Env;
+use super::process;
+
+/// Programs that open an address in the browser of the desktop, the best first.
+#[cfg(not(any(target_os = "macos", windows)))]
+const OPENERS: [&str; 4] = ["xdg-open", "wslview", "x-www-browser", "www-browser"];
+#[cfg(target_os = "macos")]
+const OPENERS: [&str; 1] = ["open"];
+#[cfg(windows)]
+const OPENERS: [&str; 1] = ["explorer.exe"];
+
+/// Returns what opens an address: `BROWSER`, or what the desktop brings. `None` where a browser would have no screen.
+#[must_use]
+pub fn find(env: &Env) -> Option<PathBuf> {
+    let path = env.var_os("PATH");
+    if let Some(browser) = env.var("BROWSER") {
+        // BROWSER may list several, as it does for xdg-open; the first that is there is taken.
+        return browser
+            .split(':')
+            .find_map(|name| process::find_program(name, path));
+    }
+    let has_screen = cfg!(any(target_os = "macos", windows))
+        || ["DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"]
+            .iter()
+            .any(|name| env.var_os(name).is_some());
+    has_screen
+        .then(|| {
+            OPENERS
+                .iter()
+                .find_map(|name| process::find_program(name, path))
+        })
+        .flatten()
+}
+
+/// Opens an address, and does not wait for the browser.
+///
+/// # Errors
+/// What the system says if the program cannot be started.
+pub fn open(browser: &std::path::Path, address: &str) -> io::Result<()> {
+    process::start_detached(browser, &[OsString::from(address)])
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_screen_there_is_no_browser_unless_one_is_named() {
+        assert_eq!(find(&Env::from([("PATH", "/usr/bin:/bin")])), None);
+        let named = Env::from([("PATH", "/usr/bin:/bin"), ("BROWSER", "nosuch:true")]);
+        assert!(find(&named).unwrap().ends_with("true"));
+    }
+}
