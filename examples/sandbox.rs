@@ -4,6 +4,7 @@
 //!
 //! ```sh
 //! cargo run --release --example sandbox
+//! cargo run --release --example sandbox -- --sshd    # the machines are the system's own sshd; as root
 //! entra-ssh --cloud CLOUD_FILE login --device-code
 //! curl --cacert CA_FILE CONTROL/approve -d '{"user_code":"…","upn":"…"}'
 //! ```
@@ -11,7 +12,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use sandbox::{Options, Sandbox};
+use sandbox::{MachineKind, Options, Sandbox};
 use tokio::io::AsyncReadExt as _;
 
 fn main() -> ExitCode {
@@ -35,7 +36,14 @@ fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
-    let sandbox = Sandbox::start(Options::default())?;
+    let mut options = Options::default();
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "--sshd" => options.machine_kind = MachineKind::Sshd,
+            other => return Err(format!("`{other}` is no option; there is --sshd").into()),
+        }
+    }
+    let sandbox = Sandbox::start(options)?;
     writeln!(
         std::io::stdout(),
         "{}",
