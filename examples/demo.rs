@@ -4,8 +4,8 @@
 //! cargo run --release --example demo
 //! ```
 //!
-//! Nothing of yours is touched: all of it happens in a home folder of its own, which is removed afterwards, and what goes
-//! into your keyring, if you have one, is taken out again by `entra-ssh logout` at the end.
+//! It happens in a home folder of its own, which is removed afterwards. If this machine has a keyring, the sign-in to the
+//! stand-in is kept there, as yours to Entra would be, and taken out again at the end.
 
 #![expect(
     clippy::disallowed_methods,
@@ -197,9 +197,11 @@ impl Home {
 
 impl Drop for Home {
     fn drop(&mut self) {
-        let mut stop = self.command("entra-ssh", &["agent", "stop"]);
-        // An agent that does not run any more needs no stopping.
-        let _stopped = stop.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        for arguments in [["logout", "--all"], ["agent", "stop"]] {
+            // Where a step failed, nothing is to stay in the keyring; else there is nothing to do.
+            let mut command = self.command("entra-ssh", &arguments);
+            let _done = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        }
     }
 }
 

@@ -9,4 +9,4 @@ pub mod ask;
 pub mod client;
 mod server;
 
-pub use self::server::{DEFAULT_IDLE, serve};
+pub use self::server::{DEFAULT_IDLE_SECONDS, serve};

@@ -113,7 +113,7 @@ impl Unverified {
         if !self.parsed.signature_holds(&self.blob) {
             return Err(CertificateError::BadSignature);
         }
-        let principals = self.principals()?;
+        let login_name = self.first_principal()?.to_login_name();
         let (valid_after, valid_before) = self.validity();
         if valid_after.as_seconds() > now.as_seconds().saturating_add(CLOCK_SKEW_SECONDS) {
             return Err(CertificateError::NotYetValid { now, valid_after });
@@ -123,7 +123,7 @@ impl Unverified {
         }
         Ok(Certificate {
             unverified: self.clone(),
-            principals,
+            login_name,
         })
     }
 
@@ -139,18 +139,15 @@ impl Unverified {
         (self.parsed.valid_after, self.parsed.valid_before)
     }
 
-    fn principals(&self) -> Result<Vec<Principal>, CertificateError> {
-        let principals = &self.parsed.principals;
-        if principals.is_empty() {
-            return Err(CertificateError::NoPrincipals);
-        }
-        principals
-            .iter()
-            .map(|text| {
-                text.parse()
-                    .map_err(|_| CertificateError::BadPrincipal { text: text.clone() })
-            })
-            .collect()
+    fn first_principal(&self) -> Result<Principal, CertificateError> {
+        let first = self
+            .parsed
+            .principals
+            .first()
+            .ok_or(CertificateError::NoPrincipals)?;
+        first.parse().map_err(|_| CertificateError::BadPrincipal {
+            text: first.clone(),
+        })
     }
 }
 
@@ -158,7 +155,7 @@ impl Unverified {
 #[derive(Clone, Debug)]
 pub struct Certificate {
     unverified: Unverified,
-    principals: Vec<Principal>,
+    login_name: Principal,
 }
 
 impl Certificate {
@@ -168,16 +165,10 @@ impl Certificate {
         &self.unverified.blob
     }
 
-    /// Returns the names that it may be used for; never empty.
-    #[must_use]
-    pub fn principals(&self) -> &[Principal] {
-        &self.principals
-    }
-
     /// Returns the login name that goes with it: the first principal in lower case.
     #[must_use]
-    pub fn login_name(&self) -> Option<Principal> {
-        self.principals.first().map(Principal::to_login_name)
+    pub const fn login_name(&self) -> &Principal {
+        &self.login_name
     }
 
     /// Returns the key that it is for.

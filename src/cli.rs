@@ -15,6 +15,7 @@ mod ui;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::BoolishValueParser;
 use clap::{Parser, Subcommand};
 
 use self::context::Context;
@@ -79,7 +80,7 @@ struct Global {
     )]
     output: Format,
     /// Print nothing but results and failures
-    #[arg(long, global = true, env = "ENTRA_SSH_QUIET")]
+    #[arg(long, global = true, env = "ENTRA_SSH_QUIET", value_parser = BoolishValueParser::new())]
     quiet: bool,
     /// Find the agent at this socket
     #[arg(
@@ -122,7 +123,7 @@ pub fn run() -> ExitCode {
 }
 
 fn run_command(ui: Ui, host: Host, global: Global, command: Command) -> Result<u8, Failure> {
-    let context = Context::new(host, global);
+    let context = Context::new(host, global)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

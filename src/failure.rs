@@ -176,7 +176,7 @@ fn network_hint(causes: &[String]) -> Option<&'static str> {
         );
     }
     if text.contains("dns") || text.contains("lookup") {
-        return Some("check the network and its name servers, or --cloud");
+        return Some("check the network and its name servers");
     }
     if text.contains("timed out") || text.contains("refused") || text.contains("connect") {
         return Some("check the network; outgoing HTTPS must be allowed");
@@ -257,6 +257,15 @@ impl From<AzureError> for Failure {
             AzureError::NotFound { .. } => {
                 "check name, resource group and subscription: entra-ssh config add NAME -g GROUP --subscription ID"
             }
+            AzureError::Refused { code, .. }
+                if code.contains("Registration") || code == "NoRegisteredProviderFound" =>
+            {
+                "register the provider once, which takes 2 to 5 minutes: az provider register -n Microsoft.HybridConnectivity"
+            }
+            AzureError::Refused { code, .. } if code == "ScopeLocked" => {
+                "a read-only lock is on the machine, its group or its subscription: have its owner remove it"
+            }
+            AzureError::Unauthorized { .. } => "sign in again: entra-ssh login",
             AzureError::WrongTenant { .. } => "sign in to that tenant: entra-ssh login --tenant ID",
             AzureError::Unreachable(_) => {
                 network_hint(&failure.causes).unwrap_or("check the network")
@@ -280,18 +289,20 @@ impl From<KeyringError> for Failure {
                 backend: Backend::Keyutils,
                 ..
             } => {
-                "the kernel gives each user 20,000 bytes: see /proc/key-users, make room with keyctl, or use --keyring file"
+                "the kernel gives each user 20,000 bytes: see /proc/key-users, make room with keyctl, or keep secrets in files: entra-ssh login --keyring file"
             }
-            KeyringError::Full { .. } => "make room in it, or use --keyring file",
+            KeyringError::Full { .. } => {
+                "make room in it, or keep secrets in files: entra-ssh login --keyring file"
+            }
             KeyringError::Locked { .. } | KeyringError::TimedOut { .. } => {
-                "unlock it (log in to the desktop, or gnome-keyring-daemon --unlock), or use --keyring file"
+                "unlock it (log in to the desktop, or gnome-keyring-daemon --unlock), or keep secrets in files: entra-ssh login --keyring file"
             }
             KeyringError::BadEntry { .. } => "sign in again: entra-ssh logout; entra-ssh login",
             KeyringError::File { .. } => {
                 "check the owner of the folder, and that the disk has room"
             }
             _ => {
-                "start one (gnome-keyring-daemon), or keep secrets in private files: --keyring file"
+                "start one (gnome-keyring-daemon), or keep secrets in files: entra-ssh login --keyring file"
             }
         };
         Self::of(&error).hint(hint)

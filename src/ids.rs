@@ -149,12 +149,12 @@ name!(
 name!(
     /// A login name on a machine, and a principal of a certificate (PROTOCOL.certkeys, "valid principals").
     Principal,
-    "a login name (no spaces, quotes, control characters or leading `-`)",
+    "a login name (no spaces, double quotes, control characters or leading `-`)",
     |text| {
         !text.is_empty()
             && text.len() <= 320
             && !text.starts_with('-')
-            && text.chars().all(|c| !c.is_control() && !c.is_whitespace() && !"\"'`$;&|<>(){}\\".contains(c))
+            && text.chars().all(|c| !c.is_control() && !c.is_whitespace() && !"\"`$;&|<>(){}\\".contains(c))
     }
 );
 
@@ -215,6 +215,11 @@ mod tests {
             refusal.to_string(),
             "`x y` is not a resource group name (1 to 90 letters, digits and -_.())"
         );
+    }
+
+    #[test]
+    fn names_with_an_apostrophe_are_login_names_too() {
+        assert!("o'brien@contoso.com".parse::<Principal>().is_ok());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Issuing certificates: a key, a token request, verification, the keyring; one at a time, however many ask.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +10,15 @@ use crate::failure::Failure;
 use crate::host::lock::Lock;
 use crate::keyring::Kind;
 use crate::keyring::entry::Entry;
+use crate::profile::Profile;
 use crate::secret::SecretBytes;
 use crate::sign_in::SignIn;
 use crate::time::UnixTime;
 
 /// A certificate is renewed when less than this is left of it, or less than a third of its life if that is shorter.
 const RENEWAL_MARGIN: Duration = Duration::from_secs(600);
+/// A certificate with less than this left, or less than a sixth of its life if that is shorter, is not counted on.
+const URGENT_MARGIN: Duration = Duration::from_secs(60);
 /// How long the renewal of another process is waited for.
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -33,6 +37,14 @@ impl Issued {
     pub fn is_due(&self, now: UnixTime) -> bool {
         let (from, to) = self.certificate.validity();
         let margin = RENEWAL_MARGIN.min(to.since(from) / 3);
+        now.after(margin) >= to
+    }
+
+    /// Tells whether it ends so soon that a login could fail with it: the next one is to be waited for.
+    #[must_use]
+    pub fn is_urgent(&self, now: UnixTime) -> bool {
+        let (from, to) = self.certificate.validity();
+        let margin = URGENT_MARGIN.min(to.since(from) / 6);
         now.after(margin) >= to
     }
 
@@ -86,7 +98,7 @@ pub async fn certify(sign_in: &SignIn, key: &PublicKey) -> Result<Certificate, F
 /// # Errors
 /// As [`certify`], and if the keyring does not take it.
 pub async fn issue(sign_in: &SignIn, spare: Option<KeyPair>) -> Result<Issued, Failure> {
-    let _lock = lock(sign_in).await?;
+    let _lock = lock(&sign_in.locks, &sign_in.profile).await?;
     issue_locked(sign_in, spare).await
 }
 
@@ -103,7 +115,7 @@ pub async fn fresh(
     if let Some(issued) = found.filter(|issued| !issued.is_due(sign_in.clock.now())) {
         return Ok(issued);
     }
-    let _lock = lock(sign_in).await?;
+    let _lock = lock(&sign_in.locks, &sign_in.profile).await?;
     let found = stored(sign_in).await?;
     match found {
         Some(issued) if !issued.is_due(sign_in.clock.now()) => Ok(issued),
@@ -144,9 +156,13 @@ pub async fn make_key_pair() -> Result<KeyPair, Failure> {
     Ok(made?)
 }
 
-async fn lock(sign_in: &SignIn) -> Result<Lock, Failure> {
-    let name = format!("issue-{}", sign_in.profile.name);
-    Lock::take(&sign_in.locks, &name, LOCK_PATIENCE)
+/// Takes the lock that renewals of a profile are made under.
+///
+/// # Errors
+/// [`Failure`] if another process keeps it for longer than a renewal takes.
+pub async fn lock(folder: &Path, profile: &Profile) -> Result<Lock, Failure> {
+    let name = format!("issue-{}", profile.name);
+    Lock::take(folder, &name, LOCK_PATIENCE)
         .await
         .map_err(|error| {
             Failure::new("cannot take the lock for issuing a certificate")

@@ -128,31 +128,31 @@ fn open_store(choice: Choice, folder: std::path::PathBuf) -> Result<Opened, Keyr
             });
         }
         Choice::Named(backend) => {
-            return SystemStore::open(backend)
-                .map(|store| Opened {
-                    store: Arc::new(store),
-                    backend,
-                    reason: "it was asked for".to_owned(),
-                })
-                .map_err(|reason| KeyringError::Unavailable { backend, reason });
+            return Ok(Opened {
+                store: Arc::new(SystemStore::open(backend)?),
+                backend,
+                reason: "it was asked for".to_owned(),
+            });
         }
         Choice::Auto => Backend::of_this_system(),
     };
-    let mut refusals = Vec::new();
+    let mut refusals: Vec<String> = Vec::new();
     for &backend in candidates {
         match SystemStore::open(backend) {
             Ok(store) => {
-                let reason = match refusals.last() {
-                    None => format!("{backend} is here"),
-                    Some(refusal) => String::clone(refusal),
-                };
                 return Ok(Opened {
                     store: Arc::new(store),
                     backend,
-                    reason,
+                    reason: refusals
+                        .pop()
+                        .unwrap_or_else(|| format!("{backend} is here")),
                 });
             }
-            Err(reason) => refusals.push(format!("{backend} cannot be used: {reason}")),
+            // One that is there and locked or full is the user's keyring all the same: another would be a second one.
+            Err(error @ (KeyringError::Locked { .. } | KeyringError::Full { .. })) => {
+                return Err(error);
+            }
+            Err(error) => refusals.push(error.to_string()),
         }
     }
     Err(KeyringError::NoneAvailable { refusals })

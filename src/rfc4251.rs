@@ -10,6 +10,10 @@
 //! assert!(reader.is_empty());
 //! ```
 
+use std::fmt;
+
+use zeroize::Zeroizing;
+
 /// Reads values off the front of bytes; every method returns `None` where the bytes end too early.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'a> {
@@ -71,30 +75,30 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Writes values one after the other.
-#[derive(Clone, Debug, Default)]
+/// Writes values one after the other. What was written may be secret: outgrown and dropped buffers are zeroed.
+#[derive(Clone, Default)]
 pub struct Writer {
-    bytes: Vec<u8>,
+    bytes: Zeroizing<Vec<u8>>,
 }
 
 impl Writer {
     /// Starts with nothing.
     #[must_use]
-    pub const fn new() -> Self {
-        Self { bytes: Vec::new() }
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// Adds one byte.
     #[must_use]
     pub fn byte(mut self, value: u8) -> Self {
-        self.bytes.push(value);
+        self.extend(&[value]);
         self
     }
 
     /// Adds a `uint32`.
     #[must_use]
     pub fn uint32(mut self, value: u32) -> Self {
-        self.bytes.extend_from_slice(&value.to_be_bytes());
+        self.extend(&value.to_be_bytes());
         self
     }
 
@@ -102,26 +106,40 @@ impl Writer {
     #[must_use]
     pub fn string(mut self, value: &[u8]) -> Self {
         let length = u32::try_from(value.len()).unwrap_or(u32::MAX);
-        self.bytes.extend_from_slice(&length.to_be_bytes());
-        self.bytes.extend(
-            value
-                .iter()
-                .take(usize::try_from(length).unwrap_or(usize::MAX)),
-        );
+        self.extend(&length.to_be_bytes());
+        let kept = usize::try_from(length).unwrap_or(usize::MAX);
+        self.extend(value.get(..kept).unwrap_or_default());
         self
     }
 
     /// Adds bytes as they are.
     #[must_use]
     pub fn raw(mut self, bytes: &[u8]) -> Self {
-        self.bytes.extend_from_slice(bytes);
+        self.extend(bytes);
         self
     }
 
     /// Returns what was written.
     #[must_use]
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+    pub fn into_bytes(mut self) -> Vec<u8> {
+        std::mem::take(&mut *self.bytes)
+    }
+
+    /// Adds bytes; a buffer that is too small is copied and zeroed, not left behind as it was.
+    fn extend(&mut self, added: &[u8]) {
+        let length = self.bytes.len() + added.len();
+        if length > self.bytes.capacity() {
+            let mut larger = Zeroizing::new(Vec::with_capacity(length.next_power_of_two()));
+            larger.extend_from_slice(&self.bytes);
+            self.bytes = larger;
+        }
+        self.bytes.extend_from_slice(added);
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Writer({} bytes)", self.bytes.len())
     }
 }
 

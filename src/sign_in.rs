@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use crate::azure::ResourceManager;
+use crate::azure::{AzureError, ResourceManager};
 use crate::cloud::Cloud;
 use crate::entra::{self, ClientSecret, EntraError, Tokens, Wanted};
 use crate::failure::{Failure, FailureKind};
@@ -111,11 +111,28 @@ impl SignIn {
         Ok(tokens)
     }
 
-    /// Opens Azure Resource Manager, with the token of last time while it lives.
+    /// Asks Azure Resource Manager, with the token of last time while it lives. A token that is refused before its time, as
+    /// continuous access evaluation does, is bought anew once.
     ///
     /// # Errors
-    /// As [`SignIn::buy`].
-    pub async fn resource_manager(&self) -> Result<Arc<ResourceManager>, Failure> {
+    /// As [`SignIn::buy`], and whatever `question` fails with.
+    pub async fn ask_azure<T, F>(
+        &self,
+        question: impl Fn(Arc<ResourceManager>) -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, AzureError>>,
+    {
+        match question(self.resource_manager().await?).await {
+            Err(AzureError::Unauthorized { .. }) => {
+                *self.resource_manager.lock().await = None;
+                Ok(question(self.resource_manager().await?).await?)
+            }
+            outcome => Ok(outcome?),
+        }
+    }
+
+    async fn resource_manager(&self) -> Result<Arc<ResourceManager>, Failure> {
         let mut kept = self.resource_manager.lock().await;
         let now = self.clock.now();
         if let Some((manager, expires)) = kept.as_ref()

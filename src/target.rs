@@ -63,8 +63,9 @@ pub async fn resolve(
         .kind(FailureKind::Usage));
     }
     let group = own_group.or(group);
-    let manager = sign_in.resource_manager().await?;
-    let found = manager.find_machines(name, group, subscriptions).await?;
+    let found = sign_in
+        .ask_azure(|manager| async move { manager.find_machines(name, group, subscriptions).await })
+        .await?;
     match found.as_slice() {
         [machine] => Ok(machine.clone()),
         [] => Err(none_found(sign_in, name, group)),

@@ -1,7 +1,9 @@
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::azure::RelayCredentials;
 use crate::certificate::KeyPair;
@@ -11,9 +13,16 @@ use crate::ids::{ProfileName, ResourceId};
 use crate::issue::{self, Issued};
 use crate::profile::Profiles;
 use crate::sign_in::SignIn;
+use crate::time::UnixTime;
 
 /// How many machines' relay credentials are held for one account.
 const MAX_MACHINES: usize = 10_000;
+/// How many certificates that a new one has replaced are held for one account.
+const MAX_REPLACED: usize = 16;
+/// How long after a failed renewal the next one is tried, while the certificate still lives.
+const RENEWAL_PAUSE: Duration = Duration::from_secs(30);
+/// How long a machine that was set up may take until it listens.
+const SET_UP_TIME: Duration = Duration::from_secs(90);
 
 /// What the agent holds: the accounts that somebody has asked for, the last one asked for first.
 #[derive(Debug)]
@@ -26,9 +35,22 @@ pub(super) struct Accounts {
 #[derive(Debug)]
 pub(super) struct Account {
     sign_in: SignIn,
-    issued: Mutex<Option<Issued>>,
-    spare: Arc<StdMutex<Option<KeyPair>>>,
-    relays: Mutex<HashMap<ResourceId, Arc<Mutex<Option<RelayCredentials>>>>>,
+    /// The newest certificate first. Those that it has replaced still sign: a login under way has been offered one of them.
+    issued: StdMutex<Vec<Issued>>,
+    renewal: Mutex<Renewal>,
+    spare: StdMutex<Option<KeyPair>>,
+    relays: Mutex<HashMap<ResourceId, Arc<Mutex<Relay>>>>,
+}
+
+#[derive(Debug, Default)]
+struct Renewal {
+    failed: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+struct Relay {
+    credentials: Option<RelayCredentials>,
+    set_up: Option<Instant>,
 }
 
 impl Accounts {
@@ -52,8 +74,9 @@ impl Accounts {
             Some(account) => account,
             None => Arc::new(Account {
                 sign_in: SignIn::open(&self.host, profile).await?,
-                issued: Mutex::new(None),
-                spare: Arc::default(),
+                issued: StdMutex::default(),
+                renewal: Mutex::default(),
+                spare: StdMutex::default(),
                 relays: Mutex::default(),
             }),
         };
@@ -92,43 +115,103 @@ impl Accounts {
 }
 
 impl Account {
-    /// Returns a certificate that is not due. Of any number of askers one renews, and the others wait for it.
-    pub(super) async fn certificate(&self) -> Result<Issued, Failure> {
-        let mut issued = self.issued.lock().await;
+    /// Returns a certificate that can be used.
+    ///
+    /// One that is due is renewed in the background while it is served; only if it is about to end, or there is none, is
+    /// the renewal waited for. Of any number of askers one renews.
+    pub(super) async fn certificate(self: &Arc<Self>) -> Result<Issued, Failure> {
         let now = self.sign_in.clock.now();
-        if let Some(held) = issued.as_ref().filter(|held| !held.is_due(now)) {
-            return Ok(held.clone());
+        match self.newest() {
+            Some(held) if !held.is_due(now) => Ok(held),
+            Some(held) if !held.is_urgent(now) => {
+                let account = Arc::clone(self);
+                tokio::spawn(async move {
+                    // It is tried again at the next question; whoever needs it then is told why it fails.
+                    let _renewed = account.renew().await;
+                });
+                Ok(held)
+            }
+            held => match (self.renew().await, held) {
+                (Err(_), Some(held)) if held.is_live(self.sign_in.clock.now()) => Ok(held),
+                (outcome, _) => outcome,
+            },
         }
-        let fresh = issue::fresh(&self.sign_in, || take(&self.spare)).await;
-        let fresh = match (fresh, issued.as_ref()) {
-            (Err(_), Some(held)) if held.is_live(now) => held.clone(),
-            (outcome, _) => outcome?,
-        };
-        *issued = Some(fresh.clone());
+    }
+
+    async fn renew(self: &Arc<Self>) -> Result<Issued, Failure> {
+        let mut renewal = self.renewal.lock().await;
+        let now = self.sign_in.clock.now();
+        // Another asker may have renewed, or failed to, while this one waited.
+        if let Some(held) = self.newest() {
+            let has_just_failed = renewal
+                .failed
+                .is_some_and(|failed| failed.elapsed() < RENEWAL_PAUSE);
+            if !held.is_due(now) || (has_just_failed && held.is_live(now)) {
+                return Ok(held);
+            }
+        }
+        let outcome = issue::fresh(&self.sign_in, || lock(&self.spare).take()).await;
+        renewal.failed = outcome.is_err().then(Instant::now);
+        let issued = outcome?;
+        self.hold(issued.clone());
         self.make_spare();
-        Ok(fresh)
+        Ok(issued)
     }
 
-    /// Returns the certificate that is held or stored and still lives, without asking Entra for one.
+    fn newest(&self) -> Option<Issued> {
+        lock(&self.issued).first().cloned()
+    }
+
+    fn hold(&self, issued: Issued) {
+        let now = self.sign_in.clock.now();
+        let mut held = lock(&self.issued);
+        held.retain(|held| {
+            held.is_live(now) && held.certificate.blob() != issued.certificate.blob()
+        });
+        held.insert(0, issued);
+        held.truncate(1 + MAX_REPLACED);
+    }
+
+    /// Returns the newest certificate that is held or stored and still lives, without asking Entra for one.
     pub(super) async fn certificate_at_hand(&self) -> Option<Issued> {
-        let mut issued = self.issued.lock().await;
-        if issued.is_none() {
-            *issued = issue::stored(&self.sign_in).await.ok().flatten();
+        if self.newest().is_none()
+            && let Ok(Some(stored)) = issue::stored(&self.sign_in).await
+        {
+            self.hold(stored);
         }
         let now = self.sign_in.clock.now();
-        issued.clone().filter(|held| held.is_live(now))
+        self.newest().filter(|held| held.is_live(now))
     }
 
-    pub(super) fn sign_in(&self) -> &SignIn {
+    /// Returns the key pair of a key blob or certificate blob: of those that are held, or else of the one that is stored,
+    /// which another process may have issued since.
+    pub(super) async fn key_pair(&self, blob: &[u8]) -> Option<Arc<KeyPair>> {
+        let find = || {
+            lock(&self.issued)
+                .iter()
+                .find(|held| {
+                    held.certificate.blob() == blob || held.key_pair.public_key().blob() == blob
+                })
+                .map(|held| Arc::clone(&held.key_pair))
+        };
+        if let Some(found) = find() {
+            return Some(found);
+        }
+        self.hold(issue::stored(&self.sign_in).await.ok()??);
+        find()
+    }
+
+    pub(super) const fn sign_in(&self) -> &SignIn {
         &self.sign_in
     }
 
-    /// Returns relay credentials for a machine, and whether it was set up just now.
+    /// Returns relay credentials for a machine, and whether it was set up just now. Those at hand are not given to whoever
+    /// was refused with them, which is known by when they end.
     pub(super) async fn relay_credentials(
         &self,
         machine: &ResourceId,
         port: u16,
-        anew: bool,
+        refused: Option<UnixTime>,
     ) -> Result<(RelayCredentials, bool), Failure> {
         let slot = {
             let mut relays = self.relays.lock().await;
@@ -137,38 +220,41 @@ impl Account {
             }
             Arc::clone(relays.entry(machine.clone()).or_default())
         };
-        let mut held = slot.lock().await;
+        let mut relay = slot.lock().await;
         let now = self.sign_in.clock.now();
-        if let Some(credentials) = held.as_ref().filter(|held| !anew && held.are_live(now)) {
-            return Ok((credentials.clone(), false));
+        let is_usable =
+            |held: &&RelayCredentials| held.are_live(now) && Some(held.expires_on) != refused;
+        if let Some(credentials) = relay.credentials.as_ref().filter(is_usable) {
+            let is_new = relay
+                .set_up
+                .is_some_and(|set_up| set_up.elapsed() < SET_UP_TIME);
+            return Ok((credentials.clone(), is_new));
         }
-        let manager = self.sign_in.resource_manager().await?;
-        let (credentials, is_new) = manager.relay_credentials(machine, port).await?;
-        *held = Some(credentials.clone());
+        let (credentials, is_new) = self
+            .sign_in
+            .ask_azure(|manager| async move { manager.relay_credentials(machine, port).await })
+            .await?;
+        relay.credentials = Some(credentials.clone());
+        if is_new {
+            relay.set_up = Some(Instant::now());
+        }
         Ok((credentials, is_new))
     }
 
     /// Makes the key pair of the next certificate, so that nobody waits for it then.
-    fn make_spare(&self) {
-        let spare = Arc::clone(&self.spare);
-        if !is_empty(&spare) {
+    fn make_spare(self: &Arc<Self>) {
+        if lock(&self.spare).is_some() {
             return;
         }
+        let account = Arc::clone(self);
         tokio::spawn(async move {
             if let Ok(key_pair) = issue::make_key_pair().await {
-                *spare.lock().unwrap_or_else(PoisonError::into_inner) = Some(key_pair);
+                *lock(&account.spare) = Some(key_pair);
             }
         });
     }
 }
 
-fn take(spare: &StdMutex<Option<KeyPair>>) -> Option<KeyPair> {
-    spare.lock().unwrap_or_else(PoisonError::into_inner).take()
-}
-
-fn is_empty(spare: &StdMutex<Option<KeyPair>>) -> bool {
-    spare
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .is_none()
+fn lock<T>(mutex: &StdMutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,13 +1,17 @@
-//! What our own programs ask the agent, as an extension of PROTOCOL.agent.
+//! What our own programs ask the agent, framed as an extension of PROTOCOL.agent.
+//!
+//! It is answered on a socket of its own beside the one that ssh is told of: `ssh -A` carries the latter to other machines,
+//! and nobody there is to be given relay credentials.
 //!
 //! ```text
 //! request     byte 27 (SSH_AGENTC_EXTENSION), string "ask@entra-ssh", a question in JSON
 //! answer      byte 6 (SSH_AGENT_SUCCESS), a result in JSON: {"Ok": …} or {"Err": failure}
 //! ```
 //!
-//! The socket is private and never leaves the machine; the JSON is held in memory that is zeroed.
+//! The socket is private and never leaves the machine.
 
 use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::azure::RelayCredentials;
 use crate::certificate::CertificateSummary;
@@ -41,8 +45,8 @@ pub enum Question {
         machine: ResourceId,
         /// The port on it, should its service have to be set up.
         port: u16,
-        /// Whether those at hand were refused.
-        anew: bool,
+        /// When those ended that the relay refused, if it did: others are fetched in their place.
+        refused: Option<UnixTime>,
     },
     /// How the agent is.
     Status,
@@ -74,14 +78,16 @@ pub struct CertificateAnswer {
 }
 
 /// Relay credentials on their way through the socket.
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, Zeroize, ZeroizeOnDrop)]
 pub struct RelayAnswer {
     host: String,
     hybrid_connection: String,
     access_key: String,
     service_configuration_token: Option<String>,
+    #[zeroize(skip)]
     expires_on: UnixTime,
     /// Whether the machine was set up just now, so that it may take a while to listen.
+    #[zeroize(skip)]
     pub is_new: bool,
 }
 
@@ -108,14 +114,14 @@ impl RelayAnswer {
         }
     }
 
-    /// Takes the credentials out.
+    /// Returns the credentials.
     #[must_use]
-    pub fn into_credentials(self) -> RelayCredentials {
+    pub fn credentials(&self) -> RelayCredentials {
         RelayCredentials {
-            host: self.host,
-            hybrid_connection: self.hybrid_connection,
-            access_key: Secret::new(self.access_key),
-            service_configuration_token: self.service_configuration_token.map(Secret::new),
+            host: self.host.clone(),
+            hybrid_connection: self.hybrid_connection.clone(),
+            access_key: Secret::new(self.access_key.clone()),
+            service_configuration_token: self.service_configuration_token.clone().map(Secret::new),
             expires_on: self.expires_on,
         }
     }

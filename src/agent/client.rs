@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -22,12 +22,19 @@ const START_POLL: Duration = Duration::from_millis(5);
 /// How long an answer may take; a renewal may be in it.
 const ANSWER_LIMIT: Duration = Duration::from_secs(100);
 
+/// Returns the socket that our own programs ask at: it lies beside the one that ssh is told of.
+pub(super) fn ask_socket(socket: &Path) -> PathBuf {
+    let mut name = socket.as_os_str().to_owned();
+    name.push(".ask");
+    name.into()
+}
+
 /// Asks the agent, which is started if it does not run.
 ///
 /// # Errors
 /// [`Failure`] if it does not start or answer, and whatever failure it answers.
 pub async fn ask(socket: &Path, question: &Question) -> Result<Answer, Failure> {
-    let stream = match UnixStream::connect(socket).await {
+    let stream = match UnixStream::connect(ask_socket(socket)).await {
         Ok(stream) => stream,
         Err(_) => start(socket).await?,
     };
@@ -39,7 +46,7 @@ pub async fn ask(socket: &Path, question: &Question) -> Result<Answer, Failure> 
 /// # Errors
 /// As [`ask`].
 pub async fn ask_if_running(socket: &Path, question: &Question) -> Result<Option<Answer>, Failure> {
-    match UnixStream::connect(socket).await {
+    match UnixStream::connect(ask_socket(socket)).await {
         Ok(stream) => ask_over(stream, socket, question).await.map(Some),
         Err(_) => Ok(None),
     }
@@ -66,7 +73,7 @@ pub async fn start(socket: &Path) -> Result<UnixStream, Failure> {
     process::start_detached(&program, &arguments).map_err(|error| failed(&error))?;
     let deadline = Instant::now() + START_LIMIT;
     loop {
-        match UnixStream::connect(socket).await {
+        match UnixStream::connect(ask_socket(socket)).await {
             Ok(stream) => return Ok(stream),
             Err(error) if Instant::now() >= deadline => return Err(failed(&error)),
             Err(_) => sleep(START_POLL).await,
@@ -85,7 +92,7 @@ async fn ask_over(
             socket.display()
         ))
         .caused_by(error)
-        .hint("start it anew: entra-ssh agent stop")
+        .hint("end it, and it is started anew: pkill -u $USER -f 'entra-ssh agent run'")
     };
     let asked = timeout(ANSWER_LIMIT, exchange(stream, question)).await;
     let message = asked

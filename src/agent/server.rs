@@ -14,7 +14,7 @@ use super::accounts::{Account, Accounts};
 use super::ask::{
     Answer, AskResult, CertificateAnswer, EXTENSION, Question, RelayAnswer, StatusAnswer,
 };
-use super::client::read_message;
+use super::client::{ask_socket, read_message};
 use crate::certificate::SignatureAlgorithm;
 use crate::failure::{Failure, file_failure};
 use crate::host::Host;
@@ -26,8 +26,8 @@ use crate::openssh::agent_protocol::{
 };
 use crate::time::Spoken;
 
-/// How long the agent stays without a question.
-pub const DEFAULT_IDLE: Duration = Duration::from_secs(3600);
+/// How long the agent stays without a question, in seconds.
+pub const DEFAULT_IDLE_SECONDS: u32 = 3600;
 /// How many connections are served at once; more wait.
 const MAX_CONNECTIONS: usize = 512;
 /// How long a connection may be silent.
@@ -39,6 +39,10 @@ const QUESTION_LIMIT: Duration = Duration::from_secs(90);
 
 /// How long the agent stays after it was told to stop, for the answer to get out.
 const LAST_WORDS: Duration = Duration::from_millis(20);
+/// How long a new agent waits for one that is about to end.
+const TAKE_OVER_LIMIT: Duration = Duration::from_secs(1);
+/// How often the agent looks whether its socket is still there.
+const LOOK_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The agent at work.
 struct Agent {
@@ -50,21 +54,25 @@ struct Agent {
     asked: AtomicU64,
 }
 
-/// Runs the agent until it is told to stop or nobody has asked for as long as `idle`. Returns at once if another one runs
-/// on this socket.
+/// Runs the agent until it is told to stop or nobody has asked for as long as `idle`. Returns if another one runs on this
+/// socket.
 ///
 /// # Errors
-/// [`Failure`] if the socket cannot be opened.
+/// [`Failure`] if the sockets cannot be opened.
 pub async fn serve(host: Host, socket: &Path, idle: Duration) -> Result<(), Failure> {
-    let folder = socket.parent().unwrap_or(Path::new("."));
+    let ask_socket = ask_socket(socket);
     let failed = |error: io::Error| file_failure("open the agent's socket", socket, &error);
-    let Some(_lock) = Lock::try_take(folder, "agent.lock").map_err(failed)? else {
-        return Ok(());
+    let folder = socket.parent().unwrap_or(Path::new("/"));
+    let name = socket.file_name().unwrap_or_default().to_string_lossy();
+    // An agent that is about to end still holds the lock for a moment.
+    let _lock = match Lock::take(folder, &format!("{name}.lock"), TAKE_OVER_LIMIT).await {
+        Ok(lock) => lock,
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok(()),
+        Err(error) => return Err(failed(error)),
     };
-    // Whoever held this socket is dead: its lock was free.
-    files::remove_if_there(socket).map_err(failed)?;
-    let listener = UnixListener::bind(socket).map_err(failed)?;
-    files::make_private(socket).map_err(failed)?;
+    // The one that ssh is told of comes first: whoever finds the other may count on it.
+    let for_ssh = listen(socket).map_err(failed)?;
+    let for_us = listen(&ask_socket).map_err(failed)?;
     let agent = Arc::new(Agent {
         accounts: Accounts::new(host.clone()),
         host,
@@ -73,15 +81,38 @@ pub async fn serve(host: Host, socket: &Path, idle: Duration) -> Result<(), Fail
         asked: AtomicU64::new(0),
     });
     tokio::select! {
-        () = agent.accept(listener) => {}
-        () = agent.stop.notified() => tokio::time::sleep(LAST_WORDS).await,
-        () = agent.wait_until_idle(idle) => {}
+        () = agent.accept(for_ssh, Door::Ssh) => {}
+        () = agent.accept(for_us, Door::OwnPrograms) => {}
+        () = agent.stop.notified() => {}
+        () = agent.wait_until_idle(idle, socket) => {}
     }
-    files::remove_if_there(socket).map_err(failed)
+    // Whoever comes now starts another one; whoever is being answered gets the answer.
+    for path in [socket, &ask_socket] {
+        files::remove_stale_socket(path).map_err(failed)?;
+    }
+    tokio::time::sleep(LAST_WORDS).await;
+    Ok(())
+}
+
+/// Opens a socket for this user alone, in place of one that nobody listens on any more.
+fn listen(socket: &Path) -> io::Result<UnixListener> {
+    files::remove_stale_socket(socket)?;
+    let listener = UnixListener::bind(socket)?;
+    files::make_private(socket)?;
+    Ok(listener)
+}
+
+/// Where a question comes from.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Door {
+    /// Our own programs' socket, which never leaves the machine.
+    OwnPrograms,
+    /// The socket that ssh is told of, which `ssh -A` carries to other machines.
+    Ssh,
 }
 
 impl Agent {
-    async fn accept(self: &Arc<Self>, listener: UnixListener) {
+    async fn accept(self: &Arc<Self>, listener: UnixListener, door: Door) {
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else {
@@ -91,7 +122,7 @@ impl Agent {
                 Ok((stream, _)) if is_ours(&stream) => {
                     let agent = Arc::clone(self);
                     tokio::spawn(async move {
-                        agent.converse(stream).await;
+                        agent.converse(stream, door).await;
                         drop(place);
                     });
                 }
@@ -102,24 +133,26 @@ impl Agent {
         }
     }
 
-    async fn wait_until_idle(&self, idle: Duration) {
+    /// Returns when nobody has asked for as long as `idle`, or the socket is gone and nobody can ask any more.
+    async fn wait_until_idle(&self, idle: Duration, socket: &Path) {
         loop {
-            let asked = self.started + Duration::from_secs(self.asked.load(Ordering::Relaxed));
-            if asked.elapsed() >= idle {
+            let asked = Duration::from_secs(self.asked.load(Ordering::Relaxed));
+            let idled = self.started.elapsed().saturating_sub(asked);
+            if idled >= idle || !socket.exists() {
                 return;
             }
-            tokio::time::sleep_until(asked + idle).await;
+            tokio::time::sleep(idle.saturating_sub(idled).min(LOOK_INTERVAL)).await;
         }
     }
 
     /// Answers one connection until it ends, is silent for too long, or sends what is no message.
-    async fn converse(&self, mut stream: UnixStream) {
+    async fn converse(&self, mut stream: UnixStream, door: Door) {
         while let Ok(Ok(Some(message))) = timeout(CONNECTION_IDLE, read_message(&mut stream)).await
         {
             self.asked
                 .store(self.started.elapsed().as_secs(), Ordering::Relaxed);
             let response = match Request::decode(&message) {
-                Some(request) => self.respond(request).await,
+                Some(request) => self.respond(request, door).await,
                 None => Response::Failure,
             };
             let bytes = Zeroizing::new(response.encode());
@@ -129,7 +162,7 @@ impl Agent {
         }
     }
 
-    async fn respond(&self, request: Request<'_>) -> Response {
+    async fn respond(&self, request: Request<'_>, door: Door) -> Response {
         match request {
             Request::RequestIdentities => Response::Identities(self.offer().await),
             Request::Sign { key, data, flags } => self
@@ -139,7 +172,7 @@ impl Agent {
             Request::Extension {
                 name: EXTENSION,
                 contents,
-            } => {
+            } if door == Door::OwnPrograms => {
                 let result = match serde_json::from_slice(contents) {
                     Ok(question) => timeout(QUESTION_LIMIT, self.answer(question))
                         .await
@@ -150,7 +183,7 @@ impl Agent {
                         .hint("start it anew: entra-ssh agent stop")),
                 };
                 match serde_json::to_vec::<AskResult>(&result) {
-                    Ok(contents) => Response::Success(contents),
+                    Ok(contents) => Response::Success(Zeroizing::new(contents)),
                     Err(_) => Response::ExtensionFailure,
                 }
             }
@@ -196,13 +229,10 @@ impl Agent {
             _ => return None,
         };
         for account in self.accounts.all().await {
-            let Some(issued) = account.certificate_at_hand().await else {
-                continue;
-            };
-            if key == issued.certificate.blob() || key == issued.key_pair.public_key().blob() {
+            if let Some(key_pair) = account.key_pair(key).await {
                 return Some(Response::Signature {
                     algorithm: algorithm.name(),
-                    signature: issued.key_pair.sign(algorithm, data).ok()?,
+                    signature: key_pair.sign(algorithm, data).ok()?,
                 });
             }
         }
@@ -214,12 +244,8 @@ impl Agent {
             Question::Certificate { profile } => {
                 let account = self.accounts.open(&profile).await?;
                 let issued = account.certificate().await?;
-                let login_name = issued
-                    .certificate
-                    .login_name()
-                    .ok_or_else(|| Failure::new("the certificate names no principal"))?;
                 Ok(Answer::Certificate(CertificateAnswer {
-                    login_name,
+                    login_name: issued.certificate.login_name().clone(),
                     certificate: issued
                         .certificate
                         .explain()
@@ -230,10 +256,11 @@ impl Agent {
                 profile,
                 machine,
                 port,
-                anew,
+                refused,
             } => {
                 let account = self.accounts.open(&profile).await?;
-                let (credentials, is_new) = account.relay_credentials(&machine, port, anew).await?;
+                let (credentials, is_new) =
+                    account.relay_credentials(&machine, port, refused).await?;
                 Ok(Answer::RelayCredentials(RelayAnswer::new(
                     &credentials,
                     is_new,

@@ -51,6 +51,14 @@ pub enum AzureError {
     /// There was no reply.
     #[error("cannot reach Azure Resource Manager")]
     Unreachable(#[source] azure_core::Error),
+    /// The token is not taken (any more).
+    #[error("Azure does not take the sign-in's token ({code}): {message}")]
+    Unauthorized {
+        /// The error code.
+        code: String,
+        /// What Azure says.
+        message: String,
+    },
     /// The token is not for the tenant of this subscription.
     #[error("the sign-in is not for the tenant of `{about}`{}", tenant.as_deref().map(|tenant| format!(", which is `{tenant}`")).unwrap_or_default())]
     WrongTenant {
@@ -90,6 +98,9 @@ pub(super) fn read_refusal(
     );
     let about = about.to_owned();
     match status {
+        401 if code != "InvalidAuthenticationTokenTenant" => {
+            AzureError::Unauthorized { code, message }
+        }
         401 => AzureError::WrongTenant {
             about,
             tenant: tenant.map(str::to_owned),

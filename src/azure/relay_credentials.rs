@@ -83,18 +83,21 @@ impl ResourceManager {
         machine: &ResourceId,
         port: u16,
     ) -> Result<(RelayCredentials, bool), AzureError> {
-        let mut set_up = false;
-        for _ in 0..2 {
+        let (mut has_endpoint, mut has_service) = (false, false);
+        loop {
             let reply = self.list_credentials(machine).await?;
             match u16::from(reply.status) {
-                404 if is_missing_endpoint(&reply.body) => self.create_endpoint(machine).await?,
-                412 => self.create_service_configuration(machine, port).await?,
-                _ => return Ok((read(&reply, machine)?, set_up)),
+                404 if !has_endpoint && is_missing_endpoint(&reply.body) => {
+                    self.create_endpoint(machine).await?;
+                    has_endpoint = true;
+                }
+                412 if !has_service => {
+                    self.create_service_configuration(machine, port).await?;
+                    has_service = true;
+                }
+                _ => return Ok((read(&reply, machine)?, has_endpoint || has_service)),
             }
-            set_up = true;
         }
-        let reply = self.list_credentials(machine).await?;
-        Ok((read(&reply, machine)?, set_up))
     }
 
     async fn list_credentials(&self, machine: &ResourceId) -> Result<super::Reply, AzureError> {

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::context::Context;
 use super::ui::Ui;
 use crate::agent::ask::{Answer, Question};
-use crate::agent::{self, DEFAULT_IDLE, client};
+use crate::agent::{self, DEFAULT_IDLE_SECONDS, client};
 use crate::failure::Failure;
 use crate::host::process;
 
@@ -22,8 +22,8 @@ enum AgentCommand {
     /// Be the agent, in the foreground
     Run {
         /// End after this many seconds without a question
-        #[arg(long, default_value_t = DEFAULT_IDLE.as_secs(), value_name = "SECONDS")]
-        idle: u64,
+        #[arg(long, default_value_t = DEFAULT_IDLE_SECONDS, value_name = "SECONDS")]
+        idle: u32,
         /// Leave the terminal's session
         #[arg(long, hide = true)]
         detached: bool,
@@ -42,7 +42,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: AgentArgs) -> Result<()
             if detached {
                 process::leave_session();
             }
-            let idle = Duration::from_secs(idle);
+            let idle = Duration::from_secs(idle.into());
             agent::serve(context.host.clone(), &context.agent_socket, idle).await
         }
         AgentCommand::Start => {

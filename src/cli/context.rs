@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Global;
 use crate::agent::ask::{Answer, CertificateAnswer, Question};
@@ -30,17 +30,18 @@ pub(super) struct Context {
 }
 
 impl Context {
-    pub(super) fn new(host: Host, global: Global) -> Self {
-        Self {
-            agent_socket: global
-                .agent_socket
-                .unwrap_or_else(|| host.paths.agent_socket()),
+    pub(super) fn new(host: Host, global: Global) -> Result<Self, Failure> {
+        let agent_socket = global
+            .agent_socket
+            .unwrap_or_else(|| host.paths.agent_socket());
+        Ok(Self {
+            agent_socket: absolute(&agent_socket)?,
             profile: global.profile,
             keyring: global.keyring,
             subscriptions: global.subscription,
             cloud: global.cloud,
             host,
-        }
+        })
     }
 
     /// Returns the cloud of `--cloud`.
@@ -137,6 +138,11 @@ impl Context {
         files::write(&path, &changed, Access::AsBefore)
             .map_err(|error| file_failure("write", &path, &error))
     }
+}
+
+/// Returns a path that means the same in any folder.
+pub(super) fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path).map_err(|error| file_failure("use the path", path, &error))
 }
 
 /// Returns the failure of an agent that answers another question than it was asked.

@@ -14,6 +14,7 @@ use crate::host::standard_streams::{Input, Output};
 use crate::host::tls;
 use crate::ids::ResourceId;
 use crate::relay::{self, Connection, Endpoint, RelayError};
+use crate::time::UnixTime;
 
 /// How long a machine that was set up just now may take until it listens.
 const SET_UP_LIMIT: Duration = Duration::from_secs(90);
@@ -48,30 +49,38 @@ pub(super) async fn run(ui: Ui, context: &Context, args: ProxyArgs) -> Result<u8
 async fn connect(ui: Ui, context: &Context, args: &ProxyArgs) -> Result<Connection, Failure> {
     let cloud = context.load_profile()?.cloud.open()?;
     let tls = tls::client_config(cloud.ca_file.as_deref())?;
-    let (endpoint, is_new) = endpoint(context, args, false).await?;
-    match relay::dial(&endpoint, &tls).await {
-        Err(RelayError::Refused {
-            status: 401 | 403, ..
-        }) => {
-            let (endpoint, _) = self::endpoint(context, args, true).await?;
-            Ok(relay::dial(&endpoint, &tls).await?)
-        }
-        Err(RelayError::Refused { status: 404, .. }) if is_new => {
-            ui.say(&format!(
-                "`{}` was set up just now; waiting up to {} s until it listens",
-                args.machine.name(),
-                SET_UP_LIMIT.as_secs()
-            ));
-            wait_until_it_listens(&endpoint, &tls).await
-        }
-        dialled => Ok(dialled?),
+    let way = Way::ask_for(context, args, None).await?;
+    let refusal = match relay::dial(&way.endpoint, &tls).await {
+        Err(
+            error @ RelayError::Refused {
+                status: 401 | 403 | 404,
+                ..
+            },
+        ) => error,
+        dialled => return Ok(dialled?),
+    };
+    if way.is_new {
+        return wait_until_it_listens(ui, args, &way.endpoint, &tls).await;
     }
+    // The token may have been revoked, or the machine have got another hybrid connection since.
+    let other = Way::ask_for(context, args, Some(way.expires_on)).await?;
+    if other.expires_on == way.expires_on {
+        return Err(refusal.into());
+    }
+    Ok(relay::dial(&other.endpoint, &tls).await?)
 }
 
 async fn wait_until_it_listens(
+    ui: Ui,
+    args: &ProxyArgs,
     endpoint: &Endpoint,
     tls: &Arc<ClientConfig>,
 ) -> Result<Connection, Failure> {
+    ui.say(&format!(
+        "`{}` was set up just now; waiting up to {} s until it listens",
+        args.machine.name(),
+        SET_UP_LIMIT.as_secs()
+    ));
     let deadline = Instant::now() + SET_UP_LIMIT;
     loop {
         sleep(SET_UP_POLL).await;
@@ -82,29 +91,43 @@ async fn wait_until_it_listens(
     }
 }
 
-async fn endpoint(
-    context: &Context,
-    args: &ProxyArgs,
-    anew: bool,
-) -> Result<(Endpoint, bool), Failure> {
-    let question = Question::RelayCredentials {
-        profile: context.profile.clone(),
-        machine: args.machine.clone(),
-        port: args.port,
-        anew,
-    };
-    let Answer::RelayCredentials(answer) = client::ask(&context.agent_socket, &question).await?
-    else {
-        return Err(wrong_answer());
-    };
-    let is_new = answer.is_new;
-    let credentials = answer.into_credentials();
-    let endpoint = Endpoint::new(
-        &credentials.host,
-        &credentials.hybrid_connection,
-        credentials.access_key,
-        credentials.service_configuration_token,
-        args.port,
-    )?;
-    Ok((endpoint, is_new))
+/// The way to a machine, as the agent knows it.
+struct Way {
+    endpoint: Endpoint,
+    expires_on: UnixTime,
+    /// Whether the machine was set up just now, so that it may take a while to listen.
+    is_new: bool,
+}
+
+impl Way {
+    async fn ask_for(
+        context: &Context,
+        args: &ProxyArgs,
+        refused: Option<UnixTime>,
+    ) -> Result<Self, Failure> {
+        let question = Question::RelayCredentials {
+            profile: context.profile.clone(),
+            machine: args.machine.clone(),
+            port: args.port,
+            refused,
+        };
+        let Answer::RelayCredentials(answer) =
+            client::ask(&context.agent_socket, &question).await?
+        else {
+            return Err(wrong_answer());
+        };
+        let credentials = answer.credentials();
+        let endpoint = Endpoint::new(
+            &credentials.host,
+            &credentials.hybrid_connection,
+            credentials.access_key,
+            credentials.service_configuration_token,
+            args.port,
+        )?;
+        Ok(Self {
+            endpoint,
+            expires_on: credentials.expires_on,
+            is_new: answer.is_new,
+        })
+    }
 }

@@ -8,7 +8,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::host::process;
 use crate::ids::{HostAlias, ResourceGroup};
 use crate::openssh::{SSH_VARIABLE, ssh_arguments};
-use crate::ssh_config::Block;
+use crate::ssh_config::{Block, Identity};
 use crate::target::Target;
 
 use super::config::add::{self, HostOptions};
@@ -40,7 +40,9 @@ pub(super) async fn run(ui: Ui, context: &Context, args: SshArgs) -> Result<u8, 
     let text = args.target.or(args.name).unwrap_or_default();
     let (host, block) = match managed_block(context, &text)? {
         Some(block) if args.resource_group.is_none() && args.options.are_default() => {
-            context.certificate(&block.profile).await?;
+            if block.identity == Identity::Agent {
+                context.certificate(&block.profile).await?;
+            }
             (text, block)
         }
         _ => {

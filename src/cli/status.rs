@@ -10,6 +10,7 @@ use crate::agent::ask::{Answer, Question};
 use crate::agent::client;
 use crate::certificate::CertificateSummary;
 use crate::failure::Failure;
+use crate::ids::ProfileName;
 use crate::issue;
 use crate::keyring::{Keyring, Kind};
 use crate::profile::Profile;
@@ -31,20 +32,24 @@ struct Row {
 pub(super) async fn run(ui: Ui, context: &Context, _args: StatusArgs) -> Result<(), Failure> {
     let mut rows = Vec::new();
     for name in context.profiles().names()? {
-        rows.push(row(context, context.profiles().load(&name)?).await?);
+        rows.push((name.clone(), row(context, &name).await));
     }
     let agent = client::ask_if_running(&context.agent_socket, &Question::Status).await;
     let running = matches!(agent, Ok(Some(Answer::Status(_))));
     let keyring = Keyring::open(context.keyring, &context.host.paths).await;
     let json = json!({
-        "profiles": rows.iter().map(Row::to_json).collect::<Vec<_>>(),
+        "profiles": rows.iter().map(|(name, row)| to_json(name, row)).collect::<Vec<_>>(),
         "agent": { "running": running, "socket": context.agent_socket },
         "keyring": match &keyring {
             Ok(keyring) => json!({ "backend": keyring.backend(), "reason": keyring.reason() }),
             Err(error) => json!({ "backend": null, "reason": error.to_string() }),
         },
     });
-    let mut text: String = rows.iter().map(Row::to_text).collect();
+    let mut text = rows
+        .iter()
+        .map(|(name, row)| to_text(name, row))
+        .collect::<Vec<_>>()
+        .concat();
     if rows.is_empty() {
         text.push_str("nobody is signed in; sign in with: entra-ssh login\n");
     }
@@ -68,7 +73,8 @@ pub(super) async fn run(ui: Ui, context: &Context, _args: StatusArgs) -> Result<
     Ok(())
 }
 
-async fn row(context: &Context, profile: Profile) -> Result<Row, Failure> {
+async fn row(context: &Context, name: &ProfileName) -> Result<Row, Failure> {
+    let profile = context.profiles().load(name)?;
     let cloud = profile.cloud.open()?.name;
     let sign_in = SignIn::open(&context.host, profile.clone()).await;
     let (signed_in, certificate) = match sign_in {
@@ -120,5 +126,25 @@ impl Row {
             "{}  {} in {} ({}): {certificate}\n",
             self.profile.name, self.profile.account, self.profile.tenant, self.cloud
         )
+    }
+}
+
+/// A profile that cannot be read is shown as such, and hides no other.
+fn to_json(name: &ProfileName, row: &Result<Row, Failure>) -> Value {
+    match row {
+        Ok(row) => row.to_json(),
+        Err(failure) => json!({
+            "name": name, "cloud": null, "tenant": null, "account": null, "signed_in": false, "certificate": null,
+            "error": failure.error,
+        }),
+    }
+}
+
+fn to_text(name: &ProfileName, row: &Result<Row, Failure>) -> String {
+    match row {
+        Ok(row) => row.to_text(),
+        Err(failure) => format!(
+            "{name}  unusable: {failure}; remove it with: entra-ssh --profile {name} logout\n"
+        ),
     }
 }

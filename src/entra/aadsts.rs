@@ -140,6 +140,11 @@ const TABLE: &[(&[u32], &str, &str)] = &[
         "make sure that it is the secret's value and not its ID, then: entra-ssh login --service-principal --client-id ID --tenant ID --client-secret-file FILE",
     ),
     (
+        &[7_000_222],
+        "the client secret has expired",
+        "make a new one: az ad app credential reset --id ID",
+    ),
+    (
         &[90_038, 900_432, 1_000_104],
         "the account is in another cloud",
         "name the cloud: --cloud AzureUSGovernment or --cloud AzureChinaCloud",

@@ -8,13 +8,19 @@ use super::reply::{read_refusal, read_tokens, unintelligible};
 use super::{EntraError, Tokens, Wanted, endpoint, post};
 use crate::cloud::Cloud;
 use crate::host::clock::Clock;
-use crate::host::http::{Http, Reply};
+use crate::host::http::{Http, HttpError, Reply};
 use crate::ids::TenantId;
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
 /// What RFC 8628, section 3.2 has a client wait when the server names no interval.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
+/// No server is asked more often than this, whatever it says.
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
+/// No server is asked less often than this, whatever it says.
+const MAX_INTERVAL: Duration = Duration::from_secs(60);
+/// How many requests in a row may find no way to the server.
+const MAX_UNREACHABLE: u32 = 5;
 /// What `slow_down` adds (RFC 8628, section 3.5).
 const SLOW_DOWN: Duration = Duration::from_secs(5);
 /// No code is waited for longer than this, whatever the server says.
@@ -67,7 +73,10 @@ impl DeviceCode {
             secret: Secret::new(body.device_code),
             user_code: body.user_code,
             verification_uri: body.verification_uri,
-            interval: body.interval.map_or(DEFAULT_INTERVAL, Duration::from_secs),
+            interval: body
+                .interval
+                .map_or(DEFAULT_INTERVAL, Duration::from_secs)
+                .clamp(MIN_INTERVAL, MAX_INTERVAL),
             lifetime,
             deadline: now.after(lifetime),
         })
@@ -147,7 +156,7 @@ pub async fn wait_for_device_code(
     mut flow: DeviceCode,
     sleep: impl AsyncFn(Duration),
 ) -> Result<Tokens, EntraError> {
-    let mut pause = flow.interval;
+    let (mut pause, mut unreachable) = (flow.interval, 0);
     loop {
         sleep(pause).await;
         let mut form = vec![
@@ -156,7 +165,16 @@ pub async fn wait_for_device_code(
             ("device_code", flow.secret.expose()),
         ];
         form.extend(Wanted::ResourceManager.fields());
-        let reply = post(http, &flow.url, &form).await?;
+        let reply = match post(http, &flow.url, &form).await {
+            Ok(reply) => reply,
+            // The person goes on in the browser meanwhile.
+            Err(HttpError::Unreachable { .. }) if unreachable < MAX_UNREACHABLE => {
+                unreachable += 1;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        unreachable = 0;
         match flow.on_reply(clock.now(), &reply)? {
             Step::SignedIn(tokens) => return Ok(*tokens),
             Step::Wait(next) => pause = next,
@@ -175,7 +193,7 @@ mod tests {
         Reply {
             status,
             retry_after: None,
-            body: body.as_bytes().to_vec(),
+            body: body.as_bytes().to_vec().into(),
         }
     }
 

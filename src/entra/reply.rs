@@ -183,7 +183,7 @@ mod tests {
         Reply {
             status,
             retry_after: None,
-            body: body.as_bytes().to_vec(),
+            body: body.as_bytes().to_vec().into(),
         }
     }
 

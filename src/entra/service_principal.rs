@@ -134,7 +134,7 @@ impl Policy for CertificateFields {
         let kept = Reply {
             status: status.into(),
             retry_after: None,
-            body: body.to_vec(),
+            body: body.to_vec().into(),
         };
         *self.reply.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
         Ok(AsyncRawResponse::from_bytes(status, headers, body))

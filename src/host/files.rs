@@ -84,10 +84,10 @@ pub fn write(path: &Path, contents: &[u8], access: Access) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a folder, and those above it, that only the owner may enter.
+/// Makes a folder, and those above it, that only the owner may enter. A folder that is there stays as it is.
 ///
 /// # Errors
-/// What the system says; [`io::ErrorKind::PermissionDenied`] if the folder is there but belongs to another user.
+/// What the system says; [`io::ErrorKind::PermissionDenied`] if the folder is there but others may write to it.
 pub fn make_private_folder(folder: &Path) -> io::Result<()> {
     private::make_folder(folder)
 }
@@ -98,6 +98,24 @@ pub fn make_private_folder(folder: &Path) -> io::Result<()> {
 /// What the system says.
 pub fn make_private(path: &Path) -> io::Result<()> {
     private::make_file(path)
+}
+
+/// Removes a socket that nobody listens on any more; that there is none is fine.
+///
+/// # Errors
+/// What the system says; [`io::ErrorKind::AlreadyExists`] if something else than a socket is there.
+#[cfg(unix)]
+pub fn remove_stale_socket(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::FileTypeExt as _;
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.file_type().is_socket() => remove_if_there(path),
+        Ok(_) => Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            "there is a file of that name, which is no socket",
+        )),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Removes a file; that there is none is fine.
@@ -142,8 +160,11 @@ mod private {
                 "the folder belongs to another user",
             ));
         }
-        if metadata.mode() & 0o077 != 0 {
-            fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+        if metadata.mode() & 0o022 != 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "other users may write to the folder: take that from them with chmod go-w",
+            ));
         }
         Ok(())
     }
@@ -239,12 +260,19 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_others_could_enter_is_closed() {
+    fn a_new_folder_is_private_and_one_that_others_may_write_to_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let inner = folder.path().join("a").join("b");
         make_private_folder(&inner).unwrap();
-        fs::set_permissions(&inner, fs::Permissions::from_mode(0o755)).unwrap();
-        make_private_folder(&inner).unwrap();
         assert_eq!(mode(&inner), 0o700);
+        for (mode_there, is_taken) in [(0o755, true), (0o775, false), (0o777, false)] {
+            fs::set_permissions(&inner, fs::Permissions::from_mode(mode_there)).unwrap();
+            assert_eq!(
+                make_private_folder(&inner).is_ok(),
+                is_taken,
+                "{mode_there:o}"
+            );
+            assert_eq!(mode(&inner), mode_there, "it stays as it is");
+        }
     }
 }

@@ -1,14 +1,16 @@
 //! HTTPS: one client for Entra and Azure Resource Manager.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use azure_core::http::Transport;
 use rustls::ClientConfig;
 use url::Url;
+use zeroize::Zeroizing;
 
-/// The longest reply that is read, in bytes. Resource Graph pages are the longest that are asked for.
-pub const MAX_REPLY_BYTES: usize = 8 * 1024 * 1024;
+/// The longest reply of a token endpoint that is read, in bytes.
+pub const MAX_REPLY_BYTES: usize = 1024 * 1024;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -19,15 +21,20 @@ pub struct Http {
     client: reqwest::Client,
 }
 
-/// A reply, whatever its status.
-#[derive(Debug)]
+/// A reply, whatever its status. Its body may hold tokens; it is zeroed when dropped and not printed.
 pub struct Reply {
     /// The HTTP status code.
     pub status: u16,
     /// What a `Retry-After` header in seconds asks for.
     pub retry_after: Option<Duration>,
     /// The body.
-    pub body: Vec<u8>,
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reply({}, {} bytes)", self.status, self.body.len())
+    }
 }
 
 impl Http {
@@ -69,7 +76,7 @@ impl Http {
             .get("retry-after")
             .and_then(|value| value.to_str().ok()?.trim().parse().ok())
             .map(Duration::from_secs);
-        let mut body = Vec::new();
+        let mut body = Zeroizing::new(Vec::new());
         while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
             if body.len() + chunk.len() > MAX_REPLY_BYTES {
                 return Err(HttpError::TooLong {

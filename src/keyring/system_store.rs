@@ -20,12 +20,12 @@ pub(super) struct SystemStore {
 impl SystemStore {
     /// Opens a keyring, and makes sure that what is written to it can be read back: a session without a login keyring may
     /// add a key to the kernel's keyring and then not read it.
-    pub(super) fn open(backend: Backend) -> Result<Self, String> {
+    pub(super) fn open(backend: Backend) -> Result<Self, KeyringError> {
         let inner = Unsplit {
-            store: open(backend)?,
+            store: open(backend).map_err(|reason| KeyringError::Unavailable { backend, reason })?,
             backend,
         };
-        inner.try_out().map_err(|error| spoken(&error))?;
+        inner.try_out()?;
         let limit = match backend {
             Backend::Windows => MAX_WINDOWS_ENTRY_BYTES,
             _ => usize::MAX,
@@ -132,6 +132,11 @@ impl Unsplit {
 
     fn explain(&self, source: Error) -> KeyringError {
         let backend = self.backend;
+        if backend == Backend::Keyutils && matches!(source, Error::NoStorageAccess(_)) {
+            // EACCES: the processes of this session do not possess the keyring.
+            let reason = "this session may not read what it writes to it".to_owned();
+            return KeyringError::Unavailable { backend, reason };
+        }
         let text = spoken(&source).to_lowercase();
         if matches!(source, Error::NoStorageAccess(_))
             || text.contains("locked")

@@ -6,6 +6,10 @@
 //! …       contents
 //! ```
 
+use std::fmt;
+
+use zeroize::Zeroizing;
+
 use crate::rfc4251::{Reader, Writer};
 
 /// The longest message that is read, in bytes; OpenSSH's own limit.
@@ -102,7 +106,7 @@ pub struct OfferedKey {
 }
 
 /// What an agent answers.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub enum Response {
     /// `SSH_AGENT_EXTENSION_FAILURE`: the extension is known and failed.
     ExtensionFailure,
@@ -117,8 +121,8 @@ pub enum Response {
         /// The bare signature.
         signature: Vec<u8>,
     },
-    /// `SSH_AGENT_SUCCESS`, with what an extension answers.
-    Success(Vec<u8>),
+    /// `SSH_AGENT_SUCCESS`, with what an extension answers, which may be secret.
+    Success(Zeroizing<Vec<u8>>),
 }
 
 impl Response {
@@ -165,8 +169,22 @@ pub fn message_length(bytes: [u8; 4]) -> Option<usize> {
         .filter(|length| (1..=MAX_MESSAGE_BYTES).contains(length))
 }
 
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ExtensionFailure => "ExtensionFailure",
+            Self::Failure => "Failure",
+            Self::Identities(_) => "Identities",
+            Self::Signature { .. } => "Signature",
+            Self::Success(_) => "Success",
+        })
+    }
+}
+
 fn framed(writer: Writer) -> Vec<u8> {
-    Writer::new().string(&writer.into_bytes()).into_bytes()
+    Writer::new()
+        .string(&Zeroizing::new(writer.into_bytes()))
+        .into_bytes()
 }
 
 #[cfg(test)]

@@ -7,15 +7,18 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::handshake::{Handshake, MAX_HEAD_BYTES};
 use super::{Endpoint, RelayError};
+use crate::host::liveness;
 
 /// How long one try may take.
 const TRY_LIMIT: Duration = Duration::from_secs(10);
+/// How long it is waited between two tries.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// How long all tries together may take.
 const DIAL_LIMIT: Duration = Duration::from_secs(30);
 
@@ -46,7 +49,10 @@ pub async fn dial(endpoint: &Endpoint, tls: &Arc<ClientConfig>) -> Result<Connec
         };
         match tried {
             Err(RelayError::TimedOut { .. } | RelayError::Refused { status: 504, .. })
-                if Instant::now() < deadline => {}
+                if Instant::now() + RETRY_PAUSE < deadline =>
+            {
+                sleep(RETRY_PAUSE).await;
+            }
             outcome => return outcome,
         }
     }
@@ -56,7 +62,7 @@ async fn try_once(endpoint: &Endpoint, tls: &Arc<ClientConfig>) -> Result<Connec
     let host = endpoint.to_string();
     let tcp = TcpStream::connect((endpoint.host(), endpoint.port()))
         .await
-        .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
+        .and_then(|stream| liveness::set(&stream).map(|()| stream))
         .map_err(|source| RelayError::Unreachable {
             host: host.clone(),
             source,

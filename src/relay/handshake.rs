@@ -86,8 +86,22 @@ impl Handshake {
         if header("Sec-WebSocket-Accept").as_deref() != Some(self.accept().as_str()) {
             return Err(not_a_relay("its handshake is for another key"));
         }
-        if header("Sec-WebSocket-Extensions").is_some() {
-            return Err(not_a_relay("it uses an extension that was not offered"));
+        let says = |name: &str, word: &str| {
+            header(name).is_some_and(|value| {
+                value
+                    .split(',')
+                    .any(|part| part.trim().eq_ignore_ascii_case(word))
+            })
+        };
+        if !says("Upgrade", "websocket") || !says("Connection", "upgrade") {
+            return Err(not_a_relay("its answer does not change to WebSocket"));
+        }
+        if header("Sec-WebSocket-Extensions").is_some()
+            || header("Sec-WebSocket-Protocol").is_some()
+        {
+            return Err(not_a_relay(
+                "it uses an extension or protocol that was not offered",
+            ));
         }
         Ok(Some(length))
     }
@@ -196,6 +210,8 @@ mod tests {
             "SSH-2.0-OpenSSH_9.2\r\n",
             "HTTP/1.1 abc\r\n\r\n",
             &CONSENT.replace("s3pP", "xxxx"),
+            &CONSENT.replace("Upgrade: websocket", "Upgrade: h2c"),
+            &CONSENT.replace("Connection: Upgrade", "Connection: close"),
             &CONSENT.replace(
                 "\r\n\r\n",
                 "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n",

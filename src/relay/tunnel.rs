@@ -16,8 +16,13 @@ const CHUNK_BYTES: usize = 64 * 1024;
 const READ_BYTES: usize = 128 * 1024;
 /// How often a ping is sent; the relay drops what is idle for two minutes.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
-/// How long nothing at all may come after a ping.
-const PONG_LIMIT: Duration = Duration::from_secs(20);
+/// How long nothing at all may come after a ping. A dead link is noticed sooner, by the limits of its TCP connection; this
+/// is for a relay that holds the connection and does nothing, and must not hit one that is merely slow to take an upload.
+const PONG_LIMIT: Duration = Duration::from_secs(90);
+/// How often the watch looks.
+const WATCH_INTERVAL: Duration = Duration::from_secs(5);
+/// How long the far side's last words are waited for when sending fails.
+const LAST_WORDS_LIMIT: Duration = Duration::from_secs(2);
 /// How long what still comes is passed on after our input has ended.
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 /// How long the last frame may take.
@@ -36,6 +41,41 @@ pub enum Ending {
 
 /// A control frame to be sent.
 struct Control(Opcode, Vec<u8>);
+
+/// Whether the far side owes an answer, and since when.
+#[derive(Default)]
+struct Watch {
+    /// When the first ping was sent that nothing has come after.
+    pinged: Cell<Option<Instant>>,
+    /// Whether what comes cannot be read, because our output takes nothing: then silence says nothing.
+    is_output_full: Cell<bool>,
+}
+
+impl Watch {
+    fn on_ping(&self) {
+        self.pinged
+            .set(self.pinged.get().or_else(|| Some(Instant::now())));
+    }
+
+    fn on_bytes(&self) {
+        self.pinged.set(None);
+    }
+
+    /// Returns how long the far side has been silent once that is too long.
+    async fn silence(&self) -> Duration {
+        loop {
+            tokio::time::sleep(WATCH_INTERVAL).await;
+            if self.is_output_full.get() {
+                self.on_bytes();
+            }
+            if let Some(silence) = self.pinged.get().map(|since| since.elapsed())
+                && silence > PONG_LIMIT
+            {
+                return silence;
+            }
+        }
+    }
+}
 
 /// Carries bytes both ways until one side ends.
 ///
@@ -56,15 +96,15 @@ pub async fn carry(
     } = connection;
     let (reader, writer) = tokio::io::split(stream);
     let (controls, pending_controls) = mpsc::channel(MAX_PENDING_CONTROLS);
-    let heard = Cell::new(Instant::now());
+    let watch = Watch::default();
     let mut sender = Sender {
         writer,
         random: SystemRandom::new(),
         host: &host,
     };
-    let mut down = Box::pin(down(reader, output, early, controls, &heard, &host));
+    let mut down = Box::pin(down(reader, output, early, controls, &watch, &host));
     let outcome = {
-        let mut up = Box::pin(up(input, &mut sender, pending_controls, &heard));
+        let mut up = Box::pin(up(input, &mut sender, pending_controls, &watch));
         tokio::select! {
             biased;
             outcome = &mut down => outcome,
@@ -73,8 +113,16 @@ pub async fn carry(
                     Ok(Err(error)) => Err(error),
                     Ok(Ok(_)) | Err(_) => Ok(Ending::Near),
                 },
-                Err(error) => Err(error),
+                // Sending fails because the far side has gone; why it has may still be there to read.
+                Err(error) => match timeout(LAST_WORDS_LIMIT, &mut down).await {
+                    Ok(Err(RelayError::Dropped { .. })) | Err(_) => Err(error),
+                    Ok(outcome) => outcome,
+                },
             },
+            silence = watch.silence() => Err(RelayError::Silent {
+                host: host.clone(),
+                seconds: silence.as_secs(),
+            }),
         }
     };
     // The connection is over either way; a close frame is a courtesy.
@@ -142,7 +190,7 @@ async fn up(
     mut input: impl AsyncRead + Unpin,
     sender: &mut Sender<'_, impl AsyncWrite + Unpin>,
     mut controls: mpsc::Receiver<Control>,
-    heard: &Cell<Instant>,
+    watch: &Watch,
 ) -> Result<(), RelayError> {
     let mut buffer = vec![0; MAX_HEADER_BYTES + CHUNK_BYTES];
     let mut ticks = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
@@ -162,14 +210,8 @@ async fn up(
             }
             Some(control) = controls.recv() => sender.send_control(&control).await?,
             _ = ticks.tick() => {
-                let silence = heard.get().elapsed();
-                if silence > PING_INTERVAL + PONG_LIMIT {
-                    return Err(RelayError::Silent {
-                        host: sender.host.to_owned(),
-                        seconds: silence.as_secs(),
-                    });
-                }
                 sender.send_control(&Control(Opcode::Ping, Vec::new())).await?;
+                watch.on_ping();
             }
         }
     }
@@ -181,7 +223,7 @@ async fn down(
     mut output: impl AsyncWrite + Unpin,
     early: Vec<u8>,
     controls: mpsc::Sender<Control>,
-    heard: &Cell<Instant>,
+    watch: &Watch,
     host: &str,
 ) -> Result<Ending, RelayError> {
     let mut decoder = Decoder::default();
@@ -199,7 +241,10 @@ async fn down(
             match event {
                 Event::More => break,
                 Event::Data(bytes) => {
-                    if output.write_all(bytes).await.is_err() {
+                    watch.is_output_full.set(true);
+                    let written = output.write_all(bytes).await;
+                    watch.is_output_full.set(false);
+                    if written.is_err() {
                         // Whoever read our output has gone.
                         return Ok(Ending::Near);
                     }
@@ -225,7 +270,7 @@ async fn down(
                     source: io::ErrorKind::UnexpectedEof.into(),
                 });
             }
-            Ok(_) => heard.set(Instant::now()),
+            Ok(_) => watch.on_bytes(),
             Err(source) => {
                 return Err(RelayError::Dropped {
                     host: host.to_owned(),

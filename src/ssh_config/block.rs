@@ -78,6 +78,8 @@ impl Block {
                 ("IdentityFile", "none".to_owned()),
                 ("IdentitiesOnly", "no".to_owned()),
                 ("PreferredAuthentications", "publickey".to_owned()),
+                // The agent that would be forwarded is this one, and its keys are nobody else's to use.
+                ("ForwardAgent", "no".to_owned()),
             ]),
             Identity::Own => {
                 if let Some(file) = &self.private_key_file {

@@ -1,11 +1,12 @@
+use std::io;
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::super::context::Context;
+use super::super::context::{Context, absolute};
 use super::super::ui::Ui;
-use crate::failure::{Failure, FailureKind};
-use crate::ids::{HostAlias, Principal, ResourceGroup};
+use crate::failure::{Failure, FailureKind, file_failure};
+use crate::ids::{HostAlias, Principal, ResourceGroup, ResourceId};
 use crate::ssh_config::{Block, Identity, Route};
 use crate::target::{self, Target};
 
@@ -37,9 +38,9 @@ pub(in super::super) struct HostOptions {
     /// The private key for --local-user
     #[arg(long, value_name = "FILE", requires = "local_user")]
     private_key_file: Option<PathBuf>,
-    /// The port of sshd on the machine
-    #[arg(long, default_value_t = DEFAULT_PORT)]
-    port: u16,
+    /// The port of sshd on the machine, if it is not 22
+    #[arg(long)]
+    port: Option<u16>,
 }
 
 const DEFAULT_PORT: u16 = 22;
@@ -47,7 +48,7 @@ const DEFAULT_PORT: u16 = 22;
 impl HostOptions {
     /// Tells whether nothing was asked for.
     pub(in super::super) const fn are_default(&self) -> bool {
-        self.local_user.is_none() && self.private_key_file.is_none() && self.port == DEFAULT_PORT
+        self.local_user.is_none() && self.private_key_file.is_none() && self.port.is_none()
     }
 }
 
@@ -120,14 +121,30 @@ pub(in super::super) async fn block(
         let answer = context.certificate(&context.profile).await?;
         (answer.login_name, Identity::Agent)
     };
+    let private_key_file = match &options.private_key_file {
+        Some(file) if !file.is_file() => {
+            return Err(file_failure("find", file, &io::ErrorKind::NotFound.into()));
+        }
+        Some(file) => Some(absolute(file)?),
+        None => None,
+    };
     Ok(Block {
-        host: resource_id.name().as_str().parse()?,
+        host: alias_of(target, &resource_id)?,
         user,
         route: Route::Relay,
         identity,
         profile: context.profile.clone(),
-        port: options.port,
-        private_key_file: options.private_key_file.clone(),
+        port: options.port.unwrap_or(DEFAULT_PORT),
+        private_key_file,
         resource_id,
     })
+}
+
+/// Returns the alias of a machine: its name as it was typed, since ssh tells upper from lower case where Azure does not.
+fn alias_of(target: &Target, resource_id: &ResourceId) -> Result<HostAlias, Failure> {
+    let name = match target {
+        Target::Id(_) => resource_id.name(),
+        Target::Name { name, .. } => name,
+    };
+    Ok(name.as_str().parse()?)
 }
