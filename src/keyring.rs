@@ -15,6 +15,7 @@ mod split;
 mod system_store;
 mod worker;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ pub use self::entry::{EntryName, Kind};
 pub use self::error::KeyringError;
 
 use self::file_store::FileStore;
-use self::system_store::SystemStore;
+use self::system_store::{SystemStore, Trial};
 use self::worker::Worker;
 use crate::host::paths::Paths;
 use crate::secret::SecretBytes;
@@ -32,7 +33,7 @@ use crate::secret::SecretBytes;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a back end does.
-trait Store: Send + Sync {
+trait Store {
     fn load(&self, name: &str) -> Result<Option<SecretBytes>, KeyringError>;
     fn save(&self, name: &str, secret: &SecretBytes) -> Result<(), KeyringError>;
     /// Removes an entry, and tells whether there was one.
@@ -48,21 +49,44 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// Opens the keyring that was chosen; for [`Choice::Auto`] the first of this system's that can be written and read.
+    /// Opens the keyring that was chosen; for [`Choice::Auto`] the first of this system's that can be written and read,
+    /// which is tried out.
     ///
     /// # Errors
     /// [`KeyringError::Unavailable`] if the one that was named cannot be used; [`KeyringError::NoneAvailable`] if none can;
-    /// [`KeyringError::TimedOut`] if it does not answer.
-    pub async fn open(choice: Choice, paths: &Paths) -> Result<Self, KeyringError> {
+    /// [`KeyringError::Locked`] or [`KeyringError::Full`] if the system's own is; [`KeyringError::TimedOut`] if it does not
+    /// answer.
+    pub async fn choose(choice: Choice, paths: &Paths) -> Result<Self, KeyringError> {
         let folder = paths.data.join("keyring");
-        let worker = Arc::new(Worker::start());
-        let opened = worker
-            .run(PATIENCE, move || open_store(choice, folder))
-            .await??;
+        Self::open_with(move || match choice {
+            Choice::Named(backend) => open_named(backend, folder, Trial::WriteAndRead),
+            Choice::Auto => open_best(),
+        })
+        .await
+    }
+
+    /// Opens a keyring that was chosen before.
+    ///
+    /// # Errors
+    /// [`KeyringError::Unavailable`] if it cannot be used; [`KeyringError::TimedOut`] if it does not answer.
+    pub async fn open(backend: Backend, paths: &Paths) -> Result<Self, KeyringError> {
+        let folder = paths.data.join("keyring");
+        Self::open_with(move || open_named(backend, folder, Trial::None)).await
+    }
+
+    async fn open_with(
+        open: impl FnOnce() -> Result<Opened, KeyringError> + Send + 'static,
+    ) -> Result<Self, KeyringError> {
+        let worker = Worker::start();
+        let (backend, reason) = worker
+            .open(PATIENCE, move || {
+                open().map(|opened| (opened.store, (opened.backend, opened.reason)))
+            })
+            .await?;
         Ok(Self {
-            worker: Arc::new(Worker::over(Arc::clone(&opened.store))),
-            backend: opened.backend,
-            reason: opened.reason,
+            worker: Arc::new(worker),
+            backend,
+            reason,
         })
     }
 
@@ -113,35 +137,30 @@ impl Keyring {
 }
 
 struct Opened {
-    store: Arc<dyn Store>,
+    store: Box<dyn Store>,
     backend: Backend,
     reason: String,
 }
 
-fn open_store(choice: Choice, folder: std::path::PathBuf) -> Result<Opened, KeyringError> {
-    let candidates = match choice {
-        Choice::Named(Backend::File) => {
-            return Ok(Opened {
-                store: Arc::new(FileStore::new(folder)),
-                backend: Backend::File,
-                reason: "it was asked for".to_owned(),
-            });
-        }
-        Choice::Named(backend) => {
-            return Ok(Opened {
-                store: Arc::new(SystemStore::open(backend)?),
-                backend,
-                reason: "it was asked for".to_owned(),
-            });
-        }
-        Choice::Auto => Backend::of_this_system(),
+fn open_named(backend: Backend, folder: PathBuf, trial: Trial) -> Result<Opened, KeyringError> {
+    let store: Box<dyn Store> = match backend {
+        Backend::File => Box::new(FileStore::new(folder)),
+        _ => Box::new(SystemStore::open(backend, trial)?),
     };
+    Ok(Opened {
+        store,
+        backend,
+        reason: "it was asked for".to_owned(),
+    })
+}
+
+fn open_best() -> Result<Opened, KeyringError> {
     let mut refusals: Vec<String> = Vec::new();
-    for &backend in candidates {
-        match SystemStore::open(backend) {
+    for &backend in Backend::of_this_system() {
+        match SystemStore::open(backend, Trial::WriteAndRead) {
             Ok(store) => {
                 return Ok(Opened {
-                    store: Arc::new(store),
+                    store: Box::new(store),
                     backend,
                     reason: refusals
                         .pop()
@@ -167,7 +186,7 @@ mod tests {
     async fn the_file_keyring_keeps_replaces_and_removes() {
         let home = tempfile::tempdir().unwrap();
         let env = Env::from([("HOME", home.path().to_str().unwrap())]);
-        let keyring = Keyring::open(Choice::Named(Backend::File), &Paths::of(&env).unwrap())
+        let keyring = Keyring::open(Backend::File, &Paths::of(&env).unwrap())
             .await
             .unwrap();
         let name = EntryName::new(Kind::SignIn, "AzureCloud", "t", "alice@contoso.com");

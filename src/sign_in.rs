@@ -15,7 +15,7 @@ use crate::host::clock::Clock;
 use crate::host::http::Http;
 use crate::host::tls;
 use crate::keyring::entry::Entry;
-use crate::keyring::{Choice, Keyring, Kind};
+use crate::keyring::{Keyring, Kind};
 use crate::profile::{Method, Profile, login_command};
 use crate::secret::Secret;
 use crate::time::UnixTime;
@@ -45,7 +45,7 @@ impl SignIn {
     /// # Errors
     /// [`Failure`] if its cloud, its keyring or TLS cannot be used.
     pub async fn open(host: &Host, profile: Profile) -> Result<Self, Failure> {
-        let keyring = Keyring::open(Choice::Named(profile.keyring), &host.paths).await?;
+        let keyring = Keyring::open(profile.keyring, &host.paths).await?;
         let cloud = profile.cloud.open()?;
         let http = Http::new(&tls::client_config(cloud.ca_file.as_deref())?)?;
         Ok(Self {

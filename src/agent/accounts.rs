@@ -13,7 +13,6 @@ use crate::ids::{ProfileName, ResourceId};
 use crate::issue::{self, Issued};
 use crate::profile::Profiles;
 use crate::sign_in::SignIn;
-use crate::time::UnixTime;
 
 /// How many machines' relay credentials are held for one account.
 const MAX_MACHINES: usize = 10_000;
@@ -206,12 +205,12 @@ impl Account {
     }
 
     /// Returns relay credentials for a machine, and whether it was set up just now. Those at hand are not given to whoever
-    /// was refused with them, which is known by when they end.
+    /// was `refused` with them.
     pub(super) async fn relay_credentials(
         &self,
         machine: &ResourceId,
         port: u16,
-        refused: Option<UnixTime>,
+        refused: Option<&str>,
     ) -> Result<(RelayCredentials, bool), Failure> {
         let slot = {
             let mut relays = self.relays.lock().await;
@@ -222,8 +221,9 @@ impl Account {
         };
         let mut relay = slot.lock().await;
         let now = self.sign_in.clock.now();
-        let is_usable =
-            |held: &&RelayCredentials| held.are_live(now) && Some(held.expires_on) != refused;
+        let is_usable = |held: &&RelayCredentials| {
+            held.are_live(now) && refused.is_none_or(|refused| held.fingerprint() != refused)
+        };
         if let Some(credentials) = relay.credentials.as_ref().filter(is_usable) {
             let is_new = relay
                 .set_up

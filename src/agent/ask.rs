@@ -45,8 +45,8 @@ pub enum Question {
         machine: ResourceId,
         /// The port on it, should its service have to be set up.
         port: u16,
-        /// When those ended that the relay refused, if it did: others are fetched in their place.
-        refused: Option<UnixTime>,
+        /// The fingerprint of those that the relay refused, if it did: others are fetched in their place.
+        refused: Option<String>,
     },
     /// How the agent is.
     Status,

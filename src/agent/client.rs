@@ -70,12 +70,17 @@ pub async fn start(socket: &Path) -> Result<UnixStream, Failure> {
         "--agent-socket".into(),
         socket.into(),
     ];
-    process::start_detached(&program, &arguments).map_err(|error| failed(&error))?;
+    let mut agent =
+        process::start_detached(&program, &arguments).map_err(|error| failed(&error))?;
     let deadline = Instant::now() + START_LIMIT;
     loop {
         match UnixStream::connect(ask_socket(socket)).await {
             Ok(stream) => return Ok(stream),
             Err(error) if Instant::now() >= deadline => return Err(failed(&error)),
+            // One that ends well has found another one at work; one that fails opens no socket any more.
+            Err(error) if matches!(agent.try_wait(), Ok(Some(status)) if !status.success()) => {
+                return Err(failed(&error));
+            }
             Err(_) => sleep(START_POLL).await,
         }
     }

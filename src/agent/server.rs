@@ -259,8 +259,9 @@ impl Agent {
                 refused,
             } => {
                 let account = self.accounts.open(&profile).await?;
-                let (credentials, is_new) =
-                    account.relay_credentials(&machine, port, refused).await?;
+                let (credentials, is_new) = account
+                    .relay_credentials(&machine, port, refused.as_deref())
+                    .await?;
                 Ok(Answer::RelayCredentials(RelayAnswer::new(
                     &credentials,
                     is_new,

@@ -2,8 +2,10 @@ use std::time::Duration;
 
 use azure_core::http::Method;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::{AzureError, ResourceManager, below};
+use crate::hex;
 use crate::ids::ResourceId;
 use crate::secret::Secret;
 use crate::time::UnixTime;
@@ -176,6 +178,17 @@ fn read(reply: &super::Reply, machine: &ResourceId) -> Result<RelayCredentials, 
 }
 
 impl RelayCredentials {
+    /// Returns a short text that tells these credentials from others and betrays nothing of them.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let digest = Sha256::digest(format!(
+            "{} {}",
+            self.hybrid_connection,
+            self.access_key.expose()
+        ));
+        hex::encode(digest.get(..16).unwrap_or_default())
+    }
+
     /// Tells whether they can still open a connection that is begun now.
     #[must_use]
     pub const fn are_live(&self, now: UnixTime) -> bool {

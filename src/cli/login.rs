@@ -16,7 +16,7 @@ use crate::host::http::Http;
 use crate::host::tls;
 use crate::ids::{ClientId, TenantId};
 use crate::keyring::entry::Entry;
-use crate::keyring::{Choice, Keyring, Kind};
+use crate::keyring::{Keyring, Kind};
 use crate::profile::{Method, Profile};
 
 /// Sign in to Entra ID, as a person or as a service principal
@@ -63,7 +63,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: LoginArgs) -> Result<()
     let cloud_name = context.cloud()?;
     let cloud = cloud_name.open()?;
     // A keyring that cannot be used is better met before the person has signed in.
-    let keyring = Keyring::open(context.keyring, &context.host.paths).await?;
+    let keyring = Keyring::choose(context.keyring, &context.host.paths).await?;
     let http = Http::new(&tls::client_config(cloud.ca_file.as_deref())?)?;
     let signed_in = if args.service_principal {
         service_principal::sign_in(context, args, &cloud, &http).await?
@@ -113,10 +113,7 @@ async fn keep(
     if let Some(before) = before {
         let has_moved = before.keyring != profile.keyring
             || before.entry(Kind::SignIn) != profile.entry(Kind::SignIn);
-        if has_moved
-            && let Ok(keyring) =
-                Keyring::open(Choice::Named(before.keyring), &context.host.paths).await
-        {
+        if has_moved && let Ok(keyring) = Keyring::open(before.keyring, &context.host.paths).await {
             for kind in [Kind::SignIn, Kind::Certificate] {
                 keyring.remove(&before.entry(kind)).await?;
             }

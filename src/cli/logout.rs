@@ -8,7 +8,7 @@ use crate::agent::client;
 use crate::failure::Failure;
 use crate::ids::ProfileName;
 use crate::issue;
-use crate::keyring::{Choice, Keyring, Kind};
+use crate::keyring::{Keyring, Kind};
 use crate::profile::Profile;
 
 /// Remove what login and renewal put into the keyring and the agent
@@ -78,7 +78,7 @@ async fn sign_out(
         }
         loaded => loaded?,
     };
-    let keyring = Keyring::open(Choice::Named(profile.keyring), &context.host.paths).await?;
+    let keyring = Keyring::open(profile.keyring, &context.host.paths).await?;
     let mut removed = Vec::new();
     // The agent first, and under the lock of renewals: what is under way would write back what is removed here.
     let question = Question::Forget {

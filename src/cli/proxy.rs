@@ -14,7 +14,6 @@ use crate::host::standard_streams::{Input, Output};
 use crate::host::tls;
 use crate::ids::ResourceId;
 use crate::relay::{self, Connection, Endpoint, RelayError};
-use crate::time::UnixTime;
 
 /// How long a machine that was set up just now may take until it listens.
 const SET_UP_LIMIT: Duration = Duration::from_secs(90);
@@ -50,23 +49,18 @@ async fn connect(ui: Ui, context: &Context, args: &ProxyArgs) -> Result<Connecti
     let cloud = context.load_profile()?.cloud.open()?;
     let tls = tls::client_config(cloud.ca_file.as_deref())?;
     let way = Way::ask_for(context, args, None).await?;
-    let refusal = match relay::dial(&way.endpoint, &tls).await {
-        Err(
-            error @ RelayError::Refused {
-                status: 401 | 403 | 404,
-                ..
-            },
-        ) => error,
+    match relay::dial(&way.endpoint, &tls).await {
+        Err(RelayError::Refused {
+            status: 401 | 403 | 404,
+            ..
+        }) => {}
         dialled => return Ok(dialled?),
-    };
+    }
     if way.is_new {
         return wait_until_it_listens(ui, args, &way.endpoint, &tls).await;
     }
     // The token may have been revoked, or the machine have got another hybrid connection since.
-    let other = Way::ask_for(context, args, Some(way.expires_on)).await?;
-    if other.expires_on == way.expires_on {
-        return Err(refusal.into());
-    }
+    let other = Way::ask_for(context, args, Some(way.fingerprint)).await?;
     Ok(relay::dial(&other.endpoint, &tls).await?)
 }
 
@@ -94,7 +88,7 @@ async fn wait_until_it_listens(
 /// The way to a machine, as the agent knows it.
 struct Way {
     endpoint: Endpoint,
-    expires_on: UnixTime,
+    fingerprint: String,
     /// Whether the machine was set up just now, so that it may take a while to listen.
     is_new: bool,
 }
@@ -103,7 +97,7 @@ impl Way {
     async fn ask_for(
         context: &Context,
         args: &ProxyArgs,
-        refused: Option<UnixTime>,
+        refused: Option<String>,
     ) -> Result<Self, Failure> {
         let question = Question::RelayCredentials {
             profile: context.profile.clone(),
@@ -117,6 +111,7 @@ impl Way {
             return Err(wrong_answer());
         };
         let credentials = answer.credentials();
+        let fingerprint = credentials.fingerprint();
         let endpoint = Endpoint::new(
             &credentials.host,
             &credentials.hybrid_connection,
@@ -126,7 +121,7 @@ impl Way {
         )?;
         Ok(Self {
             endpoint,
-            expires_on: credentials.expires_on,
+            fingerprint,
             is_new: answer.is_new,
         })
     }

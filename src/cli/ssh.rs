@@ -4,7 +4,8 @@ use clap::Args;
 
 use super::context::Context;
 use super::ui::Ui;
-use crate::failure::{Failure, FailureKind};
+use crate::failure::{Failure, FailureKind, file_failure};
+use crate::host::files;
 use crate::host::process;
 use crate::ids::{HostAlias, ResourceGroup};
 use crate::openssh::{SSH_VARIABLE, ssh_arguments};
@@ -58,6 +59,10 @@ pub(super) async fn run(ui: Ui, context: &Context, args: SshArgs) -> Result<u8, 
             (block.host.to_string(), block)
         }
     };
+    let known_hosts = context.host.paths.known_hosts();
+    let folder = known_hosts.parent().unwrap_or(&known_hosts);
+    files::make_private_folder(folder)
+        .map_err(|error| file_failure("make the folder", folder, &error))?;
     let env = &context.host.env;
     let ssh = match env.var_os(SSH_VARIABLE) {
         Some(program) => program.to_owned(),

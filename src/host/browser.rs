@@ -43,7 +43,7 @@ pub fn find(env: &Env) -> Option<PathBuf> {
 /// # Errors
 /// What the system says if the program cannot be started.
 pub fn open(browser: &std::path::Path, address: &str) -> io::Result<()> {
-    process::start_detached(browser, &[OsString::from(address)])
+    process::start_detached(browser, &[OsString::from(address)]).map(drop)
 }
 
 #[cfg(all(test, target_os = "linux"))]

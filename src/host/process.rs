@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// Variables that carry secrets and that no child of ours is to see.
 pub const SECRET_VARIABLES: [&str; 2] = ["ENTRA_SSH_CLIENT_SECRET", "AZURE_CLIENT_SECRET"];
@@ -40,7 +40,7 @@ fn become_it(mut command: Command) -> io::Result<u8> {
         .unwrap_or(255))
 }
 
-/// Starts a program that goes on without us: no terminal, no pipe of ours, no secret of ours.
+/// Starts a program that goes on without us: no terminal, no pipe of ours, no secret of ours. It need not be waited for.
 ///
 /// # Errors
 /// What the system says if the program cannot be started.
@@ -48,7 +48,7 @@ fn become_it(mut command: Command) -> io::Result<u8> {
     clippy::disallowed_methods,
     reason = "the one place that starts programs"
 )]
-pub fn start_detached(program: &Path, arguments: &[OsString]) -> io::Result<()> {
+pub fn start_detached(program: &Path, arguments: &[OsString]) -> io::Result<Child> {
     let mut command = Command::new(program);
     command
         .args(arguments)
@@ -61,7 +61,7 @@ pub fn start_detached(program: &Path, arguments: &[OsString]) -> io::Result<()> 
     if cfg!(unix) {
         command.current_dir("/");
     }
-    command.spawn().map(drop)
+    command.spawn()
 }
 
 /// Leaves the session of the terminal, so that closing it does not end us. That we lead a group already is fine.

@@ -12,20 +12,31 @@ const SERVICE: &str = "entra-ssh";
 /// What Windows takes for one entry, in bytes.
 const MAX_WINDOWS_ENTRY_BYTES: usize = 2560;
 
+/// Whether a keyring is tried out when it is opened.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Trial {
+    /// It is not.
+    None,
+    /// Something is written and read back: a session without a login keyring may add a key to the kernel's keyring and then
+    /// not read it, and a locked one shows only when it is written to.
+    WriteAndRead,
+}
+
 /// A keyring of the system.
 pub(super) struct SystemStore {
     inner: Split<Unsplit>,
 }
 
 impl SystemStore {
-    /// Opens a keyring, and makes sure that what is written to it can be read back: a session without a login keyring may
-    /// add a key to the kernel's keyring and then not read it.
-    pub(super) fn open(backend: Backend) -> Result<Self, KeyringError> {
+    /// Opens a keyring.
+    pub(super) fn open(backend: Backend, trial: Trial) -> Result<Self, KeyringError> {
         let inner = Unsplit {
             store: open(backend).map_err(|reason| KeyringError::Unavailable { backend, reason })?,
             backend,
         };
-        inner.try_out()?;
+        if trial == Trial::WriteAndRead {
+            inner.try_out()?;
+        }
         let limit = match backend {
             Backend::Windows => MAX_WINDOWS_ENTRY_BYTES,
             _ => usize::MAX,
@@ -116,13 +127,21 @@ impl Unsplit {
     }
 
     fn try_out(&self) -> Result<(), KeyringError> {
-        let name = format!("probe {}", std::process::id());
-        let probe = SecretBytes::new(b"probe".to_vec());
-        self.save(&name, &probe)?;
-        let read = self.load(&name);
-        let removed = self.remove(&name);
-        match read? {
-            Some(bytes) if bytes.expose() == probe.expose() => removed.map(drop),
+        // What cannot be read in the kernel's keyring cannot be removed either, so that all trials there have one name.
+        let is_shared = self.backend == Backend::Keyutils;
+        let name = if is_shared {
+            "trial".to_owned()
+        } else {
+            format!("trial {}", std::process::id())
+        };
+        let written = SecretBytes::new(b"trial".to_vec());
+        self.save(&name, &written)?;
+        let read = self.load(&name)?;
+        self.remove(&name)?;
+        match read {
+            Some(bytes) if bytes.expose() == written.expose() => Ok(()),
+            // Another process's trial has removed it, which it had to read it for.
+            None if is_shared => Ok(()),
             _ => Err(KeyringError::Unavailable {
                 backend: self.backend,
                 reason: "what is written to it cannot be read back".to_owned(),

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -7,52 +7,41 @@ use tokio::sync::oneshot;
 
 use super::{KeyringError, Store};
 
-type Job = Box<dyn FnOnce() + Send>;
+/// A thread's store: none until one has been opened there.
+type Slot = Option<Box<dyn Store>>;
+type Job = Box<dyn FnOnce(&mut Slot) + Send>;
 
-/// A thread that does one thing after the other, apart from the runtime: the Secret Service's library blocks, and runs a
-/// runtime of its own.
+/// A thread that does one thing after the other, apart from the runtime, and that a store never leaves: the Secret Service's
+/// library blocks, and runs a runtime of its own even to close its connection.
 pub(super) struct Worker {
     jobs: mpsc::Sender<Job>,
-    store: Option<Arc<dyn Store>>,
 }
 
 impl Worker {
     pub(super) fn start() -> Self {
         let (jobs, queue) = mpsc::channel::<Job>();
         thread::spawn(move || {
+            let mut slot = None;
             for job in queue {
-                job();
+                job(&mut slot);
             }
         });
-        Self { jobs, store: None }
+        Self { jobs }
     }
 
-    pub(super) fn over(store: Arc<dyn Store>) -> Self {
-        Self {
-            store: Some(store),
-            ..Self::start()
-        }
-    }
-
-    /// Runs a job and waits for it, for at most `patience`; what takes longer goes on, unheard.
-    pub(super) async fn run<T: Send + 'static>(
+    /// Opens the store.
+    pub(super) async fn open<T: Send + 'static>(
         &self,
         patience: Duration,
-        job: impl FnOnce() -> T + Send + 'static,
+        open: impl FnOnce() -> Result<(Box<dyn Store>, T), KeyringError> + Send + 'static,
     ) -> Result<T, KeyringError> {
-        let timed_out = || KeyringError::TimedOut {
-            seconds: patience.as_secs(),
-        };
-        let (sender, receiver) = oneshot::channel();
-        let job: Job = Box::new(move || {
-            // Nobody waits any more if the time was up.
-            let _unheard = sender.send(job());
+        let opened = self.run(patience, move |slot| {
+            open().map(|(store, value)| {
+                *slot = Some(store);
+                value
+            })
         });
-        self.jobs.send(job).map_err(|_| timed_out())?;
-        tokio::time::timeout(patience, receiver)
-            .await
-            .map_err(|_| timed_out())?
-            .map_err(|_| timed_out())
+        opened.await?
     }
 
     /// Calls the store.
@@ -61,12 +50,34 @@ impl Worker {
         patience: Duration,
         job: impl FnOnce(&dyn Store) -> Result<T, KeyringError> + Send + 'static,
     ) -> Result<T, KeyringError> {
-        let Some(store) = self.store.clone() else {
-            return Err(KeyringError::NoneAvailable {
+        let called = self.run(patience, move |slot| match slot {
+            Some(store) => job(store.as_ref()),
+            None => Err(KeyringError::NoneAvailable {
                 refusals: Vec::new(),
-            });
+            }),
+        });
+        called.await?
+    }
+
+    /// Runs a job and waits for it, for at most `patience`; what takes longer goes on, unheard.
+    async fn run<T: Send + 'static>(
+        &self,
+        patience: Duration,
+        job: impl FnOnce(&mut Slot) -> T + Send + 'static,
+    ) -> Result<T, KeyringError> {
+        let timed_out = || KeyringError::TimedOut {
+            seconds: patience.as_secs(),
         };
-        self.run(patience, move || job(store.as_ref())).await?
+        let (sender, receiver) = oneshot::channel();
+        let job: Job = Box::new(move |slot| {
+            // Nobody waits any more if the time was up.
+            let _unheard = sender.send(job(slot));
+        });
+        self.jobs.send(job).map_err(|_| timed_out())?;
+        tokio::time::timeout(patience, receiver)
+            .await
+            .map_err(|_| timed_out())?
+            .map_err(|_| timed_out())
     }
 }
 

@@ -1,0 +1,158 @@
+//! Signing in with a browser. What a person does there is done by hand: choosing an account on the sandbox's page, and
+//! going where it sends the browser.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
+
+use entra_ssh::host::tls;
+use url::Url;
+
+use crate::world::{ADA, Invocation, World, wait_for};
+
+/// Returns `entra-ssh login` at a terminal, with a browser that writes down what it is to open.
+fn login(world: &World, arguments: &str) -> Invocation {
+    let browser = world.home().join("browser");
+    fs::write(
+        &browser,
+        "#!/bin/sh\nprintf %s \"$1\" >\"$HOME/part\" && mv \"$HOME/part\" \"$HOME/address\"\n",
+    )
+    .unwrap();
+    fs::set_permissions(&browser, fs::Permissions::from_mode(0o700)).unwrap();
+    let command = format!("{} login {arguments}", env!("CARGO_BIN_EXE_entra-ssh"));
+    world
+        .program("script")
+        .args(["-qec", &command, "/dev/null"])
+        .env("BROWSER", browser)
+        .env("ENTRA_SSH_CLOUD", world.sandbox.cloud_file())
+        .env("ENTRA_SSH_KEYRING", "file")
+        .open_stdin()
+}
+
+/// Returns the address that the browser was told to open.
+fn opened(world: &World) -> Url {
+    let file = world.home().join("address");
+    wait_for("the browser to be opened", || file.exists());
+    Url::parse(&fs::read_to_string(file).unwrap()).unwrap()
+}
+
+/// Presses a button of the sandbox's page, and returns where it sends the browser.
+fn press(world: &World, page: &Url, field: (&str, &str)) -> Url {
+    let tls = tls::client_config(Some(&world.sandbox.ca_file())).unwrap();
+    let client = reqwest::Client::builder()
+        .tls_backend_preconfigured((*tls).clone())
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let answer = runtime
+        .block_on(client.post(page.clone()).form(&[field]).send())
+        .unwrap();
+    assert_eq!(answer.status(), 302, "the page refused");
+    Url::parse(answer.headers()["location"].to_str().unwrap()).unwrap()
+}
+
+/// Goes to an address on this machine, and returns the answer.
+fn visit(address: &Url) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", address.port().unwrap())).unwrap();
+    let target = format!("{}?{}", address.path(), address.query().unwrap_or_default());
+    write!(stream, "GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn a_person_signs_in_and_the_page_says_so() {
+    let world = World::new();
+    let login = login(&world, "--login-hint ada@contoso.example").start();
+    let page = opened(&world);
+    assert!(
+        page.query()
+            .unwrap()
+            .contains("login_hint=ada%40contoso.example"),
+        "{page}"
+    );
+    let redirect = press(&world, &page, ("upn", ADA));
+    let answer = visit(&redirect);
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(
+        answer.contains("You are signed in as ada@contoso.example."),
+        "{answer}"
+    );
+    let output = login.finish();
+    output.succeeded();
+    assert!(
+        output.stdout.contains("signed in as ada@contoso.example"),
+        "{output}"
+    );
+    world.entra_ssh(&["cert"]).succeeded();
+}
+
+#[test]
+fn a_redirect_with_another_state_is_turned_away_and_the_wait_goes_on() {
+    let world = World::new();
+    let login = login(&world, "").start();
+    let redirect = press(&world, &opened(&world), ("upn", ADA));
+    let mut forged = redirect.clone();
+    forged.set_query(Some("code=stolen&state=guessed"));
+    let answer = visit(&forged);
+    assert!(
+        answer.starts_with("HTTP/1.1 400 Bad Request\r\n"),
+        "{answer}"
+    );
+    assert!(visit(&redirect).contains("You are signed in"));
+    login.finish().succeeded();
+}
+
+#[test]
+fn a_person_who_declines_is_told_on_the_page_and_at_the_terminal() {
+    let world = World::new();
+    let login = login(&world, "").start();
+    let redirect = press(&world, &opened(&world), ("decline", "1"));
+    let answer = visit(&redirect);
+    assert!(answer.contains("<h1>Not signed in</h1>"), "{answer}");
+    let output = login.finish();
+    output.ended_with(1);
+    assert!(
+        output.stdout.contains("error: Entra refused (AADSTS65004)"),
+        "{output}"
+    );
+    world.entra_ssh(&["cert"]).ended_with(4);
+}
+
+#[test]
+fn without_a_browser_the_address_is_printed_and_the_redirect_can_be_pasted() {
+    let world = World::new();
+    let mut login = login(&world, "--no-browser").start();
+    let mut address = None;
+    wait_for("the address to be printed", || {
+        let printed = login.stdout();
+        address = printed
+            .lines()
+            .find(|line| line.starts_with("https://"))
+            .map(|line| line.trim().to_owned());
+        address.is_some()
+    });
+    let page = Url::parse(&address.unwrap()).unwrap();
+    let redirect = press(&world, &page, ("upn", ADA));
+    login.write(b"https://localhost/?code=x&state=other\n");
+    wait_for("the foreign address to be refused", || {
+        login.stdout().contains("not the address of this sign-in")
+    });
+    login.write(format!("{redirect}\n").as_bytes());
+    let output = login.finish();
+    output.succeeded();
+    assert!(
+        output.stdout.contains("signed in as ada@contoso.example"),
+        "{output}"
+    );
+    assert!(
+        !world.home().join("address").exists(),
+        "no browser was opened"
+    );
+}

@@ -1,0 +1,375 @@
+//! Keyrings: GNOME Keyring, the kernel's, and private files.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::world::{
+    ADA, CONTOSO, DEPLOY, DEPLOY_SECRET, Output, PASSWORD, World, mode, options_with,
+};
+
+#[test]
+fn gnome_keyring_is_found_named_and_emptied() {
+    let world = World::with_gnome_keyring(options_with(&["web01"]));
+    let status = world.json(&["status"]);
+    assert_eq!(status["keyring"]["backend"], "secret-service");
+    assert_eq!(status["keyring"]["reason"], "the Secret Service is here");
+    assert_eq!(world.secret_service_entries(), "", "looking leaves nothing");
+    world.login(ADA);
+    world.add(&["web01"]);
+    world.ssh(&["web01", "true"]).run().succeeded();
+    let entries = world.secret_service_entries();
+    assert_eq!(
+        entries.matches("attribute.username = ").count(),
+        2,
+        "{entries}"
+    );
+    assert!(!world.keyring_folder().exists());
+    assert!(world.ssh_add("-l").stdout.contains(ADA));
+    let out = world.entra_ssh(&["logout"]);
+    out.succeeded();
+    assert_eq!(
+        out.stdout,
+        "signed out of the profile default: removed the sign-in from the Secret Service, the key and its certificate from \
+         the Secret Service, all of it from the agent, the profile\n"
+    );
+    assert_eq!(world.secret_service_entries(), "");
+    let offered = world.ssh_add("-l");
+    assert_eq!(
+        offered.stdout, "The agent has no identities.\n",
+        "{offered}"
+    );
+    world.login(ADA);
+    world.entra_ssh(&["cert"]).succeeded();
+    world.entra_ssh(&["logout", "--all"]).succeeded();
+    assert_eq!(world.secret_service_entries(), "");
+}
+
+#[test]
+fn a_locked_gnome_keyring_is_told_in_time_and_nothing_is_lost() {
+    let mut world = World::with_gnome_keyring(options_with(&["web01"]));
+    world.login(ADA);
+    world.add(&["web01"]);
+    let certificate = world.json(&["cert", "show"]);
+    world.stop_agent();
+    world.secret_service.as_mut().unwrap().restart(None);
+    for arguments in [
+        &["cert"][..],
+        &["cert", "show"],
+        &["ssh", "web01", "--", "true"],
+        &["--keyring", "secret-service", "login", "--device-code"],
+    ] {
+        let output = world.entra_ssh(arguments);
+        assert_ne!(output.status, 0, "{output}");
+        assert!(output.seconds < 35.0, "{output}");
+        assert!(output.stderr.contains("error: "), "{output}");
+        assert!(output.stderr.contains("locked"), "{output}");
+        assert!(output.stderr.contains("--keyring file"), "{output}");
+        assert!(!output.stderr.contains("panicked"), "{output}");
+    }
+    let status = world.json(&["status"]);
+    assert_eq!(status["profiles"][0]["account"], ADA);
+    world.entra_ssh(&["agent", "stop"]).succeeded();
+    world
+        .secret_service
+        .as_mut()
+        .unwrap()
+        .restart(Some(PASSWORD));
+    assert_eq!(
+        world.json(&["cert", "show"])["serial"],
+        certificate["serial"]
+    );
+    world.ssh(&["web01", "true"]).run().succeeded();
+}
+
+#[test]
+fn a_running_agent_works_on_while_the_keyring_is_away() {
+    let mut world = World::with_gnome_keyring(options_with(&["web01"]));
+    world.login(ADA);
+    world.add(&["web01"]);
+    world.ssh(&["web01", "true"]).run().succeeded();
+    world.secret_service.as_mut().unwrap().restart(None);
+    world.ssh(&["web01", "true"]).run().succeeded();
+}
+
+#[test]
+fn private_files_are_private_and_only_used_when_asked_for() {
+    let world = World::new();
+    world.login(ADA);
+    world.entra_ssh(&["cert"]).succeeded();
+    let files = world.keyring_files();
+    assert_eq!(files.len(), 2);
+    assert_eq!(mode(&world.keyring_folder()), 0o700);
+    for (_, file) in &files {
+        assert_eq!(mode(file), 0o600, "{}", file.display());
+    }
+    // The profile remembers where its secrets are.
+    let shown = world
+        .command(&["cert", "show"])
+        .env_remove("ENTRA_SSH_KEYRING")
+        .run();
+    shown.succeeded();
+    // A damaged entry is no panic.
+    for (kind, file) in files {
+        if kind == 3 {
+            fs::write(file, [1, 3, 0, 0]).unwrap();
+        }
+    }
+    let shown = world.entra_ssh(&["cert", "show"]);
+    shown.ended_with(1);
+    world.entra_ssh(&["cert"]).succeeded();
+    world.entra_ssh(&["cert", "show"]).succeeded();
+}
+
+#[test]
+fn a_damaged_sign_in_is_told_with_a_way_out() {
+    let world = World::new();
+    world.login(ADA);
+    let (_, file) = world.keyring_files().remove(0);
+    fs::write(file, [9, 9, 9]).unwrap();
+    let output = world.entra_ssh(&["cert"]);
+    assert_ne!(output.status, 0);
+    assert!(
+        output
+            .stderr
+            .starts_with("error: the keyring's entry `sign-in "),
+        "{output}"
+    );
+    assert!(
+        output
+            .stderr
+            .ends_with("\nhint: sign in again: entra-ssh logout; entra-ssh login\n"),
+        "{output}"
+    );
+    world.entra_ssh(&["logout"]).succeeded();
+    world.login(ADA);
+    world.entra_ssh(&["cert"]).succeeded();
+}
+
+/// Lets an ordinary user without an account run scripts, since root's keys are not counted. `$E` is our program, `$LOGIN`
+/// a sign-in that asks nobody.
+struct OrdinaryUser<'w> {
+    world: &'w World,
+    id: u32,
+}
+
+impl<'w> OrdinaryUser<'w> {
+    /// Opens the world's folders to somebody whom no other test is.
+    fn of(world: &'w World) -> Self {
+        let id = if rustix::process::geteuid().is_root() {
+            100_000 + std::process::id()
+        } else {
+            rustix::process::geteuid().as_raw()
+        };
+        let user = Self { world, id };
+        fs::set_permissions(world.root(), Permissions::from_mode(0o755)).unwrap();
+        for folder in [world.home(), world.runtime()] {
+            chown(folder, Some(id), Some(id)).unwrap();
+        }
+        let sandbox = &world.sandbox;
+        for (from, to) in [
+            (
+                PathBuf::from(env!("CARGO_BIN_EXE_entra-ssh")),
+                user.program(),
+            ),
+            (sandbox.cloud_file(), user.cloud_file()),
+            (sandbox.ca_file(), world.root().join("ca.pem")),
+        ] {
+            // The program is large where it was built with all that debuggers want.
+            if fs::hard_link(&from, &to).is_err() {
+                fs::copy(from, &to).unwrap();
+            }
+            fs::set_permissions(to, Permissions::from_mode(0o755)).unwrap();
+        }
+        user
+    }
+
+    fn program(&self) -> PathBuf {
+        self.world.root().join("entra-ssh")
+    }
+
+    fn cloud_file(&self) -> PathBuf {
+        self.world.root().join("cloud.toml")
+    }
+
+    /// Runs a script in the session that there is, and returns the lines in JSON beside the whole.
+    fn run(&self, script: &str) -> (Output, Vec<Value>) {
+        self.run_by(&[], script)
+    }
+
+    /// Runs a script in a session of its own, as those who log in have it.
+    fn run_in_session(&self, script: &str) -> (Output, Vec<Value>) {
+        self.run_by(&["keyctl", "session", "-"], script)
+    }
+
+    fn run_by(&self, session: &[&str], script: &str) -> (Output, Vec<Value>) {
+        let id = self.id.to_string();
+        let mut words = Vec::new();
+        if rustix::process::geteuid().is_root() {
+            words.extend(["setpriv", "--reuid", &id, "--regid", &id, "--clear-groups"]);
+        }
+        words.extend(session);
+        words.extend(["sh", "-c", script]);
+        let output = self
+            .world
+            .program(words[0])
+            .args(&words[1..])
+            .env("E", self.program())
+            .env("ENTRA_SSH_CLOUD", self.cloud_file())
+            .env("ENTRA_SSH_CLIENT_SECRET", DEPLOY_SECRET)
+            .env("ENTRA_SSH_OUTPUT", "json")
+            .env(
+                "LOGIN",
+                format!("login --service-principal --client-id {DEPLOY} --tenant {CONTOSO}"),
+            )
+            .run();
+        let values = output
+            .stdout
+            .lines()
+            .filter(|line| line.starts_with(['{', '[']))
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        (output, values)
+    }
+}
+
+/// Tells whether the machine lets this session use the kernel's keyring. A container may forbid it; then it is said why.
+fn is_there(status: &Value) -> bool {
+    let keyring = &status["keyring"];
+    let reason = keyring["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("the Secret Service cannot be used: "),
+        "{reason}"
+    );
+    if keyring["backend"].is_null() {
+        assert!(
+            reason.contains("the kernel keyring cannot be used: "),
+            "{reason}"
+        );
+        return false;
+    }
+    assert_eq!(keyring["backend"], "keyutils");
+    true
+}
+
+#[test]
+fn the_kernel_keyring_is_taken_where_there_is_no_secret_service() {
+    let world = World::without_keyring(options_with(&[]));
+    let user = OrdinaryUser::of(&world);
+    let (output, values) = user.run_in_session(
+        "$E status && $E $LOGIN && $E cert && $E cert show && $E status && $E logout && $E cert show; keyctl show",
+    );
+    if !is_there(&values[0]) {
+        return;
+    }
+    let [_, login, issued, shown, status, logout] = values.as_slice() else {
+        panic!("{output}");
+    };
+    assert_eq!(login["keyring"]["backend"], "keyutils");
+    assert_eq!(issued["serial"], shown["serial"]);
+    assert_eq!(status["profiles"][0]["signed_in"], true);
+    assert_eq!(
+        logout[0]["removed"].as_array().unwrap().len(),
+        3,
+        "{output}"
+    );
+    assert!(
+        output
+            .stderr
+            .contains("nobody is signed in as the profile `default`"),
+        "{output}"
+    );
+    assert!(
+        !output.stdout.contains("@entra-ssh"),
+        "something is left: {output}"
+    );
+    assert!(!world.keyring_folder().exists());
+}
+
+#[test]
+fn a_full_kernel_keyring_is_told_and_keeps_what_it_has() {
+    let world = World::without_keyring(options_with(&[]));
+    let user = OrdinaryUser::of(&world);
+    let (output, values) = user.run_in_session(
+        "$E status; $E $LOGIN; key=$(keyctl add user filler \"$(head -c 17500 /dev/zero | tr '\\0' x)\" @s)
+         ENTRA_SSH_OUTPUT=text $E cert; echo \"exit status $?\"; $E status
+         keyctl unlink $key @s >/dev/null; $E cert; $E cert show; $E logout",
+    );
+    if !is_there(&values[0]) {
+        return;
+    }
+    assert!(output.stdout.contains("exit status 1\n"), "{output}");
+    assert!(
+        output
+            .stderr
+            .contains("error: the kernel keyring is full\n"),
+        "{output}"
+    );
+    assert!(
+        output.stderr.contains(
+            "\nhint: the kernel gives each user 20,000 bytes: see /proc/key-users, make room with keyctl, or keep secrets in files: entra-ssh login --keyring file\n"
+        ),
+        "{output}"
+    );
+    let [_, _, status, issued, shown, _] = values.as_slice() else {
+        panic!("{output}");
+    };
+    assert_eq!(status["profiles"][0]["signed_in"], true, "{output}");
+    assert_eq!(issued["serial"], shown["serial"], "{output}");
+}
+
+#[test]
+fn a_session_that_cannot_read_back_is_told_and_left_as_it_was() {
+    let world = World::without_keyring(options_with(&[]));
+    let user = OrdinaryUser::of(&world);
+    // Unless whoever runs this test has logged in, keys are added to the user's own session keyring, and cannot be read.
+    let (output, values) = user
+        .run("$E status; $E status; ENTRA_SSH_OUTPUT=text $E $LOGIN; keyctl show; $E logout --all");
+    if !is_there(&values[0]) {
+        assert!(
+            output
+                .stderr
+                .contains("error: this system has no keyring that can be used ("),
+            "{output}"
+        );
+        assert!(
+            output.stderr.contains(
+                "\nhint: start one (gnome-keyring-daemon), or keep secrets in files: entra-ssh login --keyring file\n"
+            ),
+            "{output}"
+        );
+    }
+    let left = output.stdout.matches("keyring:trial").count();
+    assert!(left <= 1, "each trial leaves something behind: {output}");
+}
+
+#[test]
+fn what_is_not_of_this_system_is_refused_by_name() {
+    let world = World::without_keyring(options_with(&[]));
+    let status = world.json(&["status", "--keyring", "windows"]);
+    assert_eq!(status["keyring"]["backend"], Value::Null);
+    assert_eq!(
+        status["keyring"]["reason"],
+        "the Windows Credential Manager cannot be used: this is Linux"
+    );
+    let login = world.entra_ssh(&["login", "--device-code", "--keyring", "secret-service"]);
+    login.ended_with(1);
+    assert!(
+        login
+            .stderr
+            .starts_with("error: the Secret Service cannot be used: "),
+        "{login}"
+    );
+    assert!(
+        login.stderr.ends_with("\nhint: start one (gnome-keyring-daemon), or keep secrets in files: entra-ssh login --keyring file\n"),
+        "{login}"
+    );
+    assert!(
+        world.sandbox.requests().is_empty(),
+        "nobody was asked to sign in for nothing"
+    );
+    let usage = world.entra_ssh(&["login", "--keyring", "shoebox"]);
+    usage.ended_with(2);
+}

@@ -1,0 +1,27 @@
+//! The command as people meet it: real `ssh`, `scp`, `ssh-keygen`, `ssh-add`, `sshd` and GNOME Keyring around the built
+//! binary, on the sandbox, in a home folder of their own.
+//!
+//! A test that cannot run because a program is missing fails; `tests/run` installs what is needed.
+
+#![cfg(unix)]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+mod agent;
+mod browser;
+mod certificate;
+mod config;
+mod connect;
+mod end_to_end;
+mod keyring;
+mod login;
+mod refusals;
+mod world;

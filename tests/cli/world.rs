@@ -1,0 +1,389 @@
+//! A home folder, a sandbox, and the programs that run in between. Nothing of the machine's own user is seen or touched.
+
+mod filter;
+mod processes;
+mod run;
+mod secret_service;
+
+use std::fs;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use sandbox::{Options, RequestRow, Sandbox, Service};
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub(crate) use self::processes::Process;
+pub(crate) use self::run::{Invocation, Output, Running};
+pub(crate) use self::secret_service::{PASSWORD, SecretService};
+
+/// A person who may log in everywhere.
+pub(crate) const ADA: &str = "ada@contoso.example";
+/// Another one.
+pub(crate) const GRACE: &str = "Grace.Hopper@contoso.example";
+/// The service principal `deploy`.
+pub(crate) const DEPLOY: &str = "a9911ca7-0000-4000-8000-000000000301";
+/// Its secret.
+pub(crate) const DEPLOY_SECRET: &str = "sandbox-secret~000000000301";
+/// The tenant of all three.
+pub(crate) const CONTOSO: &str = "c0a70500-0000-4000-8000-000000000001";
+
+/// How long something is waited for that should come at once.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Where secrets are kept.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Keyring {
+    Auto,
+    File,
+}
+
+/// Everything that one test has.
+pub(crate) struct World {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) secret_service: Option<SecretService>,
+    keyring: Keyring,
+    folder: TempDir,
+}
+
+impl World {
+    /// Returns a world with the file keyring.
+    pub(crate) fn new() -> Self {
+        Self::with(options())
+    }
+
+    /// Returns a world with the file keyring and another sandbox.
+    pub(crate) fn with(options: Options) -> Self {
+        Self::in_folder("es", options)
+    }
+
+    /// Returns a world in a folder whose name begins so.
+    pub(crate) fn in_folder(prefix: &str, options: Options) -> Self {
+        // The path of a socket has 108 bytes at most.
+        let folder = tempfile::Builder::new()
+            .prefix(prefix)
+            .tempdir_in("/tmp")
+            .unwrap();
+        for name in ["home", "run"] {
+            fs::DirBuilder::new()
+                .mode(0o700)
+                .create(folder.path().join(name))
+                .unwrap();
+        }
+        Self {
+            sandbox: Sandbox::start(options).unwrap(),
+            secret_service: None,
+            keyring: Keyring::File,
+            folder,
+        }
+    }
+
+    /// Returns a world with GNOME Keyring, unlocked, which `auto` is to find.
+    pub(crate) fn with_gnome_keyring(options: Options) -> Self {
+        let mut world = Self::with(options);
+        world.keyring = Keyring::Auto;
+        world.secret_service = Some(SecretService::start(&world));
+        world
+    }
+
+    /// Returns a world in which `auto` finds no Secret Service.
+    pub(crate) fn without_keyring(options: Options) -> Self {
+        let mut world = Self::with(options);
+        world.keyring = Keyring::Auto;
+        world
+    }
+
+    /// Returns the folder of everything.
+    pub(crate) fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn home(&self) -> PathBuf {
+        self.root().join("home")
+    }
+
+    pub(crate) fn runtime(&self) -> PathBuf {
+        self.root().join("run")
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.runtime().join("entra-ssh").join("agent.sock")
+    }
+
+    pub(crate) fn ssh_config(&self) -> PathBuf {
+        self.home().join(".ssh").join("config")
+    }
+
+    pub(crate) fn managed_config(&self) -> PathBuf {
+        self.home().join(".ssh").join("entra-ssh").join("config")
+    }
+
+    /// Returns the folder of the file keyring.
+    pub(crate) fn keyring_folder(&self) -> PathBuf {
+        self.home()
+            .join(".local")
+            .join("share")
+            .join("entra-ssh")
+            .join("keyring")
+    }
+
+    /// Makes `~/.ssh`.
+    pub(crate) fn make_ssh_folder(&self) -> PathBuf {
+        let folder = self.home().join(".ssh");
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)
+            .unwrap();
+        folder
+    }
+
+    /// Returns the resource ID of a machine.
+    pub(crate) fn machine(&self, name: &str) -> String {
+        let machines = &self.sandbox.options().machines;
+        let found = machines.iter().find(|machine| machine.name == name);
+        found.unwrap().resource_id()
+    }
+
+    /// Returns any program, in this home.
+    pub(crate) fn program(&self, program: impl AsRef<std::ffi::OsStr>) -> Invocation {
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .current_dir(self.home())
+            .env("HOME", self.home())
+            .env("LANG", "C")
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("TZ", "UTC")
+            .env("USER", "somebody")
+            .env("XDG_RUNTIME_DIR", self.runtime());
+        if let Some(service) = &self.secret_service {
+            command.env("DBUS_SESSION_BUS_ADDRESS", service.address());
+        }
+        Invocation::new(command)
+    }
+
+    /// Returns `entra-ssh` with these arguments.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Invocation {
+        let invocation = self
+            .program(env!("CARGO_BIN_EXE_entra-ssh"))
+            .args(arguments)
+            .env("ENTRA_SSH_CLOUD", self.sandbox.cloud_file());
+        match self.keyring {
+            Keyring::Auto => invocation,
+            Keyring::File => invocation.env("ENTRA_SSH_KEYRING", "file"),
+        }
+    }
+
+    /// Runs `entra-ssh`.
+    pub(crate) fn entra_ssh(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).run()
+    }
+
+    /// Runs `entra-ssh -o json`, which must succeed, and returns what it prints.
+    #[track_caller]
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.command(arguments).args(["-o", "json"]).run();
+        output.succeeded();
+        serde_json::from_str(&output.stdout).unwrap()
+    }
+
+    /// Returns plain `ssh` with the config of this home, and without any variable of ours. (`ssh` itself takes the home
+    /// from the password database.)
+    pub(crate) fn ssh(&self, arguments: &[&str]) -> Invocation {
+        self.program("ssh")
+            .args(["-o", "StrictHostKeyChecking=accept-new", "-F"])
+            .arg(self.ssh_config())
+            .args(arguments)
+    }
+
+    /// Returns plain `scp`, as [`World::ssh`].
+    pub(crate) fn scp(&self, arguments: &[&str]) -> Invocation {
+        self.program("scp")
+            .args(["-q", "-o", "StrictHostKeyChecking=accept-new", "-F"])
+            .arg(self.ssh_config())
+            .args(arguments)
+    }
+
+    /// Returns `ssh-add`, asking our agent.
+    pub(crate) fn ssh_add(&self, argument: &str) -> Output {
+        self.program("ssh-add")
+            .env("SSH_AUTH_SOCK", self.socket())
+            .arg(argument)
+            .run()
+    }
+
+    /// Signs a person in with a device code.
+    #[track_caller]
+    pub(crate) fn login(&self, upn: &str) -> Output {
+        self.login_as(upn, &[])
+    }
+
+    /// Signs a person in with a device code and more arguments.
+    #[track_caller]
+    pub(crate) fn login_as(&self, upn: &str, arguments: &[&str]) -> Output {
+        let mut login = self
+            .command(&["login", "--device-code"])
+            .args(arguments)
+            .start();
+        login.meanwhile(|| {
+            for code in self.sandbox.pending_user_codes() {
+                self.sandbox.approve(&code, upn).unwrap();
+            }
+        });
+        let output = login.finish();
+        output.succeeded();
+        output
+    }
+
+    /// Signs the service principal `deploy` in.
+    #[track_caller]
+    pub(crate) fn login_deploy(&self) -> Output {
+        let output = self
+            .command(&["login", "--service-principal", "--client-id", DEPLOY])
+            .args(["--tenant", CONTOSO])
+            .env("ENTRA_SSH_CLIENT_SECRET", DEPLOY_SECRET)
+            .run();
+        output.succeeded();
+        output
+    }
+
+    /// Adds machines to the ssh config.
+    #[track_caller]
+    pub(crate) fn add(&self, machines: &[&str]) -> Output {
+        let output = self.command(&["config", "add"]).args(machines).run();
+        output.succeeded();
+        output
+    }
+
+    /// Stops the agent, and waits until its process is gone.
+    pub(crate) fn stop_agent(&self) {
+        self.entra_ssh(&["agent", "stop"]).succeeded();
+        wait_for("the agent to end", || self.agents().is_empty());
+    }
+
+    /// Returns the requests that were made so far and that `matches`.
+    pub(crate) fn requests(&self, matches: impl Fn(&RequestRow) -> bool) -> Vec<RequestRow> {
+        let mut rows = self.sandbox.requests();
+        rows.retain(matches);
+        rows
+    }
+
+    /// Counts the token requests.
+    pub(crate) fn token_requests(&self) -> usize {
+        self.requests(is_token_request).len()
+    }
+
+    /// Counts the requests for a certificate.
+    pub(crate) fn certificate_requests(&self) -> usize {
+        self.requests(|row| {
+            is_token_request(row)
+                && row.form.get("token_type").map(String::as_str) == Some("ssh-cert")
+        })
+        .len()
+    }
+
+    /// Counts the requests for relay credentials.
+    pub(crate) fn credentials_requests(&self) -> usize {
+        self.requests(|row| row.path.to_lowercase().ends_with("/listcredentials"))
+            .len()
+    }
+
+    /// Returns the entries of the file keyring by the first two bytes: version, and what it is.
+    pub(crate) fn keyring_files(&self) -> Vec<(u8, PathBuf)> {
+        let Ok(entries) = fs::read_dir(self.keyring_folder()) else {
+            return Vec::new();
+        };
+        entries
+            .map(|entry| entry.unwrap().path())
+            .map(|path| (fs::read(&path).unwrap()[1], path))
+            .collect()
+    }
+
+    /// Takes key and certificate out of the file keyring, so that the next one who needs them has to have them issued.
+    pub(crate) fn remove_stored_certificate(&self) {
+        let files = self.keyring_files();
+        let found = files.iter().find(|(kind, _)| *kind == 3);
+        fs::remove_file(&found.unwrap().1).unwrap();
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if self.agents().is_empty() {
+            return;
+        }
+        self.command(&["agent", "stop"]).try_run();
+        // Those that lost a race for the socket would take a while to leave.
+        for agent in self.agents() {
+            agent.kill();
+        }
+    }
+}
+
+/// Returns a sandbox that keeps nobody waiting.
+pub(crate) fn options() -> Options {
+    Options {
+        agent_delay: Duration::from_millis(300),
+        device_code_interval: Duration::ZERO,
+        ..Options::default()
+    }
+}
+
+/// Returns such a sandbox with these machines alone.
+pub(crate) fn options_with(machines: &[&str]) -> Options {
+    let mut options = options();
+    options
+        .machines
+        .retain(|machine| machines.contains(&machine.name.as_str()));
+    options
+}
+
+pub(crate) fn is_token_request(row: &RequestRow) -> bool {
+    row.service == Service::Entra && row.method == "POST" && row.path.ends_with("/token")
+}
+
+/// Waits until something holds.
+#[track_caller]
+pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Returns the access rights of a file, without its type.
+pub(crate) fn mode(path: &Path) -> u32 {
+    let metadata = fs::symlink_metadata(path).unwrap();
+    metadata.permissions().mode() & 0o777
+}
+
+/// Returns all files below a folder; sockets and the like are left out, links are not followed.
+pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let Ok(entries) = fs::read_dir(folder) else {
+        return files;
+    };
+    for entry in entries {
+        let entry = entry.unwrap();
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
+            files.extend(files_below(&entry.path()));
+        } else if kind.is_file() {
+            files.push(entry.path());
+        }
+    }
+    files
+}
+
+/// Tells whether some bytes are among others.
+pub(crate) fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    !needle.is_empty()
+        && haystack
+            .windows(needle.len())
+            .any(|window| window == needle)
+}

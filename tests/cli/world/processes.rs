@@ -1,0 +1,61 @@
+//! The processes of a world, as the kernel shows them.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{World, contains};
+
+/// A process of this world: one whose environment names its runtime folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Process {
+    pub(crate) id: i32,
+    /// With a NUL after each argument.
+    pub(crate) command_line: Vec<u8>,
+    pub(crate) environment: Vec<u8>,
+}
+
+impl Process {
+    pub(crate) fn kill(&self) {
+        let id = Pid::from_raw(self.id).unwrap();
+        // It may have ended by now.
+        let _killed = kill_process(id, Signal::KILL);
+    }
+
+    pub(crate) fn is_agent(&self) -> bool {
+        contains(&self.command_line, b"entra-ssh\0agent\0run\0")
+    }
+
+    pub(crate) fn is_proxy(&self) -> bool {
+        contains(&self.command_line, b"entra-ssh\0proxy\0")
+    }
+}
+
+impl World {
+    /// Returns the processes of this world that are neither zombies nor the keyring.
+    pub(crate) fn processes(&self) -> Vec<Process> {
+        let runtime = self.runtime();
+        fs::read_dir("/proc")
+            .unwrap()
+            .filter_map(|entry| {
+                let folder = entry.ok()?.path();
+                let id = folder.file_name()?.to_str()?.parse().ok()?;
+                let process = Process {
+                    id,
+                    command_line: fs::read(folder.join("cmdline")).ok()?,
+                    environment: fs::read(folder.join("environ")).ok()?,
+                };
+                contains(&process.environment, runtime.as_os_str().as_bytes()).then_some(process)
+            })
+            .filter(|process| !process.command_line.is_empty())
+            .collect()
+    }
+
+    /// Returns the agents of this world.
+    pub(crate) fn agents(&self) -> Vec<Process> {
+        let mut processes = self.processes();
+        processes.retain(Process::is_agent);
+        processes
+    }
+}
