@@ -41,6 +41,8 @@ const QUESTION_LIMIT: Duration = Duration::from_secs(90);
 const LAST_WORDS: Duration = Duration::from_millis(20);
 /// How long a new agent waits for one that is about to end.
 const TAKE_OVER_LIMIT: Duration = Duration::from_secs(1);
+/// How often it tries meanwhile.
+const TAKE_OVER_POLL: Duration = Duration::from_millis(10);
 /// How often the agent looks whether its socket is still there.
 const LOOK_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -64,11 +66,11 @@ pub async fn serve(host: Host, socket: &Path, idle: Duration) -> Result<(), Fail
     let failed = |error: io::Error| file_failure("open the agent's socket", socket, &error);
     let folder = socket.parent().unwrap_or(Path::new("/"));
     let name = socket.file_name().unwrap_or_default().to_string_lossy();
-    // An agent that is about to end still holds the lock for a moment.
-    let _lock = match Lock::take(folder, &format!("{name}.lock"), TAKE_OVER_LIMIT).await {
-        Ok(lock) => lock,
-        Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok(()),
-        Err(error) => return Err(failed(error)),
+    let Some(_lock) = become_the_agent(folder, &format!("{name}.lock"), &ask_socket)
+        .await
+        .map_err(failed)?
+    else {
+        return Ok(());
     };
     // The one that ssh is told of comes first: whoever finds the other may count on it.
     let for_ssh = listen(socket).map_err(failed)?;
@@ -92,6 +94,25 @@ pub async fn serve(host: Host, socket: &Path, idle: Duration) -> Result<(), Fail
     }
     tokio::time::sleep(LAST_WORDS).await;
     Ok(())
+}
+
+/// Takes the lock that one agent holds. Returns `None` if another one answers; one that is about to end holds the lock for a
+/// moment longer than it answers.
+async fn become_the_agent(
+    folder: &Path,
+    lock: &str,
+    ask_socket: &Path,
+) -> io::Result<Option<Lock>> {
+    let deadline = Instant::now() + TAKE_OVER_LIMIT;
+    loop {
+        if let Some(lock) = Lock::try_take(folder, lock)? {
+            return Ok(Some(lock));
+        }
+        if UnixStream::connect(ask_socket).await.is_ok() || Instant::now() >= deadline {
+            return Ok(None);
+        }
+        tokio::time::sleep(TAKE_OVER_POLL).await;
+    }
 }
 
 /// Opens a socket for this user alone, in place of one that nobody listens on any more.

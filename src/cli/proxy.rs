@@ -50,14 +50,14 @@ async fn connect(ui: Ui, context: &Context, args: &ProxyArgs) -> Result<Connecti
     let tls = tls::client_config(cloud.ca_file.as_deref())?;
     let way = Way::ask_for(context, args, None).await?;
     match relay::dial(&way.endpoint, &tls).await {
+        Err(RelayError::Refused { status: 404, .. }) if way.is_new => {
+            return wait_until_it_listens(ui, args, &way.endpoint, &tls).await;
+        }
         Err(RelayError::Refused {
             status: 401 | 403 | 404,
             ..
         }) => {}
         dialled => return Ok(dialled?),
-    }
-    if way.is_new {
-        return wait_until_it_listens(ui, args, &way.endpoint, &tls).await;
     }
     // The token may have been revoked, or the machine have got another hybrid connection since.
     let other = Way::ask_for(context, args, Some(way.fingerprint)).await?;

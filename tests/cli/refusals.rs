@@ -63,7 +63,8 @@ fn each_refusal_of_the_relay_has_its_sentence_and_hint() {
              hint: a proxy on the way may not pass WebSockets on\n",
         ),
     ] {
-        world.sandbox.fault(fault);
+        world.sandbox.clear_faults();
+        world.sandbox.fault(fault.times(0));
         let output = proxy(&world, "web01");
         output.ended_with(1);
         assert_eq!(world.filtered(&output), expected);
@@ -106,6 +107,21 @@ fn each_refusal_of_the_relay_has_its_sentence_and_hint() {
             "{output}"
         );
     }
+}
+
+#[test]
+fn a_hybrid_connection_that_is_not_there_is_looked_up_anew_once() {
+    let world = World::with(options_with(&["web01"]));
+    world.login(ADA);
+    world.add(&["web01"]);
+    world.ssh(&["web01", "true"]).run().succeeded();
+    world.sandbox.clear_requests();
+    world
+        .sandbox
+        .fault(relay_refuses(404, "Endpoint does not exist"));
+    world.ssh(&["web01", "true"]).run().succeeded();
+    assert_eq!(world.credentials_requests(), 1);
+    assert!(world.requests(|row| row.method == "PUT").is_empty());
 }
 
 #[test]
