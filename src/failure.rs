@@ -79,6 +79,14 @@ impl Failure {
         self
     }
 
+    /// Adds a cause.
+    #[must_use]
+    pub fn caused_by(mut self, error: &dyn Error) -> Self {
+        self.causes.push(error.to_string());
+        self.add_causes(error.source());
+        self
+    }
+
     /// Adds what to do.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -116,16 +124,6 @@ impl fmt::Display for Failure {
 #[must_use]
 pub fn file_failure(what: &str, path: &std::path::Path, error: &std::io::Error) -> Failure {
     Failure::new(format!("cannot {what} `{}`", path.display())).caused_by(error)
-}
-
-impl Failure {
-    /// Adds a cause.
-    #[must_use]
-    pub fn caused_by(mut self, error: &dyn Error) -> Self {
-        self.causes.push(error.to_string());
-        self.add_causes(error.source());
-        self
-    }
 }
 
 impl From<PathsError> for Failure {

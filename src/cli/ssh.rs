@@ -2,6 +2,7 @@ use std::ffi::OsString;
 
 use clap::Args;
 
+use super::config::add::{self, HostOptions};
 use super::context::Context;
 use super::ui::Ui;
 use crate::failure::{Failure, FailureKind, file_failure};
@@ -11,8 +12,6 @@ use crate::ids::{HostAlias, ResourceGroup};
 use crate::openssh::{SSH_VARIABLE, ssh_arguments};
 use crate::ssh_config::{Block, Identity};
 use crate::target::Target;
-
-use super::config::add::{self, HostOptions};
 
 /// Connect to a machine without any config; ssh's exit status is passed on
 #[derive(Args, Debug)]
