@@ -24,7 +24,7 @@ pub use self::certificate_request::{CertificateRequest, Wanted};
 pub use self::device_code::{DeviceCode, Step, begin_device_code, wait_for_device_code};
 pub use self::error::{EntraError, Refusal};
 pub use self::refresh::refresh;
-pub use self::reply::{Identity, TokenType, Tokens};
+pub use self::reply::{Identity, Tokens};
 pub use self::service_principal::{ClientSecret, client_credentials};
 
 use crate::cloud::Cloud;

@@ -140,3 +140,10 @@ pub struct StatusAnswer {
 
 /// What comes back.
 pub type AskResult = Result<Answer, Failure>;
+
+/// Returns the failure of an agent and a program that do not understand each other.
+#[must_use]
+pub fn another_version() -> Failure {
+    Failure::new("the running agent is of another version")
+        .hint("start it anew: entra-ssh agent stop")
+}

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::accounts::{Account, Accounts};
 use super::ask::{
     Answer, AskResult, CertificateAnswer, EXTENSION, Question, RelayAnswer, StatusAnswer,
+    another_version,
 };
 use super::client::{ask_socket, read_message};
 use crate::certificate::SignatureAlgorithm;
@@ -200,8 +201,7 @@ impl Agent {
                         .unwrap_or_else(|_| {
                             Err(Failure::new("the agent did not finish in time").hint("try again"))
                         }),
-                    Err(_) => Err(Failure::new("the running agent is of another version")
-                        .hint("start it anew: entra-ssh agent stop")),
+                    Err(_) => Err(another_version()),
                 };
                 match serde_json::to_vec::<AskResult>(&result) {
                     Ok(contents) => Response::Success(Zeroizing::new(contents)),

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use crate::time::{Spoken, UnixTime};
 
 /// Why a certificate is not taken.
@@ -72,18 +70,6 @@ pub enum CertificateError {
     /// It is a host certificate.
     #[error("this is a host certificate, not a user certificate")]
     WrongType,
-}
-
-impl CertificateError {
-    /// Returns by how much our clock would have to be wrong for this to be no more than that.
-    #[must_use]
-    pub fn clock_offset(&self) -> Option<Duration> {
-        match self {
-            Self::Expired { now, valid_before } => Some(now.since(*valid_before)),
-            Self::NotYetValid { now, valid_after } => Some(valid_after.since(*now)),
-            _ => None,
-        }
-    }
 }
 
 /// Why a key cannot be used.

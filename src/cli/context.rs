@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Global;
-use crate::agent::ask::{Answer, CertificateAnswer, Question};
+use crate::agent::ask::{Answer, CertificateAnswer, Question, another_version};
 use crate::agent::client;
 use crate::failure::{Failure, file_failure};
 use crate::host::Host;
@@ -75,7 +75,7 @@ impl Context {
         };
         match client::ask(&self.agent_socket, &question).await? {
             Answer::Certificate(answer) => Ok(answer),
-            _ => Err(wrong_answer()),
+            _ => Err(another_version()),
         }
     }
 
@@ -143,10 +143,4 @@ impl Context {
 /// Returns a path that means the same in any folder.
 pub(super) fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     std::path::absolute(path).map_err(|error| file_failure("use the path", path, &error))
-}
-
-/// Returns the failure of an agent that answers another question than it was asked.
-pub(super) fn wrong_answer() -> Failure {
-    Failure::new("the running agent is of another version")
-        .hint("start it anew: entra-ssh agent stop")
 }

@@ -5,9 +5,9 @@ use clap::Args;
 use rustls::ClientConfig;
 use tokio::time::{Instant, sleep};
 
-use super::context::{Context, wrong_answer};
+use super::context::Context;
 use super::ui::Ui;
-use crate::agent::ask::{Answer, Question};
+use crate::agent::ask::{Answer, Question, another_version};
 use crate::agent::client;
 use crate::failure::Failure;
 use crate::host::standard_streams::{Input, Output};
@@ -108,7 +108,7 @@ impl Way {
         let Answer::RelayCredentials(answer) =
             client::ask(&context.agent_socket, &question).await?
         else {
-            return Err(wrong_answer());
+            return Err(another_version());
         };
         let credentials = answer.credentials();
         let fingerprint = credentials.fingerprint();

@@ -10,21 +10,10 @@ use crate::host::http::Reply;
 use crate::ids::{Account, TenantId};
 use crate::secret::Secret;
 
-/// The `token_type` of a reply.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum TokenType {
-    /// A bearer token (RFC 6750).
-    Bearer,
-    /// An SSH certificate.
-    SshCertificate,
-}
-
 /// What a token endpoint gave.
 #[derive(Clone, Debug)]
 pub struct Tokens {
-    /// Which kind of token it is.
-    pub token_type: TokenType,
-    /// The token, or the base64 of the certificate.
+    /// The bearer token (RFC 6750), or the base64 of the certificate: whichever was wanted, and the reply's `token_type` says.
     pub access_token: Secret,
     /// How long it is good for.
     pub expires_in: Duration,
@@ -89,21 +78,16 @@ pub(super) fn read_tokens(
         serde_json::from_slice(&reply.body).map_err(|_| unintelligible(url, reply))?;
     let access_token = Secret::new(body.access_token);
     let (token_type, expected) = match wanted {
-        Wanted::Certificate(_) => (TokenType::SshCertificate, "an SSH certificate (`ssh-cert`)"),
-        Wanted::ResourceManager => (TokenType::Bearer, "a bearer token"),
+        Wanted::Certificate(_) => ("ssh-cert", "an SSH certificate (`ssh-cert`)"),
+        Wanted::ResourceManager => ("bearer", "a bearer token"),
     };
-    let right = match token_type {
-        TokenType::SshCertificate => body.token_type.eq_ignore_ascii_case("ssh-cert"),
-        TokenType::Bearer => body.token_type.eq_ignore_ascii_case("bearer"),
-    };
-    if !right {
+    if !body.token_type.eq_ignore_ascii_case(token_type) {
         return Err(EntraError::WrongTokenType {
             expected,
             given: body.token_type,
         });
     }
     Ok(Tokens {
-        token_type,
         access_token,
         expires_in: Duration::from_secs(body.expires_in),
         refresh_token: body.refresh_token.map(Secret::new),

@@ -5,6 +5,8 @@
 //! file goes through tokio's streams, since a terminal must never be left in non-blocking mode.
 
 use std::io;
+#[cfg(unix)]
+use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -41,16 +43,8 @@ impl Input {
     #[must_use]
     pub fn open() -> Self {
         #[cfg(unix)]
-        {
-            use std::os::fd::AsFd as _;
-            let pipe = io::stdin()
-                .as_fd()
-                .try_clone_to_owned()
-                .and_then(Receiver::from_owned_fd);
-            if let Ok(pipe) = pipe {
-                enlarge(&pipe);
-                return Self::Pipe(pipe);
-            }
+        if let Ok(pipe) = open_pipe(&io::stdin(), Receiver::from_owned_fd) {
+            return Self::Pipe(pipe);
         }
         Self::Other(tokio::io::stdin())
     }
@@ -61,30 +55,30 @@ impl Output {
     #[must_use]
     pub fn open() -> Self {
         #[cfg(unix)]
-        {
-            use std::os::fd::AsFd as _;
-            let pipe = io::stdout()
-                .as_fd()
-                .try_clone_to_owned()
-                .and_then(Sender::from_owned_fd);
-            if let Ok(pipe) = pipe {
-                enlarge(&pipe);
-                return Self::Pipe(pipe);
-            }
+        if let Ok(pipe) = open_pipe(&io::stdout(), Sender::from_owned_fd) {
+            return Self::Pipe(pipe);
         }
         Self::Other(tokio::io::stdout())
     }
 }
 
+/// Opens a descriptor as a large, non-blocking pipe, if it is a pipe.
+#[cfg(unix)]
+fn open_pipe<P: AsFd>(descriptor: &impl AsFd, open: fn(OwnedFd) -> io::Result<P>) -> io::Result<P> {
+    let pipe = open(descriptor.as_fd().try_clone_to_owned()?)?;
+    enlarge(&pipe);
+    Ok(pipe)
+}
+
 #[cfg(target_os = "linux")]
-fn enlarge(pipe: &impl std::os::fd::AsFd) {
+fn enlarge(pipe: &impl AsFd) {
     if rustix::pipe::fcntl_setpipe_size(pipe, PIPE_BYTES).is_err() {
         // The user's quota of pipe memory is used up: the pipe works all the same.
     }
 }
 
 #[cfg(all(unix, not(target_os = "linux")))]
-fn enlarge(_pipe: &impl std::os::fd::AsFd) {}
+fn enlarge(_pipe: &impl AsFd) {}
 
 impl AsyncRead for Input {
     fn poll_read(

@@ -31,6 +31,14 @@ fn token_refused(aadsts: u32, error: &str, description: &str, claims: Option<&st
     }
 }
 
+/// Runs `entra-ssh`, and compares how it ends and all that it tells.
+#[track_caller]
+fn assert_told(world: &World, arguments: &[&str], status: i32, expected: &str) {
+    let output = world.entra_ssh(arguments);
+    output.ended_with(status);
+    assert_eq!(world.filtered(&output), expected);
+}
+
 #[test]
 fn each_refusal_of_the_relay_has_its_sentence_and_hint() {
     let world = World::with(options_with(&["web01"]));
@@ -276,15 +284,15 @@ fn what_only_a_person_can_mend_ends_with_4_and_other_refusals_with_1() {
          'ce6ff14a-7fdc-4685-bbe0-f6afdfcfa8e0'.",
         Some(r#"{"access_token":{"capolids":{"essential":true,"values":["1"]}}}"#),
     ));
-    let output = world.entra_ssh(&["cert"]);
-    output.ended_with(4);
-    assert_eq!(
-        world.filtered(&output),
+    assert_told(
+        &world,
+        &["cert"],
+        4,
         "error: Entra refused (AADSTS50076): Due to a configuration change made by your administrator, you must use \
          multi-factor authentication to access 'ce6ff14a-7fdc-4685-bbe0-f6afdfcfa8e0'.\n\
          caused by: multi-factor authentication is asked for\n\
          correlation id: [ID]\n\
-         hint: sign in again: entra-ssh login\n"
+         hint: sign in again: entra-ssh login\n",
     );
     world.sandbox.fault(token_refused(
         700_082,
@@ -292,14 +300,14 @@ fn what_only_a_person_can_mend_ends_with_4_and_other_refusals_with_1() {
         "The refresh token has expired due to inactivity.",
         None,
     ));
-    let output = world.entra_ssh(&["cert"]);
-    output.ended_with(4);
-    assert_eq!(
-        world.filtered(&output),
+    assert_told(
+        &world,
+        &["cert"],
+        4,
         "error: Entra refused (AADSTS700082): The refresh token has expired due to inactivity.\n\
          caused by: the sign-in has expired because it was not used\n\
          correlation id: [ID]\n\
-         hint: sign in again: entra-ssh login\n"
+         hint: sign in again: entra-ssh login\n",
     );
     world.sandbox.fault(token_refused(
         65_002,
@@ -307,15 +315,15 @@ fn what_only_a_person_can_mend_ends_with_4_and_other_refusals_with_1() {
         "Consent between first party application and resource must be configured via preauthorization.",
         None,
     ));
-    let output = world.entra_ssh(&["cert"]);
-    output.ended_with(1);
-    assert_eq!(
-        world.filtered(&output),
+    assert_told(
+        &world,
+        &["cert"],
+        1,
         "error: Entra refused (AADSTS65002): Consent between first party application and resource must be configured via \
          preauthorization.\n\
          caused by: this client may not ask for SSH certificates\n\
          correlation id: [ID]\n\
-         hint: use the Azure CLI's client ID, 04b07795-8ddb-461a-bbee-02f9e1bf7b46\n"
+         hint: use the Azure CLI's client ID, 04b07795-8ddb-461a-bbee-02f9e1bf7b46\n",
     );
 }
 
@@ -330,15 +338,15 @@ fn a_service_principal_whose_secret_is_wrong_is_told_so() {
         None,
     );
     world.sandbox.fault(fault);
-    let output = world.entra_ssh(&["cert"]);
-    output.ended_with(1);
-    assert_eq!(
-        world.filtered(&output),
+    assert_told(
+        &world,
+        &["cert"],
+        1,
         "error: Entra refused (AADSTS7000215): Invalid client secret provided.\n\
          caused by: the client secret or assertion is wrong\n\
          correlation id: [ID]\n\
          hint: make sure that it is the secret's value and not its ID, then: entra-ssh login --service-principal \
-         --client-id ID --tenant ID --client-secret-file FILE\n"
+         --client-id ID --tenant ID --client-secret-file FILE\n",
     );
 }
 
