@@ -10,6 +10,7 @@ pub(crate) mod issue;
 pub(crate) mod jwt;
 pub(crate) mod page;
 pub(crate) mod scope;
+pub(crate) mod step_up;
 pub(crate) mod token;
 
 use std::collections::HashMap;

@@ -4,6 +4,7 @@
 //! {"where":"token","times":2,"aadsts":50076,"error":"interaction_required","description":"…"}
 //! {"where":"certificate","variation":"expired"}
 //! {"where":"relay-close","after_bytes":4096,"code":1011,"reason":"…"}
+//! {"where":"step-up","upn":"ada@contoso.example"}
 //! ```
 
 use std::sync::{Mutex, PoisonError};
@@ -78,6 +79,17 @@ pub enum Fault {
     },
     /// The Relay upgrades a `connect` with a `Sec-WebSocket-Accept` for another key.
     RelayWrongAccept,
+    /// Conditional Access asks people for more before it certifies a key of theirs: certificates are
+    /// refused with AADSTS50076 and a claims challenge, but for refresh tokens of a sign-in to the
+    /// SSH scope with these claims. It stands until faults are cleared, whatever `times` says.
+    StepUp {
+        /// The only person it is asked of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        upn: Option<String>,
+        /// Whether a sign-in can ever satisfy it.
+        #[serde(default = "yes")]
+        satisfiable: bool,
+    },
     /// The token endpoint refuses.
     Token {
         /// The number after `AADSTS`.
@@ -127,6 +139,15 @@ impl Fault {
         Self::Certificate {
             variation,
             lifetime_seconds: None,
+        }
+    }
+
+    /// Returns a policy that asks everybody for one more sign-in, which satisfies it.
+    #[must_use]
+    pub fn step_up() -> Self {
+        Self::StepUp {
+            upn: None,
+            satisfiable: yes(),
         }
     }
 
@@ -195,6 +216,10 @@ fn once() -> u32 {
     1
 }
 
+fn yes() -> bool {
+    true
+}
+
 fn bad_request() -> u16 {
     400
 }
@@ -216,6 +241,13 @@ impl Faults {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clear();
+    }
+
+    /// Returns the oldest fault that `applies`; it stays.
+    pub(crate) fn standing(&self, applies: impl Fn(&Fault) -> bool) -> Option<Fault> {
+        let injections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut faults = injections.iter().map(|injection| &injection.fault);
+        faults.find(|fault| applies(fault)).cloned()
     }
 
     /// Returns the oldest fault that `applies`, and counts it as happened.
@@ -268,5 +300,6 @@ mod tests {
             read(r#"{"where":"arm","path":"p","status":403,"code":"c","message":"m"}"#),
             Fault::arm("p", 403, "c", "m").into()
         );
+        assert_eq!(read(r#"{"where":"step-up"}"#), Fault::step_up().into());
     }
 }

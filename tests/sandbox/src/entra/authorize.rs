@@ -4,7 +4,7 @@ use super::device_code::check_membership;
 use super::error::EntraError;
 use super::issue::client_info;
 use super::scope::Scope;
-use super::{check_public_client, page, tenant, tenant_of_user};
+use super::{check_public_client, page, step_up, tenant, tenant_of_user};
 use crate::clock::unix_now;
 use crate::encoding::{base64url, percent_encode, random_bytes, sha256};
 use crate::http::{Fields, Reply, Request};
@@ -25,6 +25,7 @@ pub(crate) struct AuthorizationCode {
     upn: String,
     tenant: String,
     nonce: Option<String>,
+    claims: Option<String>,
     expires: u64,
     redeemed: bool,
 }
@@ -35,6 +36,7 @@ pub(crate) struct Redeemed {
     pub(crate) tenant: String,
     pub(crate) scope: String,
     pub(crate) nonce: Option<String>,
+    pub(crate) stepped_up: bool,
 }
 
 /// `GET /{tenant}/oauth2/v2.0/authorize`
@@ -90,6 +92,7 @@ pub(crate) fn answer(world: &World, request: &Request, name: &str) -> Result<Rep
             upn: user.upn.clone(),
             tenant,
             nonce: request.query.value("nonce").map(str::to_owned),
+            claims: request.query.value("claims").map(str::to_owned),
             expires: unix_now() + CODE_LIFETIME_SECONDS,
             redeemed: false,
         },
@@ -157,6 +160,7 @@ pub(crate) fn redeem(
         tenant: code.tenant.clone(),
         scope: code.scope.clone(),
         nonce: code.nonce.clone(),
+        stepped_up: step_up::answers(code.claims.as_deref(), &code.scope, &world.addresses.cloud),
     })
 }
 

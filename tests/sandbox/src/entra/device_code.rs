@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::error::EntraError;
 use super::scope::Scope;
-use super::{check_public_client, page, tenant};
+use super::{check_public_client, page, step_up, tenant};
 use crate::clock::unix_now;
 use crate::encoding::{base64url, random_bytes};
 use crate::http::{Reply, Request};
@@ -26,6 +26,7 @@ pub(crate) struct DeviceCode {
     client_id: String,
     tenant: Option<String>,
     scope: String,
+    claims: Option<String>,
     expires: u64,
     interval: Duration,
     polled: Option<Instant>,
@@ -44,6 +45,7 @@ pub(crate) struct Redeemed {
     pub(crate) upn: String,
     pub(crate) tenant: Option<String>,
     pub(crate) scope: String,
+    pub(crate) stepped_up: bool,
 }
 
 /// `POST /{tenant}/oauth2/v2.0/devicecode`
@@ -71,6 +73,7 @@ pub(crate) fn start(world: &World, request: &Request, name: &str) -> Result<Repl
             client_id: client_id.to_owned(),
             tenant: tenant.map(|tenant| tenant.id.clone()),
             scope: scope.to_owned(),
+            claims: form.value("claims").map(str::to_owned),
             expires: unix_now() + options.device_code_lifetime.as_secs(),
             interval: options.device_code_interval,
             polled: None,
@@ -201,6 +204,11 @@ pub(crate) fn redeem(
                 upn: upn.clone(),
                 tenant: code.tenant.clone(),
                 scope: code.scope.clone(),
+                stepped_up: step_up::answers(
+                    code.claims.as_deref(),
+                    &code.scope,
+                    &world.addresses.cloud,
+                ),
             };
             state.device_codes.remove(device_code);
             Ok(redeemed)

@@ -7,7 +7,7 @@ use super::error::EntraError;
 use super::issue::{self, Identity};
 use super::scope::Scope;
 use super::{
-    assertion, authorize, check_public_client, device_code, tenant, tenant_of_user,
+    assertion, authorize, check_public_client, device_code, step_up, tenant, tenant_of_user,
     unknown_application,
 };
 use crate::encoding::{base64url, random_bytes};
@@ -23,6 +23,8 @@ const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer
 pub(crate) struct RefreshToken {
     upn: String,
     client_id: String,
+    /// Whether it is of a sign-in that answered a claims challenge.
+    stepped_up: bool,
 }
 
 pub(crate) fn answer(world: &World, request: &Request, name: &str) -> Result<Reply, EntraError> {
@@ -103,6 +105,7 @@ fn device_code(world: &World, form: &Fields, tenant: Option<&Tenant>) -> Result<
             tenant: tenant.as_deref(),
             scope: form.value("scope").unwrap_or(&redeemed.scope),
             nonce: None,
+            stepped_up: redeemed.stepped_up,
         },
     )
 }
@@ -129,6 +132,7 @@ fn authorization_code(
             tenant: Some(&redeemed.tenant),
             scope: form.value("scope").unwrap_or(&redeemed.scope),
             nonce: redeemed.nonce.as_deref(),
+            stepped_up: redeemed.stepped_up,
         },
     )
 }
@@ -163,6 +167,7 @@ fn refresh_token(
             tenant: tenant.map(|tenant| tenant.id.as_str()),
             scope,
             nonce: None,
+            stepped_up: known.stepped_up,
         },
     )
 }
@@ -182,6 +187,7 @@ struct Grant<'a> {
     tenant: Option<&'a str>,
     scope: &'a str,
     nonce: Option<&'a str>,
+    stepped_up: bool,
 }
 
 fn for_user(world: &World, form: &Fields, grant: &Grant<'_>) -> Result<Reply, EntraError> {
@@ -201,10 +207,18 @@ fn for_user(world: &World, form: &Fields, grant: &Grant<'_>) -> Result<Reply, En
         return Err(EntraError::missing("tenant"));
     };
     let scope = Scope::parse(grant.scope, &world.addresses.cloud)?;
+    step_up::check(world, form, user, grant.stepped_up)?;
     let identity = Identity::User { user, membership };
     let mut body = issue::token(world, form, identity, grant.client_id, &scope)?;
     if scope.offline_access || form.value("grant_type") == Some("refresh_token") {
-        body["refresh_token"] = json!(new_refresh_token(world, &user.upn, grant.client_id));
+        body["refresh_token"] = json!(new_refresh_token(
+            world,
+            RefreshToken {
+                upn: user.upn.clone(),
+                client_id: grant.client_id.to_owned(),
+                stepped_up: grant.stepped_up,
+            },
+        ));
     }
     if scope.open_id {
         body["id_token"] = json!(issue::id_token(
@@ -222,16 +236,12 @@ fn for_user(world: &World, form: &Fields, grant: &Grant<'_>) -> Result<Reply, En
 }
 
 /// Makes a refresh token; older ones go on working, as Entra's do.
-fn new_refresh_token(world: &World, upn: &str, client_id: &str) -> String {
-    let token = format!("1.sandbox-{}", base64url(random_bytes::<64>()));
-    lock(&world.entra).refresh_tokens.insert(
-        token.clone(),
-        RefreshToken {
-            upn: upn.to_owned(),
-            client_id: client_id.to_owned(),
-        },
-    );
-    token
+fn new_refresh_token(world: &World, token: RefreshToken) -> String {
+    let name = format!("1.sandbox-{}", base64url(random_bytes::<64>()));
+    lock(&world.entra)
+        .refresh_tokens
+        .insert(name.clone(), token);
+    name
 }
 
 fn client_credentials(

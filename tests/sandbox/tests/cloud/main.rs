@@ -7,3 +7,4 @@ mod control;
 mod entra;
 mod login;
 mod relay;
+mod step_up;
