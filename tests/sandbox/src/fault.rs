@@ -193,6 +193,8 @@ pub enum Variation {
     NotYetValid,
     /// It is for a key that is not the client's.
     WrongKey,
+    /// It is of another tenant than the one that was asked.
+    WrongTenant,
 }
 
 /// A fault, and how often it happens.

@@ -26,6 +26,9 @@ pub struct Options {
     pub machine_kind: MachineKind,
     /// The machines.
     pub machines: Vec<MachineSpec>,
+    /// How often a refresh token may be used. Its last use brings the next one, and after that it is
+    /// refused. Without a limit every use brings another one, and all go on working, as Entra's do.
+    pub refresh_token_uses: Option<u32>,
     /// How long the registration of a resource provider takes.
     pub registration_time: Duration,
     /// The Relay drops a connection on which nothing moved for so long.

@@ -118,7 +118,7 @@ fn ssh_certificate(
     let subject = Subject {
         display_name: identity.display_name().to_owned(),
         oid: identity.oid().to_owned(),
-        tenant: identity.tenant().to_owned(),
+        tenant: certified_tenant(world, identity.tenant(), variation).to_owned(),
         principals: identity.principals(),
     };
     let blob = certificate::issue(
@@ -136,6 +136,15 @@ fn ssh_certificate(
         "ext_expires_in": lifetime.saturating_sub(1),
         "access_token": blob,
     }))
+}
+
+/// Returns the tenant that a certificate names.
+fn certified_tenant<'a>(world: &'a World, tenant: &'a str, variation: Variation) -> &'a str {
+    let mut others = world.options.tenants.iter().map(|other| other.id.as_str());
+    match variation {
+        Variation::WrongTenant => others.find(|other| *other != tenant).unwrap_or(tenant),
+        _ => tenant,
+    }
 }
 
 fn certificate_fault(world: &World) -> (Variation, u64) {

@@ -25,6 +25,8 @@ pub(crate) struct RefreshToken {
     client_id: String,
     /// Whether it is of a sign-in that answered a claims challenge.
     stepped_up: bool,
+    /// How often it was redeemed.
+    uses: u32,
 }
 
 pub(crate) fn answer(world: &World, request: &Request, name: &str) -> Result<Reply, EntraError> {
@@ -106,6 +108,7 @@ fn device_code(world: &World, form: &Fields, tenant: Option<&Tenant>) -> Result<
             scope: form.value("scope").unwrap_or(&redeemed.scope),
             nonce: None,
             stepped_up: redeemed.stepped_up,
+            brings_refresh_token: true,
         },
     )
 }
@@ -133,6 +136,7 @@ fn authorization_code(
             scope: form.value("scope").unwrap_or(&redeemed.scope),
             nonce: redeemed.nonce.as_deref(),
             stepped_up: redeemed.stepped_up,
+            brings_refresh_token: true,
         },
     )
 }
@@ -146,19 +150,12 @@ fn refresh_token(
     let token = form
         .value("refresh_token")
         .ok_or_else(|| EntraError::missing("refresh_token"))?;
-    let known = lock(&world.entra).refresh_tokens.get(token).cloned();
-    let known = known
-        .filter(|known| known.client_id.eq_ignore_ascii_case(client_id))
-        .ok_or_else(|| {
-            EntraError::invalid_grant(
-                9_002_313,
-                "Invalid request. Request is malformed or invalid: the refresh token is not known.",
-            )
-        })?;
     let scope = form
         .value("scope")
         .ok_or_else(|| EntraError::missing("scope"))?;
-    for_user(
+    let known = use_refresh_token(world, token, client_id)?;
+    let limit = world.options.refresh_token_uses;
+    let reply = for_user(
         world,
         form,
         &Grant {
@@ -168,8 +165,44 @@ fn refresh_token(
             scope,
             nonce: None,
             stepped_up: known.stepped_up,
+            brings_refresh_token: limit.is_none_or(|limit| known.uses == limit),
         },
-    )
+    );
+    if reply.is_err()
+        && let Some(known) = lock(&world.entra).refresh_tokens.get_mut(token)
+    {
+        // It bought nothing.
+        known.uses -= 1;
+    }
+    reply
+}
+
+/// Counts a use of a refresh token, and returns the token as it is then.
+fn use_refresh_token(
+    world: &World,
+    token: &str,
+    client_id: &str,
+) -> Result<RefreshToken, EntraError> {
+    let mut state = lock(&world.entra);
+    let known = state
+        .refresh_tokens
+        .get_mut(token)
+        .filter(|known| known.client_id.eq_ignore_ascii_case(client_id))
+        .ok_or_else(|| {
+            EntraError::invalid_grant(
+                9_002_313,
+                "Invalid request. Request is malformed or invalid: the refresh token is not known.",
+            )
+        })?;
+    if world.options.refresh_token_uses == Some(known.uses) {
+        return Err(EntraError::invalid_grant(
+            70_008,
+            "The provided authorization code or refresh token has expired due to inactivity. \
+             Send a new interactive authorization request for this user and resource.",
+        ));
+    }
+    known.uses += 1;
+    Ok(known.clone())
 }
 
 fn public_client(form: &Fields) -> Result<&str, EntraError> {
@@ -188,6 +221,8 @@ struct Grant<'a> {
     scope: &'a str,
     nonce: Option<&'a str>,
     stepped_up: bool,
+    /// Whether the answer holds a refresh token, if `offline_access` was asked for or implied.
+    brings_refresh_token: bool,
 }
 
 fn for_user(world: &World, form: &Fields, grant: &Grant<'_>) -> Result<Reply, EntraError> {
@@ -210,13 +245,15 @@ fn for_user(world: &World, form: &Fields, grant: &Grant<'_>) -> Result<Reply, En
     step_up::check(world, form, user, grant.stepped_up)?;
     let identity = Identity::User { user, membership };
     let mut body = issue::token(world, form, identity, grant.client_id, &scope)?;
-    if scope.offline_access || form.value("grant_type") == Some("refresh_token") {
+    let lasting = scope.offline_access || form.value("grant_type") == Some("refresh_token");
+    if lasting && grant.brings_refresh_token {
         body["refresh_token"] = json!(new_refresh_token(
             world,
             RefreshToken {
                 upn: user.upn.clone(),
                 client_id: grant.client_id.to_owned(),
                 stepped_up: grant.stepped_up,
+                uses: 0,
             },
         ));
     }
@@ -235,7 +272,7 @@ fn for_user(world: &World, form: &Fields, grant: &Grant<'_>) -> Result<Reply, En
     Ok(issue::reply(&body))
 }
 
-/// Makes a refresh token; older ones go on working, as Entra's do.
+/// Makes a refresh token; that older ones still work is up to the options.
 fn new_refresh_token(world: &World, token: RefreshToken) -> String {
     let name = format!("1.sandbox-{}", base64url(random_bytes::<64>()));
     lock(&world.entra)

@@ -26,6 +26,7 @@ impl Default for Options {
             hybrid_connections: vec!["plain".to_owned()],
             machine_kind: MachineKind::Embedded,
             machines: default_machines(),
+            refresh_token_uses: None,
             registration_time: Duration::from_secs(2),
             relay_idle_time: Duration::from_secs(120),
             rendezvous_time: Duration::from_secs(30),
@@ -66,7 +67,14 @@ fn default_users() -> Vec<User> {
     vec![
         user(
             "Ada Lovelace",
-            vec![membership(CONTOSO, "ada@contoso.example", "000000000101")],
+            vec![
+                membership(CONTOSO, "ada@contoso.example", "000000000101"),
+                membership(
+                    FABRIKAM,
+                    "ada_contoso.example#EXT#@fabrikam.example",
+                    "000000000202",
+                ),
+            ],
             Role::Administrator,
         ),
         user(

@@ -122,6 +122,32 @@ fn token_of_the_wrong_tenant_is_sent_to_the_right_one() {
         answer.json()["error"]["code"],
         "InvalidAuthenticationTokenTenant"
     );
+    // There she is a guest, and may do what she may at home.
+    let token = arm_token(&sandbox, &fabrikam.id, ADA);
+    let answer = arm(&sandbox, &token, "GET", &path, &Value::Null);
+    assert_eq!(answer.json()["tenantId"], fabrikam.id);
+    credentials(&sandbox, &token, &resource_id(&sandbox, "fab01"));
+}
+
+#[test]
+fn whoever_asks_for_a_subscription_without_a_token_learns_its_tenant() {
+    let sandbox = start();
+    for tenant in &sandbox.options().tenants {
+        let url = format!(
+            "{}/subscriptions/{}?api-version=2022-12-01",
+            sandbox.authority(),
+            tenant.subscription_id
+        );
+        let answer = send(&sandbox, "GET", &url, &[], "").unwrap();
+        assert_eq!(answer.status, 401);
+        let challenge = answer.header("www-authenticate").unwrap();
+        let right = format!(
+            "Bearer authorization_uri=\"{}/{}\"",
+            sandbox.authority(),
+            tenant.id
+        );
+        assert!(challenge.starts_with(&right), "{challenge}");
+    }
 }
 
 #[test]
@@ -150,7 +176,8 @@ fn tenants_and_subscriptions_are_those_of_the_caller() {
         let answer = arm(&sandbox, &token, "GET", &path, &Value::Null).json();
         answer["value"].as_array().unwrap().len()
     };
-    assert_eq!(count(ADA, "/tenants"), 1);
+    assert_eq!(count("Grace.Hopper@contoso.example", "/tenants"), 1);
+    assert_eq!(count(ADA, "/tenants"), 2);
     assert_eq!(count("linus@fabrikam.example", "/tenants"), 2);
     assert_eq!(count("linus@fabrikam.example", "/subscriptions"), 1);
 }

@@ -108,6 +108,82 @@ fn refresh_tokens_roll_and_older_ones_go_on_working() {
 }
 
 #[test]
+fn one_sign_in_gets_a_certificate_of_each_tenant_that_knows_the_person() {
+    let sandbox = start();
+    let token = refresh_token(&sandbox, "organizations", "ada@contoso.example");
+    let user = &sandbox.options().users[0];
+    for tenant in &sandbox.options().tenants {
+        let answer = certificate(&sandbox, &tenant.id, &token);
+        let membership = user.membership(&tenant.id).unwrap();
+        let text = explained(&answer);
+        let key_id = format!("Key ID: \"{}@{}\"", membership.oid, tenant.id);
+        assert!(text.contains(&key_id), "{text}");
+        assert!(text.contains(&format!(" {}\n", membership.upn)), "{text}");
+        assert!(text.contains(&tid_line(&tenant.id)), "{text}");
+        let id_token = answer["id_token"].as_str().unwrap().split('.').nth(1);
+        let claims =
+            base64::Engine::decode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, id_token.unwrap());
+        let claims: Value = serde_json::from_slice(&claims.unwrap()).unwrap();
+        assert_eq!(claims["tid"], tenant.id);
+        assert_eq!(claims["oid"], membership.oid);
+    }
+}
+
+/// Returns how `ssh-keygen -L` spells the extension that names the tenant: it knows no more of it
+/// than its bytes.
+fn tid_line(tenant: &str) -> String {
+    use std::fmt::Write as _;
+    let mut bytes = u32::try_from(tenant.len()).unwrap().to_be_bytes().to_vec();
+    bytes.extend_from_slice(tenant.as_bytes());
+    let hex = bytes.iter().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").unwrap();
+        hex
+    });
+    format!(
+        "tid@sshservice.azure.net UNKNOWN OPTION: {hex} (len {})",
+        bytes.len()
+    )
+}
+
+#[test]
+fn a_refresh_token_that_is_good_once_is_refused_the_second_time() {
+    let sandbox = Sandbox::start(Options {
+        refresh_token_uses: Some(1),
+        ..Options::default()
+    })
+    .unwrap();
+    let first = refresh_token(&sandbox, "organizations", "ada@contoso.example");
+    // A refusal uses nothing up.
+    sandbox.fault(Fault::step_up());
+    let refused = certificate(&sandbox, "organizations", &first);
+    assert_eq!(refused["error_codes"][0], 50_076);
+    sandbox.clear_faults();
+    let answer = certificate(&sandbox, "organizations", &first);
+    let second = answer["refresh_token"].as_str().unwrap();
+    let refused = certificate(&sandbox, "organizations", &first);
+    assert_eq!(refused["error"], "invalid_grant");
+    assert_eq!(refused["error_codes"][0], 70_008);
+    explained(&certificate(&sandbox, "organizations", second));
+}
+
+#[test]
+fn a_refresh_token_with_three_uses_is_replaced_at_the_third() {
+    let sandbox = Sandbox::start(Options {
+        refresh_token_uses: Some(3),
+        ..Options::default()
+    })
+    .unwrap();
+    let token = refresh_token(&sandbox, "organizations", "ada@contoso.example");
+    for replaced in [false, false, true] {
+        let answer = certificate(&sandbox, "organizations", &token);
+        assert_eq!(answer["token_type"], "ssh-cert", "{answer}");
+        assert_eq!(answer["refresh_token"].is_string(), replaced);
+    }
+    let refused = certificate(&sandbox, "organizations", &token);
+    assert_eq!(refused["error_codes"][0], 70_008);
+}
+
+#[test]
 fn device_code_is_pending_then_declined_and_slows_fast_clients_down() {
     let sandbox = Sandbox::start(Options {
         device_code_interval: Duration::from_secs(5),
@@ -322,7 +398,7 @@ fn unknown_tenants_clients_and_scopes_are_refused_by_their_codes() {
 fn user_of_another_tenant_is_refused() {
     let sandbox = start();
     let fabrikam = &sandbox.options().tenants[1].id;
-    let token = refresh_token(&sandbox, "organizations", "ada@contoso.example");
+    let token = refresh_token(&sandbox, "organizations", "grace.hopper@contoso.example");
     let answer = certificate(&sandbox, fabrikam, &token);
     assert_eq!(answer["error_codes"][0], 50_020);
 }
@@ -399,6 +475,10 @@ fn certificate_faults_change_what_they_say() {
     let usual = explained(&certificate(&sandbox, "organizations", &token));
     let wrong = explained(&with(Variation::WrongKey, None));
     assert_ne!(key(&usual), key(&wrong));
+    let fabrikam = &sandbox.options().tenants[1].id;
+    let foreign = explained(&with(Variation::WrongTenant, None));
+    assert!(foreign.contains(&tid_line(fabrikam)), "{foreign}");
+    assert!(!usual.contains(&tid_line(fabrikam)), "{usual}");
     for variation in [Variation::Expired, Variation::NotYetValid] {
         let text = explained(&with(variation, None));
         assert!(text.contains("Valid: from"), "{text}");
