@@ -1,4 +1,4 @@
-//! Wall clock time, in whole seconds since the Unix epoch, and its two spellings.
+//! Wall clock time, in whole seconds since the Unix epoch, and its spellings.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -23,6 +23,29 @@ pub(crate) fn rfc3339(seconds: u64) -> String {
 pub(crate) fn entra_timestamp(seconds: u64) -> String {
     let (date, time) = date_and_time(seconds);
     format!("{date} {time}Z")
+}
+
+/// Returns a time as HTTP has it (RFC 9110, section 5.6.7), for example
+/// `Sat, 31 Jan 2026 08:30:00 GMT`.
+pub(crate) fn http_date(seconds: u64) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let days = seconds / 86_400;
+    let name = |names: &[&'static str], index: u64| {
+        usize::try_from(index)
+            .ok()
+            .and_then(|index| names.get(index).copied())
+            .unwrap_or_default()
+    };
+    let (year, month, day) = civil_date(days);
+    let (_, time) = date_and_time(seconds);
+    format!(
+        "{}, {day:02} {} {year:04} {time} GMT",
+        name(&DAYS, days % 7),
+        name(&MONTHS, month - 1)
+    )
 }
 
 fn date_and_time(seconds: u64) -> (String, String) {
@@ -55,12 +78,14 @@ fn civil_date(days_since_epoch: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::{entra_timestamp, rfc3339};
+    use super::{entra_timestamp, http_date, rfc3339};
 
     #[test]
     fn epoch_and_leap_days_are_spelled_right() {
         assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
         assert_eq!(rfc3339(951_782_400), "2000-02-29T00:00:00Z");
         assert_eq!(entra_timestamp(1_735_689_599), "2024-12-31 23:59:59Z");
+        // The example of RFC 9110.
+        assert_eq!(http_date(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
     }
 }

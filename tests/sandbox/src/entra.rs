@@ -2,6 +2,7 @@
 
 pub(crate) mod assertion;
 pub(crate) mod authorize;
+pub(crate) mod catalogue;
 pub(crate) mod certificate;
 pub(crate) mod device_code;
 pub(crate) mod discovery;

@@ -2,7 +2,10 @@
 //!
 //! ```text
 //! {"where":"token","times":2,"aadsts":50076,"error":"interaction_required","description":"…"}
+//! {"where":"token","aadsts":53003}
 //! {"where":"certificate","variation":"expired"}
+//! {"where":"gateway","path":"/token","status":503,"times":2}
+//! {"where":"clock","offset_seconds":-900}
 //! {"where":"relay-close","after_bytes":4096,"code":1011,"reason":"…"}
 //! {"where":"step-up","upn":"ada@contoso.example"}
 //! ```
@@ -10,6 +13,8 @@
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
+
+use crate::entra::catalogue;
 
 /// Something that goes wrong.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -33,6 +38,26 @@ pub enum Fault {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_after: Option<u64>,
     },
+    /// The sign-in page sends the browser back with a refusal, whoever is chosen on it.
+    Authorize {
+        /// The number after `AADSTS`.
+        aadsts: u32,
+        /// The OAuth error; empty for the one that Entra sends with the code.
+        #[serde(default)]
+        error: String,
+        /// The text after `AADSTS…: `; empty for the one that Entra sends with the code.
+        #[serde(default)]
+        description: String,
+        /// Whether it is told on the page, and the browser sent nowhere.
+        #[serde(default)]
+        on_page: bool,
+    },
+    /// A network that wants its terms accepted answers instead of Entra or ARM: 200, and HTML.
+    CaptivePortal {
+        /// The part of a path that is looked for; empty means every path.
+        #[serde(default)]
+        path: String,
+    },
     /// The next SSH certificate is not as it should be.
     Certificate {
         /// In which way.
@@ -42,8 +67,37 @@ pub enum Fault {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         lifetime_seconds: Option<u64>,
     },
+    /// The clock of Entra and ARM is off, as the `Date` of their replies says. It stands until
+    /// faults are cleared, whatever `times` says.
+    Clock {
+        /// Seconds; positive where that clock is ahead of this machine's.
+        offset_seconds: i64,
+        /// Whether certificates are dated by that clock, too.
+        #[serde(default)]
+        certificates: bool,
+    },
+    /// A gateway answers instead of Entra or ARM: with this status, and HTML.
+    Gateway {
+        /// The part of a path that is looked for; empty means every path.
+        #[serde(default)]
+        path: String,
+        /// The HTTP status, for example 503.
+        status: u16,
+        /// Value of a `Retry-After` header, in seconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_after: Option<u64>,
+    },
     /// Entra closes every connection without an answer.
     Outage,
+    /// A reply of Entra or ARM is JSON, and longer than anybody needs.
+    Oversized {
+        /// The part of a path that is looked for; empty means every path.
+        #[serde(default)]
+        path: String,
+        /// The length of the only text in it.
+        #[serde(default = "two_mebibytes")]
+        bytes: usize,
+    },
     /// The Relay closes a connection after it carried this many bytes, both ways together.
     RelayClose {
         /// Bytes of payload.
@@ -89,14 +143,21 @@ pub enum Fault {
         /// Whether a sign-in can ever satisfy it.
         #[serde(default = "yes")]
         satisfiable: bool,
+        /// The OAuth error of the refusal: `interaction_required`, or `invalid_grant`, as Entra's
+        /// newer replies have it.
+        #[serde(default = "interaction_required")]
+        error: String,
     },
     /// The token endpoint refuses.
     Token {
         /// The number after `AADSTS`.
         aadsts: u32,
-        /// The OAuth error, for example `invalid_grant`.
+        /// The OAuth error, for example `invalid_grant`; empty for what Entra sends with the code:
+        /// error, and whatever else is not given.
+        #[serde(default)]
         error: String,
         /// The text after `AADSTS…: `.
+        #[serde(default)]
         description: String,
         /// A claims challenge, as JSON text.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -120,6 +181,18 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Returns a refusal by the token endpoint as Entra words it.
+    #[must_use]
+    pub fn aadsts(code: u32) -> Self {
+        Self::token(code, "", "")
+    }
+
+    /// Returns the codes that the sandbox knows Entra's words for.
+    #[must_use]
+    pub fn worded_codes() -> Vec<u32> {
+        catalogue::codes().collect()
+    }
+
     /// Returns a refusal by ARM of every path that contains `path`.
     #[must_use]
     pub fn arm(path: &str, status: u16, code: &str, message: &str) -> Self {
@@ -148,6 +221,7 @@ impl Fault {
         Self::StepUp {
             upn: None,
             satisfiable: yes(),
+            error: interaction_required(),
         }
     }
 
@@ -216,6 +290,14 @@ impl From<Fault> for Injection {
 
 fn once() -> u32 {
     1
+}
+
+fn interaction_required() -> String {
+    "interaction_required".to_owned()
+}
+
+fn two_mebibytes() -> usize {
+    2 * 1024 * 1024
 }
 
 fn yes() -> bool {
@@ -303,5 +385,7 @@ mod tests {
             Fault::arm("p", 403, "c", "m").into()
         );
         assert_eq!(read(r#"{"where":"step-up"}"#), Fault::step_up().into());
+        let worded = read(r#"{"where":"token","aadsts":53003}"#);
+        assert_eq!(worded, Fault::aadsts(53_003).into());
     }
 }

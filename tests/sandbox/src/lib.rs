@@ -33,6 +33,7 @@ mod encoding;
 mod entra;
 mod fault;
 mod folder;
+mod front;
 mod http;
 mod journal;
 mod keys;

@@ -4,9 +4,10 @@ use super::device_code::check_membership;
 use super::error::EntraError;
 use super::issue::client_info;
 use super::scope::Scope;
-use super::{check_public_client, page, step_up, tenant, tenant_of_user};
+use super::{catalogue, check_public_client, page, step_up, tenant, tenant_of_user};
 use crate::clock::unix_now;
 use crate::encoding::{base64url, percent_encode, random_bytes, sha256};
+use crate::fault::Fault;
 use crate::http::{Fields, Reply, Request};
 use crate::world::{World, lock};
 
@@ -54,6 +55,13 @@ pub(crate) fn answer(world: &World, request: &Request, name: &str) -> Result<Rep
         Ok(asked) => asked,
         Err(refusal) => return Ok(refusal.reply()),
     };
+    if let Some((refusal, on_page)) = take_fault(world) {
+        return Ok(if on_page {
+            Refusal::OnPage(refusal).reply()
+        } else {
+            asked.back(asked.error_fields(&refusal))
+        });
+    }
     let Some(upn) = form
         .value("upn")
         .filter(|_| form.value("decline").is_none())
@@ -98,6 +106,27 @@ pub(crate) fn answer(world: &World, request: &Request, name: &str) -> Result<Rep
         },
     );
     Ok(asked.back(fields))
+}
+
+/// Returns the refusal that was asked for, and whether it is told on the page.
+fn take_fault(world: &World) -> Option<(EntraError, bool)> {
+    let fault = world
+        .faults
+        .take(|fault| matches!(fault, Fault::Authorize { .. }))?;
+    let Fault::Authorize {
+        aadsts,
+        error,
+        description,
+        on_page,
+    } = fault
+    else {
+        return None;
+    };
+    let mut refusal = catalogue::refusal(aadsts);
+    if !error.is_empty() {
+        refusal = EntraError::new(&error, aadsts, description);
+    }
+    Some((refusal, on_page))
 }
 
 /// Redeems a code at the token endpoint, once.
@@ -202,7 +231,14 @@ impl Asked {
     fn error_fields(&self, error: &EntraError) -> Vec<(String, String)> {
         let mut fields = vec![
             ("error".to_owned(), error.error.clone()),
-            ("error_description".to_owned(), error.text()),
+            ("error_description".to_owned(), error.text_with_trace()),
+            (
+                "error_uri".to_owned(),
+                format!(
+                    "https://login.microsoftonline.com/error?code={}",
+                    error.aadsts
+                ),
+            ),
         ];
         fields.extend(self.state_field());
         fields

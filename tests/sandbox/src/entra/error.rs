@@ -78,6 +78,17 @@ impl EntraError {
         }
     }
 
+    /// Returns that text with what support asks for, on lines of their own, as redirects have it.
+    pub(crate) fn text_with_trace(&self) -> String {
+        format!(
+            "{}\r\nTrace ID: {}\r\nCorrelation ID: {}\r\nTimestamp: {}",
+            self.text(),
+            Uuid::new_v4(),
+            Uuid::new_v4(),
+            entra_timestamp(unix_now())
+        )
+    }
+
     fn body(&self, authority: &str, request: &Request) -> Value {
         let trace_id = Uuid::new_v4();
         let correlation_id = correlation_id(request);

@@ -123,7 +123,7 @@ fn ssh_certificate(
     };
     let blob = certificate::issue(
         &world.keys.certificate_authority,
-        unix_now(),
+        certificate_time(world),
         lifetime,
         &key,
         &subject,
@@ -136,6 +136,20 @@ fn ssh_certificate(
         "ext_expires_in": lifetime.saturating_sub(1),
         "access_token": blob,
     }))
+}
+
+/// Returns the time by the clock that dates certificates.
+fn certificate_time(world: &World) -> u64 {
+    let clock = world
+        .faults
+        .standing(|fault| matches!(fault, Fault::Clock { .. }));
+    match clock {
+        Some(Fault::Clock {
+            offset_seconds,
+            certificates: true,
+        }) => unix_now().saturating_add_signed(offset_seconds),
+        _ => unix_now(),
+    }
 }
 
 /// Returns the tenant that a certificate names.

@@ -10,6 +10,7 @@
 
 use serde_json::{Value, json};
 
+use super::catalogue;
 use super::error::EntraError;
 use super::scope::{Resource, Scope};
 use crate::fault::Fault;
@@ -21,7 +22,7 @@ use crate::world::World;
 const POLICY: &str = "ca9011c7-0000-4000-8000-000000000401";
 
 /// Returns what a sign-in has to ask for.
-fn challenge() -> Value {
+pub(crate) fn challenge() -> Value {
     json!({"access_token": {"capolids": {"essential": true, "values": [POLICY]}}})
 }
 
@@ -52,22 +53,18 @@ pub(crate) fn check(
             .is_none_or(|upn| upn.eq_ignore_ascii_case(&user.upn)),
         _ => false,
     });
-    let Some(Fault::StepUp { satisfiable, .. }) = policy.filter(|_| for_certificate) else {
+    let Some(Fault::StepUp {
+        satisfiable, error, ..
+    }) = policy.filter(|_| for_certificate)
+    else {
         return Ok(());
     };
     if satisfiable && stepped_up {
         return Ok(());
     }
     Err(EntraError {
-        claims: Some(challenge().to_string()),
-        suberror: Some("basic_action".to_owned()),
-        ..EntraError::new(
-            "interaction_required",
-            50_076,
-            "Due to a configuration change made by your administrator, or because you moved to a \
-             new location, you must use multi-factor authentication to access \
-             'ce6ff14a-7fdc-4685-bbe0-f6afdfcfa8e0'.",
-        )
+        error,
+        ..catalogue::refusal(50_076)
     })
 }
 

@@ -7,8 +7,8 @@ use super::error::EntraError;
 use super::issue::{self, Identity};
 use super::scope::Scope;
 use super::{
-    assertion, authorize, check_public_client, device_code, step_up, tenant, tenant_of_user,
-    unknown_application,
+    assertion, authorize, catalogue, check_public_client, device_code, step_up, tenant,
+    tenant_of_user, unknown_application,
 };
 use crate::encoding::{base64url, random_bytes};
 use crate::fault::Fault;
@@ -80,6 +80,16 @@ fn take_fault(world: &World, grant: &str, form: &Fields) -> Option<EntraError> {
     else {
         return None;
     };
+    if error.is_empty() {
+        let worded = catalogue::refusal(aadsts);
+        return Some(EntraError {
+            status: if status == 400 { worded.status } else { status },
+            claims: claims.or(worded.claims),
+            suberror: suberror.or(worded.suberror),
+            retry_after,
+            ..worded
+        });
+    }
     Some(EntraError {
         status,
         error,

@@ -17,6 +17,7 @@ use crate::arm::{self, ArmState};
 use crate::control;
 use crate::entra::{self, EntraState};
 use crate::fault::Faults;
+use crate::front;
 use crate::http;
 use crate::journal::{Journal, Service};
 use crate::keys::Keys;
@@ -115,10 +116,15 @@ async fn serve_cloud(
 }
 
 fn answer_cloud(world: &World, request: &http::Request) -> Result<http::Reply, http::NoAnswer> {
-    let (service, reply) = if arm::owns(request) {
-        (Service::Arm, Ok(arm::answer(world, request)))
+    let service = if arm::owns(request) {
+        Service::Arm
     } else {
-        (Service::Entra, entra::answer(world, request))
+        Service::Entra
+    };
+    let reply = match (front::intercept(world, request), service) {
+        (Some(reply), _) => Ok(reply),
+        (None, Service::Arm) => Ok(arm::answer(world, request)),
+        (None, _) => entra::answer(world, request),
     };
     world.journal.record(
         service,
@@ -128,7 +134,7 @@ fn answer_cloud(world: &World, request: &http::Request) -> Result<http::Reply, h
         &request.form(),
         reply.as_ref().map_or(0, |reply| reply.status),
     );
-    reply
+    reply.map(|reply| front::date(world, reply))
 }
 
 fn serve_control(world: &Arc<World>, listener: TcpListener, tls: &TlsAcceptor) {

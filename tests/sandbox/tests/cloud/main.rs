@@ -5,6 +5,7 @@ mod assertion;
 mod client;
 mod control;
 mod entra;
+mod front;
 mod login;
 mod relay;
 mod step_up;

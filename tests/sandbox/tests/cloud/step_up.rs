@@ -136,11 +136,18 @@ fn a_policy_that_nothing_satisfies_goes_on_asking() {
     sandbox.fault(Fault::StepUp {
         upn: Some(ADA.to_owned()),
         satisfiable: false,
+        error: "invalid_grant".to_owned(),
     });
     let plain = sign_in(&sandbox, ADA, ARM_SCOPE, None);
-    let claims = challenged(&certificate(&sandbox, &plain));
+    let ask = |token: &str| {
+        let answer = certificate(&sandbox, token);
+        assert_eq!(answer["error"], "invalid_grant");
+        assert_eq!(answer["suberror"], "basic_action");
+        answer["claims"].as_str().unwrap().to_owned()
+    };
+    let claims = ask(&plain);
     let stepped_up = sign_in(&sandbox, ADA, SSH_SCOPE, Some(&claims));
-    challenged(&certificate(&sandbox, &stepped_up));
+    ask(&stepped_up);
     let other = sign_in(&sandbox, GRACE, ARM_SCOPE, None);
     assert_eq!(certificate(&sandbox, &other)["token_type"], "ssh-cert");
     sandbox.clear_faults();
