@@ -6,6 +6,8 @@
 //! GET    /pending                         the user codes that wait for an answer
 //! POST   /fault     {"where",…,"times"}   see the `fault` module
 //! DELETE /fault                           clears all faults
+//! POST   /client-certificate {"client_id"}  makes and registers one, and says where it is
+//! POST   /federated-token                 writes a fresh token of a Kubernetes service account
 //! GET    /requests                        the journal, oldest first
 //! DELETE /requests                        clears the journal
 //! ```
@@ -18,12 +20,18 @@ use serde_json::json;
 use crate::entra::device_code;
 use crate::fault::Injection;
 use crate::http::{Reply, Request};
+use crate::workload::{certificate, kubernetes};
 use crate::world::World;
 
 #[derive(Deserialize)]
 struct Approve {
     user_code: String,
     upn: String,
+}
+
+#[derive(Deserialize)]
+struct Certify {
+    client_id: String,
 }
 
 #[derive(Deserialize)]
@@ -54,6 +62,24 @@ fn route(world: &World, request: &Request) -> Result<Reply, String> {
         (&Method::DELETE, "/fault") => {
             world.faults.clear();
             Ok(done())
+        }
+        (&Method::POST, "/client-certificate") => {
+            let body: Certify = body(request)?;
+            let made = certificate::make(world, &body.client_id)?;
+            Ok(Reply::json(
+                200,
+                &json!({
+                    "pem": made.pem,
+                    "pkcs12": made.pkcs12,
+                    "protected_pkcs12": made.protected_pkcs12,
+                    "password": made.password,
+                    "thumbprint": made.thumbprint,
+                }),
+            ))
+        }
+        (&Method::POST, "/federated-token") => {
+            let file = kubernetes::write(world).map_err(|error| error.to_string())?;
+            Ok(Reply::json(200, &json!({"file": file})))
         }
         (&Method::GET, "/requests") => Ok(Reply::json(200, &json!(world.journal.rows()))),
         (&Method::DELETE, "/requests") => {

@@ -1,5 +1,7 @@
 //! What somebody needs to know to use a running sandbox: one JSON object.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// The first line that the `sandbox` example prints.
@@ -27,6 +29,8 @@ pub struct Description {
     pub relay: DescribedRelay,
     /// Where the control service is.
     pub control: String,
+    /// The environment variables of programs in pipelines, pods and machines, by the kind of place.
+    pub workloads: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// A person.

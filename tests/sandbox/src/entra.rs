@@ -36,6 +36,8 @@ const HOME_TENANTS: [&str; 2] = ["common", "organizations"];
 #[derive(Default)]
 pub(crate) struct EntraState {
     authorization_codes: HashMap<String, authorize::AuthorizationCode>,
+    /// PEM certificates that were registered since the start, by client ID in lower case.
+    pub(crate) certificates: HashMap<String, Vec<String>>,
     device_codes: HashMap<String, device_code::DeviceCode>,
     refresh_tokens: HashMap<String, token::RefreshToken>,
 }

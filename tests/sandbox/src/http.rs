@@ -15,6 +15,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
@@ -205,6 +206,22 @@ where
     }
 }
 
+/// Serves requests without TLS until the task is dropped.
+pub(crate) async fn serve_plain<H, F>(listener: TcpListener, handler: H)
+where
+    H: Fn(Request) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<Reply, NoAnswer>> + Send + 'static,
+{
+    let handler = Arc::new(handler);
+    loop {
+        if let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(serve_connection(stream, Arc::clone(&handler)));
+        } else {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
 /// Does the server's half of the TLS handshake, within its deadline.
 pub(crate) async fn accept_tls(
     tls: &TlsAcceptor,
@@ -214,8 +231,9 @@ pub(crate) async fn accept_tls(
     tokio::time::timeout(TLS_HANDSHAKE_TIME, tls.accept(stream)).await?
 }
 
-async fn serve_connection<H, F>(stream: tokio_rustls::server::TlsStream<TcpStream>, handler: Arc<H>)
+async fn serve_connection<S, H, F>(stream: S, handler: Arc<H>)
 where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     H: Fn(Request) -> F + Send + Sync + 'static,
     F: Future<Output = Result<Reply, NoAnswer>> + Send + 'static,
 {

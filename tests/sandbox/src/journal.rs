@@ -40,6 +40,8 @@ pub enum Service {
     Entra,
     /// Azure Relay.
     Relay,
+    /// Where workloads get an identity from.
+    Workload,
 }
 
 /// One request.

@@ -12,6 +12,7 @@ use ring::signature::{
 };
 use rsa::RsaPrivateKey;
 use rsa::pkcs1::EncodeRsaPrivateKey as _;
+use rsa::pkcs8::EncodePrivateKey as _;
 use rsa::rand_core::{CryptoRng, Error, RngCore};
 
 use crate::encoding::{SshWriter, base64, base64url, random_bytes, sha256};
@@ -44,14 +45,21 @@ pub(crate) struct SigningKey {
 }
 
 impl SigningKey {
-    fn generate() -> Self {
-        let key = RsaPrivateKey::new(&mut SystemRng, MODULUS_BITS)
-            .expect("2048 is a size that RSA keys have");
-        let der = key
+    pub(crate) fn generate() -> Self {
+        let der = generate()
             .to_pkcs1_der()
             .expect("a generated key can be written as PKCS #1");
         let pair = RsaKeyPair::from_der(der.as_bytes()).expect("a generated key is consistent");
         Self { pair }
+    }
+
+    /// Generates a pair for somebody else, as PKCS #8.
+    pub(crate) fn generate_pkcs8() -> Vec<u8> {
+        generate()
+            .to_pkcs8_der()
+            .expect("a generated key can be written as PKCS #8")
+            .as_bytes()
+            .to_vec()
     }
 
     /// Returns the modulus as big-endian bytes without leading zeros.
@@ -107,6 +115,10 @@ impl SigningKey {
             .expect("a 2048 bit key has room for any SHA-2 digest");
         signature
     }
+}
+
+fn generate() -> RsaPrivateKey {
+    RsaPrivateKey::new(&mut SystemRng, MODULUS_BITS).expect("2048 is a size that RSA keys have")
 }
 
 /// The system's generator, as the `rsa` crate wants it.

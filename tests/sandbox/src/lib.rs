@@ -9,6 +9,7 @@
 //!            https://localhost:A                    wss://127.0.0.1:B          127.0.0.1:C, D, …
 //! client ──> entra/   sign-in, tokens, certificates
 //!        ──> arm/     machines, relay credentials
+//!        ──> workload/  OIDC of pipelines; managed identities, at http://127.0.0.1:F
 //!        ─────────────────────────────────────────> relay/ <── arc_agent ──> machine/
 //!            https://localhost:E
 //! test   ──> control  approve, fault, requests
@@ -42,6 +43,7 @@ mod options;
 mod relay;
 mod sandbox;
 mod tls;
+mod workload;
 mod world;
 
 pub use description::{
@@ -51,7 +53,9 @@ pub use fault::{Fault, Injection, Variation};
 pub use journal::{RequestRow, Service};
 pub use machine::MachineKind;
 pub use options::{
-    Connectivity, FederatedCredential, MachineSpec, Membership, Options, ResourceKind, Role,
-    RsaPublicKey, ServicePrincipal, Tenant, User,
+    Connectivity, FederatedCredential, IssuerKey, MachineSpec, Membership, Options, ResourceKind,
+    Role, RsaPublicKey, ServicePrincipal, Tenant, User,
 };
 pub use sandbox::{Error, Sandbox};
+pub use workload::Workload;
+pub use workload::certificate::ClientCertificate;

@@ -12,6 +12,8 @@ use crate::machine::MachineKind;
 pub struct Options {
     /// How long an Arc agent takes to listen after its endpoint was set up.
     pub agent_delay: Duration,
+    /// How long the tokens last that workloads prove themselves with.
+    pub assertion_lifetime: Duration,
     /// How long a bearer token lasts.
     pub bearer_lifetime: Duration,
     /// How long an SSH certificate lasts.
@@ -26,6 +28,9 @@ pub struct Options {
     pub machine_kind: MachineKind,
     /// The machines.
     pub machines: Vec<MachineSpec>,
+    /// Who programs are on a machine or in an app with a managed identity. It cannot sign in at the
+    /// token endpoint.
+    pub managed_identity: ServicePrincipal,
     /// How often a refresh token may be used. Its last use brings the next one, and after that it is
     /// refused. Without a limit every use brings another one, and all go on working, as Entra's do.
     pub refresh_token_uses: Option<u32>,
@@ -118,14 +123,27 @@ pub struct ServicePrincipal {
 /// Trust in another issuer's tokens.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct FederatedCredential {
-    /// The `iss` claim.
+    /// The `iss` claim; `{authority}` in it stands for the sandbox's own address.
     pub issuer: String,
     /// The `sub` claim.
     pub subject: String,
     /// The `aud` claim, usually `api://AzureADTokenExchange`.
     pub audience: String,
-    /// The issuer's RSA key; without it signatures are not looked at.
-    pub public_key: Option<RsaPublicKey>,
+    /// Whose signature the token must have.
+    pub issuer_key: IssuerKey,
+}
+
+/// Whose signature a federated token must have.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum IssuerKey {
+    /// Anybody's: it is not looked at.
+    Any,
+    /// Entra's: the token is a managed identity's.
+    Entra,
+    /// That of an issuer that is not in the sandbox.
+    Rsa(RsaPublicKey),
+    /// That of the sandbox's own pipelines and clusters.
+    Workload,
 }
 
 /// An RSA public key, as a JWK has it.

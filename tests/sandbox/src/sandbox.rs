@@ -2,6 +2,7 @@
 
 mod launch;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -23,6 +24,8 @@ use crate::folder::Folder;
 use crate::journal::RequestRow;
 use crate::options::{Connectivity, MachineSpec, Options};
 use crate::relay::sas::Right;
+use crate::workload::certificate::{self, ClientCertificate};
+use crate::workload::{self, Workload, kubernetes};
 use crate::world::World;
 
 /// How long agents get to listen before a sandbox counts as started.
@@ -255,6 +258,34 @@ impl Sandbox {
             .token(Right::Send, hybrid_connection, expires)
     }
 
+    /// Returns the environment variables that a program has in such a place.
+    ///
+    /// The token file of [`Workload::Kubernetes`] is there once
+    /// [`Sandbox::write_federated_token`] wrote it.
+    #[must_use]
+    pub fn environment(&self, workload: Workload) -> Vec<(&'static str, String)> {
+        workload::environment(&self.world, workload)
+    }
+
+    /// Writes a fresh token of a Kubernetes service account in the old one's place, and returns the
+    /// file.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when it cannot be written.
+    pub fn write_federated_token(&self) -> Result<PathBuf, Error> {
+        Ok(kubernetes::write(&self.world)?)
+    }
+
+    /// Makes a certificate, registers it with a service principal, and writes it down.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when there is no such service principal, or `openssl` does not write it.
+    pub fn client_certificate(&self, client_id: &str) -> Result<ClientCertificate, Error> {
+        certificate::make(&self.world, client_id).map_err(Error::Unknown)
+    }
+
     /// Stops a machine's Arc agent.
     ///
     /// # Errors
@@ -318,7 +349,16 @@ impl Sandbox {
             machines: options.machines.iter().map(describe).collect(),
             relay: self.describe_relay(),
             control: self.world.addresses.control.clone(),
+            workloads: Workload::ALL
+                .map(|place| self.describe_workload(place))
+                .into(),
         }
+    }
+
+    fn describe_workload(&self, place: Workload) -> (String, BTreeMap<String, String>) {
+        let variables = self.environment(place).into_iter();
+        let variables = variables.map(|(name, value)| (name.to_owned(), value));
+        (place.word().to_owned(), variables.collect())
     }
 
     fn describe_relay(&self) -> DescribedRelay {

@@ -74,7 +74,7 @@ fn server_certificate(
 }
 
 /// Sets a span that no test run falls out of.
-fn set_validity(params: &mut CertificateParams) {
+pub(crate) fn set_validity(params: &mut CertificateParams) {
     params.not_before = date_time_ymd(2020, 1, 1);
     params.not_after = date_time_ymd(2049, 12, 31);
 }

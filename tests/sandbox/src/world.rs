@@ -1,5 +1,6 @@
 //! What all services of one sandbox share.
 
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::agents::Agents;
@@ -10,11 +11,15 @@ use crate::journal::Journal;
 use crate::keys::Keys;
 use crate::options::{Options, ServicePrincipal, Tenant, User};
 use crate::relay::Relay;
+use crate::workload;
 
 /// The state of one sandbox.
 pub(crate) struct World {
     pub(crate) options: Options,
     pub(crate) addresses: Addresses,
+    /// The sandbox's own folder.
+    pub(crate) folder: PathBuf,
+    pub(crate) workload_secrets: workload::Secrets,
     /// The authority that signed the certificates of all listeners.
     pub(crate) ca_pem: String,
     pub(crate) keys: &'static Keys,
@@ -33,6 +38,8 @@ pub(crate) struct Addresses {
     pub(crate) cloud: String,
     /// The control service.
     pub(crate) control: String,
+    /// Endpoints of managed identities, which have no TLS.
+    pub(crate) plain_port: u16,
     pub(crate) relay_port: u16,
 }
 

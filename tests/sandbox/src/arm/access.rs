@@ -61,6 +61,7 @@ impl<'a> Caller<'a> {
             .options
             .service_principals
             .iter()
+            .chain([&world.options.managed_identity])
             .find(|principal| principal.oid == oid);
         let role = user
             .map(|user| user.role)

@@ -7,9 +7,11 @@ use ring::signature::{
 use super::error::EntraError;
 use super::jwt::Unverified;
 use crate::clock::unix_now;
-use crate::encoding::{base64url, decode_base64, decode_base64url};
-use crate::options::{RsaPublicKey, ServicePrincipal, Tenant};
-use crate::world::World;
+use crate::encoding::{base64url, decode_base64, decode_base64url, sha1, sha256};
+use crate::keys::SigningKey;
+use crate::options::{IssuerKey, RsaPublicKey, ServicePrincipal, Tenant};
+use crate::workload;
+use crate::world::{World, lock};
 
 /// Checks that an assertion speaks for a service principal.
 pub(crate) fn check(
@@ -41,7 +43,7 @@ pub(crate) fn check(
     {
         check_own(world, principal, tenant, &token)
     } else {
-        check_federated(principal, &token)
+        check_federated(world, principal, &token)
     }
 }
 
@@ -80,10 +82,18 @@ fn check_own(
             ),
         ));
     }
+    let registered = lock(&world.entra)
+        .certificates
+        .get(&principal.client_id.to_lowercase())
+        .cloned()
+        .unwrap_or_default();
     let signed = principal
         .certificates
         .iter()
-        .filter_map(|pem| certificate_key(pem))
+        .chain(&registered)
+        .filter_map(|pem| certificate_der(pem))
+        .filter(|der| is_named(token, der))
+        .filter_map(|der| certificate_key(&der))
         .any(|key| verifies(token, &key));
     if signed {
         return Ok(());
@@ -96,10 +106,15 @@ fn check_own(
 }
 
 /// A token of an issuer that the application trusts.
-fn check_federated(principal: &ServicePrincipal, token: &Unverified) -> Result<(), EntraError> {
+fn check_federated(
+    world: &World,
+    principal: &ServicePrincipal,
+    token: &Unverified,
+) -> Result<(), EntraError> {
+    let authority = &world.addresses.cloud;
     let (issuer, subject, audience) = (token.claim("iss"), token.claim("sub"), token.claim("aud"));
     let credential = principal.federated_credentials.iter().find(|credential| {
-        credential.issuer == issuer
+        credential.issuer.replace("{authority}", authority) == issuer
             && credential.subject == subject
             && credential.audience == audience
     });
@@ -114,13 +129,35 @@ fn check_federated(principal: &ServicePrincipal, token: &Unverified) -> Result<(
             ),
         ));
     };
-    match &credential.public_key {
-        Some(key) if !verifies(token, key) => Err(EntraError::invalid_client(
-            50_013,
-            "Assertion failed signature validation.",
-        )),
-        _ => Ok(()),
+    let signed = match &credential.issuer_key {
+        IssuerKey::Any => true,
+        IssuerKey::Entra => verifies(token, &public_half(&world.keys.tokens)),
+        IssuerKey::Rsa(key) => verifies(token, key),
+        IssuerKey::Workload => verifies(token, &public_half(workload::key())),
+    };
+    if signed {
+        return Ok(());
     }
+    Err(EntraError::invalid_client(
+        50_013,
+        "Assertion failed signature validation.",
+    ))
+}
+
+fn public_half(key: &SigningKey) -> RsaPublicKey {
+    RsaPublicKey {
+        n: base64url(key.modulus()),
+        e: base64url(key.exponent()),
+    }
+}
+
+/// Returns whether a token's header names a certificate: by a digest of it, as Entra wants it.
+fn is_named(token: &Unverified, der: &[u8]) -> bool {
+    let names = |field: &str, digest: Vec<u8>| {
+        let text = token.header[field].as_str().unwrap_or_default();
+        decode_base64url(text).or_else(|| decode_base64(text)) == Some(digest)
+    };
+    names("x5t", sha1(der)) || names("x5t#S256", sha256(der))
 }
 
 fn verifies(token: &Unverified, key: &RsaPublicKey) -> bool {
@@ -142,15 +179,18 @@ fn verifies(token: &Unverified, key: &RsaPublicKey) -> bool {
         .is_ok()
 }
 
-/// Reads the RSA key out of a PEM certificate (RFC 5280, section 4.1).
-fn certificate_key(pem: &str) -> Option<RsaPublicKey> {
+fn certificate_der(pem: &str) -> Option<Vec<u8>> {
     let body = pem
         .split_once("-----BEGIN CERTIFICATE-----")?
         .1
         .split_once("-----END CERTIFICATE-----")?
         .0;
-    let der = decode_base64(&body.split_ascii_whitespace().collect::<String>())?;
-    let certificate = Der(&der).enter()?;
+    decode_base64(&body.split_ascii_whitespace().collect::<String>())
+}
+
+/// Reads the RSA key out of a certificate (RFC 5280, section 4.1).
+fn certificate_key(der: &[u8]) -> Option<RsaPublicKey> {
+    let certificate = Der(der).enter()?;
     let mut fields = certificate.enter()?;
     // The version comes with a tag of its own; serial number, algorithm, issuer, validity and
     // subject stand between it and the key.

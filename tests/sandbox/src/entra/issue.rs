@@ -175,13 +175,23 @@ fn certificate_fault(world: &World) -> (Variation, u64) {
     }
 }
 
-fn bearer(world: &World, identity: Identity<'_>, client_id: &str, scope: &Scope) -> Value {
+/// Returns the token endpoint's answer with a bearer token.
+pub(crate) fn bearer(
+    world: &World,
+    identity: Identity<'_>,
+    client_id: &str,
+    scope: &Scope,
+) -> Value {
     let now = unix_now();
     let lifetime = world.options.bearer_lifetime.as_secs();
     let tenant = identity.tenant();
+    let version = match scope.resource {
+        Resource::TokenExchange => "v2.0",
+        _ => "",
+    };
     let mut claims = json!({
         "aud": scope.audience,
-        "iss": format!("{}/{tenant}/", world.addresses.cloud),
+        "iss": format!("{}/{tenant}/{version}", world.addresses.cloud),
         "iat": now,
         "nbf": now,
         "exp": now + lifetime,

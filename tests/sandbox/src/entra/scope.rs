@@ -1,9 +1,10 @@
 //! Scopes: which resource a token is for.
 
 use super::error::EntraError;
+use crate::workload::EXCHANGE_AUDIENCE;
 
 /// The resources there are tokens for, and the audience that ends up in the token.
-const RESOURCES: [(&str, Resource, &str); 9] = [
+const RESOURCES: [(&str, Resource, &str); 10] = [
     (
         "ce6ff14a-7fdc-4685-bbe0-f6afdfcfa8e0",
         Resource::Ssh,
@@ -41,6 +42,11 @@ const RESOURCES: [(&str, Resource, &str); 9] = [
         Resource::Graph,
         GRAPH_AUDIENCE,
     ),
+    (
+        EXCHANGE_AUDIENCE,
+        Resource::TokenExchange,
+        EXCHANGE_AUDIENCE,
+    ),
 ];
 
 /// The app "Azure Linux VM Sign-In".
@@ -58,6 +64,8 @@ pub(crate) enum Resource {
     Arm,
     Graph,
     Ssh,
+    /// What is exchanged for a token of an application that trusts it.
+    TokenExchange,
 }
 
 /// A scope field that was understood.

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::{
-    Connectivity, FederatedCredential, MachineSpec, Membership, Options, ResourceKind, Role,
-    ServicePrincipal, Tenant, User,
+    Connectivity, FederatedCredential, IssuerKey, MachineSpec, Membership, Options, ResourceKind,
+    Role, ServicePrincipal, Tenant, User,
 };
 use crate::machine::MachineKind;
+use crate::workload::{self, EXCHANGE_AUDIENCE};
 
 /// The tenant where most things are.
 const CONTOSO: &str = "c0a70500-0000-4000-8000-000000000001";
@@ -19,6 +20,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             agent_delay: Duration::from_secs(1),
+            assertion_lifetime: Duration::from_secs(300),
             bearer_lifetime: Duration::from_secs(3_600),
             certificate_lifetime: Duration::from_secs(3_600),
             device_code_interval: Duration::from_secs(1),
@@ -26,6 +28,7 @@ impl Default for Options {
             hybrid_connections: vec!["plain".to_owned()],
             machine_kind: MachineKind::Embedded,
             machines: default_machines(),
+            managed_identity: default_managed_identity(),
             refresh_token_uses: None,
             registration_time: Duration::from_secs(2),
             relay_idle_time: Duration::from_secs(120),
@@ -106,6 +109,46 @@ fn default_users() -> Vec<User> {
     ]
 }
 
+/// The app that pipelines, pods and machines become.
+fn pipeline() -> ServicePrincipal {
+    let trust = |(issuer, subject): (&str, &str), issuer_key| FederatedCredential {
+        issuer: issuer.to_owned(),
+        subject: subject.to_owned(),
+        audience: EXCHANGE_AUDIENCE.to_owned(),
+        issuer_key,
+    };
+    let entra = format!("{{authority}}/{CONTOSO}/v2.0");
+    let machine = default_managed_identity();
+    ServicePrincipal {
+        client_id: "a9911ca7-0000-4000-8000-000000000303".to_owned(),
+        display_name: "pipeline".to_owned(),
+        tenant: CONTOSO.to_owned(),
+        oid: "0b1ec700-0000-4000-9000-000000000303".to_owned(),
+        client_secret: "sandbox-secret~000000000303".to_owned(),
+        certificates: Vec::new(),
+        federated_credentials: vec![
+            trust(workload::GITHUB, IssuerKey::Workload),
+            trust(workload::AZURE_PIPELINES, IssuerKey::Workload),
+            trust(workload::KUBERNETES, IssuerKey::Workload),
+            trust((&entra, &machine.oid), IssuerKey::Entra),
+        ],
+        role: Role::Administrator,
+    }
+}
+
+fn default_managed_identity() -> ServicePrincipal {
+    ServicePrincipal {
+        client_id: "a9911ca7-0000-4000-8000-000000000304".to_owned(),
+        display_name: "machine".to_owned(),
+        tenant: CONTOSO.to_owned(),
+        oid: "0b1ec700-0000-4000-9000-000000000304".to_owned(),
+        client_secret: String::new(),
+        certificates: Vec::new(),
+        federated_credentials: Vec::new(),
+        role: Role::Reader,
+    }
+}
+
 fn default_service_principals() -> Vec<ServicePrincipal> {
     let principal = |name: &str, tenant: &str, number: &str| ServicePrincipal {
         client_id: format!("a9911ca7-0000-4000-8000-{number}"),
@@ -115,16 +158,17 @@ fn default_service_principals() -> Vec<ServicePrincipal> {
         client_secret: format!("sandbox-secret~{number}"),
         certificates: Vec::new(),
         federated_credentials: vec![FederatedCredential {
-            issuer: "https://token.actions.githubusercontent.com".to_owned(),
-            subject: "repo:contoso/deploy:ref:refs/heads/main".to_owned(),
-            audience: "api://AzureADTokenExchange".to_owned(),
-            public_key: None,
+            issuer: workload::GITHUB.0.to_owned(),
+            subject: workload::GITHUB.1.to_owned(),
+            audience: EXCHANGE_AUDIENCE.to_owned(),
+            issuer_key: IssuerKey::Any,
         }],
         role: Role::Administrator,
     };
     vec![
         principal("deploy", CONTOSO, "000000000301"),
         principal("backup", FABRIKAM, "000000000302"),
+        pipeline(),
     ]
 }
 

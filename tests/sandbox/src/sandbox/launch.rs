@@ -25,6 +25,7 @@ use crate::machine::{Machine, MachineOptions};
 use crate::options::{Connectivity, MachineSpec, Options, ResourceKind};
 use crate::relay::{self, Relay};
 use crate::tls::Tls;
+use crate::workload;
 use crate::world::{Addresses, World};
 
 /// How long what runs gets to stop.
@@ -68,14 +69,18 @@ async fn start(options: Options, folder: &Path) -> Result<Arc<World>, Error> {
     let cloud = TcpListener::bind(("127.0.0.1", 0)).await?;
     let relay = TcpListener::bind(("127.0.0.1", 0)).await?;
     let control = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let plain = TcpListener::bind(("127.0.0.1", 0)).await?;
     let addresses = Addresses {
         cloud: format!("https://localhost:{}", cloud.local_addr()?.port()),
         control: format!("https://localhost:{}", control.local_addr()?.port()),
+        plain_port: plain.local_addr()?.port(),
         relay_port: relay.local_addr()?.port(),
     };
     let machines = start_machines(&options, keys, folder).await?;
     let (agents, commands) = Agents::new(&machines);
     let world = Arc::new(World {
+        folder: folder.to_owned(),
+        workload_secrets: workload::Secrets::new(),
         ca_pem: tls.ca_pem,
         keys,
         faults: Faults::default(),
@@ -89,6 +94,7 @@ async fn start(options: Options, folder: &Path) -> Result<Arc<World>, Error> {
     });
     serve_cloud(&world, cloud, &tls.acceptor).await?;
     serve_control(&world, control, &tls.acceptor);
+    serve_plain(&world, plain).await?;
     tokio::spawn(relay::serve(Arc::clone(&world), relay, tls.acceptor));
     tokio::spawn(agents::run(Arc::clone(&world), machines, commands));
     start_agents(&world).await?;
@@ -118,23 +124,50 @@ async fn serve_cloud(
 fn answer_cloud(world: &World, request: &http::Request) -> Result<http::Reply, http::NoAnswer> {
     let service = if arm::owns(request) {
         Service::Arm
+    } else if workload::owns(request) {
+        Service::Workload
     } else {
         Service::Entra
     };
     let reply = match (front::intercept(world, request), service) {
         (Some(reply), _) => Ok(reply),
         (None, Service::Arm) => Ok(arm::answer(world, request)),
+        (None, Service::Workload) => Ok(workload::answer(world, request)),
         (None, _) => entra::answer(world, request),
     };
+    record(world, service, request, reply.as_ref().ok());
+    reply.map(|reply| front::date(world, reply))
+}
+
+fn record(world: &World, service: Service, request: &http::Request, reply: Option<&http::Reply>) {
     world.journal.record(
         service,
         request.method.as_str(),
         &request.path,
         &request.query,
         &request.form(),
-        reply.as_ref().map_or(0, |reply| reply.status),
+        reply.map_or(0, |reply| reply.status),
     );
-    reply.map(|reply| front::date(world, reply))
+}
+
+/// Serves the endpoints of managed identities, on both loopback addresses where that is possible.
+async fn serve_plain(world: &Arc<World>, listener: TcpListener) -> io::Result<()> {
+    let port = listener.local_addr()?.port();
+    let second = TcpListener::bind(("::1", port)).await.ok();
+    for listener in [Some(listener), second].into_iter().flatten() {
+        let world = Arc::clone(world);
+        let handler = move |request: http::Request| {
+            let world = Arc::clone(&world);
+            async move {
+                let reply = front::intercept(&world, &request)
+                    .unwrap_or_else(|| workload::answer_plain(&world, &request));
+                record(&world, Service::Workload, &request, Some(&reply));
+                Ok(reply)
+            }
+        };
+        tokio::spawn(http::serve_plain(listener, handler));
+    }
+    Ok(())
 }
 
 fn serve_control(world: &Arc<World>, listener: TcpListener, tls: &TlsAcceptor) {

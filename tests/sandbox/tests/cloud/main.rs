@@ -9,3 +9,4 @@ mod front;
 mod login;
 mod relay;
 mod step_up;
+mod workload;

@@ -1,0 +1,139 @@
+//! Managed identities, and the person of a Cloud Shell: endpoints that give bearer tokens whatever
+//! token type they are asked for.
+//!
+//! <https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference>
+//! <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token>
+
+use hyper::Method;
+use serde_json::{Value, json};
+
+use crate::clock::unix_now;
+use crate::entra::AZURE_CLI;
+use crate::entra::issue::{self, Identity};
+use crate::entra::scope::Scope;
+use crate::http::{Fields, Reply, Request};
+use crate::world::World;
+
+/// How a query names one of several identities.
+const IDENTITY_FIELDS: [&str; 5] = [
+    "client_id",
+    "object_id",
+    "principal_id",
+    "mi_res_id",
+    "msi_res_id",
+];
+
+/// Answers a request to one of the services that are reached without TLS.
+pub(crate) fn answer(world: &World, request: &Request) -> Reply {
+    match (&request.method, request.path.as_str()) {
+        (&Method::GET, "/msi/token") => app_service(world, request),
+        (&Method::GET, "/metadata/identity/oauth2/token") => virtual_machine(world, request),
+        (&Method::POST, "/oauth2/token") => cloud_shell(world, request),
+        _ => Reply::text(404, "not found"),
+    }
+}
+
+fn app_service(world: &World, request: &Request) -> Reply {
+    let refuse = |status: u16, message: &str| {
+        Reply::json(status, &json!({"statusCode": status, "message": message}))
+    };
+    let secret = &world.workload_secrets.identity_header;
+    if request.header("x-identity-header") != Some(secret) {
+        return refuse(401, "The X-IDENTITY-HEADER is missing or not right.");
+    }
+    if request.query.value("api-version") != Some("2019-08-01") {
+        return refuse(400, "The api-version is missing or not known.");
+    }
+    match token(world, &request.query) {
+        Ok(mut token) => {
+            token["client_id"] = json!(world.options.managed_identity.client_id);
+            Reply::json(200, &token)
+        }
+        Err(why) => refuse(400, &why),
+    }
+}
+
+fn virtual_machine(world: &World, request: &Request) -> Reply {
+    if !asks_for_metadata(request) {
+        return invalid_request("Required metadata header not specified");
+    }
+    if request.query.value("api-version").is_none() {
+        return invalid_request("Required query variable 'api-version' is missing");
+    }
+    match token(world, &request.query) {
+        Ok(mut token) => {
+            let lifetime = world.options.bearer_lifetime.as_secs().to_string();
+            token["client_id"] = json!(world.options.managed_identity.client_id);
+            token["expires_in"] = json!(lifetime);
+            token["ext_expires_in"] = json!(lifetime);
+            token["not_before"] = json!(unix_now().to_string());
+            Reply::json(200, &token)
+        }
+        Err(why) => invalid_request(&why),
+    }
+}
+
+fn cloud_shell(world: &World, request: &Request) -> Reply {
+    if !asks_for_metadata(request) {
+        return invalid_request("Required metadata header not specified");
+    }
+    let person = world.options.users.first();
+    let Some((user, membership)) = person.and_then(|user| Some((user, user.memberships.first()?)))
+    else {
+        return invalid_request("there is nobody");
+    };
+    let identity = Identity::User { user, membership };
+    match bearer(world, &request.form(), identity, AZURE_CLI) {
+        Ok(token) => Reply::json(200, &token),
+        Err(why) => invalid_request(&why),
+    }
+}
+
+fn asks_for_metadata(request: &Request) -> bool {
+    request
+        .header("metadata")
+        .is_some_and(|value| value.eq_ignore_ascii_case("true"))
+}
+
+fn invalid_request(why: &str) -> Reply {
+    Reply::json(
+        400,
+        &json!({"error": "invalid_request", "error_description": why}),
+    )
+}
+
+/// Returns a token of the managed identity.
+fn token(world: &World, query: &Fields) -> Result<Value, String> {
+    let own = &world.options.managed_identity;
+    let named = IDENTITY_FIELDS.iter().find_map(|name| query.value(name));
+    if named.is_some_and(|name| ![&own.client_id, &own.oid].iter().any(|own| *own == name)) {
+        return Err("Identity not found".to_owned());
+    }
+    bearer(
+        world,
+        query,
+        Identity::ServicePrincipal(own),
+        &own.client_id,
+    )
+}
+
+fn bearer(
+    world: &World,
+    fields: &Fields,
+    identity: Identity<'_>,
+    client_id: &str,
+) -> Result<Value, String> {
+    let resource = fields
+        .value("resource")
+        .ok_or("Required field 'resource' is missing")?;
+    let scope = Scope::parse(&format!("{resource}/.default"), &world.addresses.cloud)
+        .map_err(|refusal| refusal.text())?;
+    let token = issue::bearer(world, identity, client_id, &scope);
+    let expires = unix_now() + world.options.bearer_lifetime.as_secs();
+    Ok(json!({
+        "access_token": token["access_token"],
+        "expires_on": expires.to_string(),
+        "resource": resource,
+        "token_type": "Bearer",
+    }))
+}
