@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub struct Description {
     /// The file for `--cloud`.
     pub cloud_file: String,
+    /// A file for `--cloud` that leads through a middlebox, whose certificates nobody trusts.
+    pub inspected_cloud_file: String,
     /// The certificate authority of all addresses, PEM.
     pub ca_file: String,
     /// Where Entra is.

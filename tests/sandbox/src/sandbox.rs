@@ -169,6 +169,13 @@ impl Sandbox {
         self.folder.path().join("cloud.toml")
     }
 
+    /// Returns a file for `--cloud` whose addresses lead through a middlebox: they show a certificate
+    /// of "Contoso TLS Inspection CA", which is in nobody's list.
+    #[must_use]
+    pub fn inspected_cloud_file(&self) -> PathBuf {
+        self.folder.path().join("inspected.toml")
+    }
+
     /// Returns the certificate authority of all addresses, a PEM file.
     #[must_use]
     pub fn ca_file(&self) -> PathBuf {
@@ -324,6 +331,7 @@ impl Sandbox {
         let first = options.tenants.first();
         Description {
             cloud_file: self.cloud_file().display().to_string(),
+            inspected_cloud_file: self.inspected_cloud_file().display().to_string(),
             ca_file: self.ca_file().display().to_string(),
             authority: self.authority().to_owned(),
             resource_manager: self.authority().to_owned(),
@@ -396,10 +404,12 @@ impl Sandbox {
     )]
     fn write_files(&self) -> io::Result<()> {
         fs::write(self.ca_file(), &self.world.ca_pem)?;
-        let address = self.authority();
-        fs::write(
-            self.cloud_file(),
-            format!(
+        let files = [
+            (self.cloud_file(), self.authority()),
+            (self.inspected_cloud_file(), &self.world.addresses.inspected),
+        ];
+        for (file, address) in files {
+            let text = format!(
                 "name = \"sandbox\"\n\
                  authority = \"{address}\"\n\
                  resource_manager = \"{address}\"\n\
@@ -407,8 +417,10 @@ impl Sandbox {
                  ssh_scope = \"ce6ff14a-7fdc-4685-bbe0-f6afdfcfa8e0/.default\"\n\
                  client_id = \"{AZURE_CLI}\"\n\
                  ca_file = \"ca.pem\"\n"
-            ),
-        )
+            );
+            fs::write(file, text)?;
+        }
+        Ok(())
     }
 }
 

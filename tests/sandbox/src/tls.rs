@@ -1,4 +1,4 @@
-//! The certificate authority of the sandbox's own addresses, made anew at every start.
+//! The certificate authorities of the sandbox's own addresses, made anew at every start.
 
 use std::sync::Arc;
 
@@ -10,6 +10,11 @@ use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::TlsAcceptor;
 
+/// The authority that clients are told to trust.
+pub(crate) const AUTHORITY: &str = "entra-ssh sandbox CA";
+/// The authority of a middlebox, which nobody was told to trust.
+pub(crate) const INSPECTION_AUTHORITY: &str = "Contoso TLS Inspection CA";
+
 /// What every listener of the sandbox is reached by.
 const SERVER_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
@@ -20,13 +25,13 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    /// Makes an authority and a server certificate.
+    /// Makes an authority of that name, and a server certificate.
     ///
     /// # Errors
     ///
     /// Returns what `rcgen` or `rustls` did not like, in words.
-    pub(crate) fn new() -> Result<Self, String> {
-        let (ca_pem, issuer) = authority().map_err(|error| error.to_string())?;
+    pub(crate) fn new(name: &str) -> Result<Self, String> {
+        let (ca_pem, issuer) = authority(name).map_err(|error| error.to_string())?;
         let (chain, key) = server_certificate(&issuer).map_err(|error| error.to_string())?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
@@ -41,11 +46,9 @@ impl Tls {
     }
 }
 
-fn authority() -> Result<(String, Issuer<'static, KeyPair>), rcgen::Error> {
+fn authority(name: &str) -> Result<(String, Issuer<'static, KeyPair>), rcgen::Error> {
     let mut params = CertificateParams::new(Vec::new())?;
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "entra-ssh sandbox CA");
+    params.distinguished_name.push(DnType::CommonName, name);
     set_validity(&mut params);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];

@@ -38,6 +38,8 @@ pub(crate) struct Addresses {
     pub(crate) cloud: String,
     /// The control service.
     pub(crate) control: String,
+    /// Entra and ARM behind a middlebox that breaks TLS open.
+    pub(crate) inspected: String,
     /// Endpoints of managed identities, which have no TLS.
     pub(crate) plain_port: u16,
     pub(crate) relay_port: u16,

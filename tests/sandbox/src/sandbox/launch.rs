@@ -24,7 +24,7 @@ use crate::keys::Keys;
 use crate::machine::{Machine, MachineOptions};
 use crate::options::{Connectivity, MachineSpec, Options, ResourceKind};
 use crate::relay::{self, Relay};
-use crate::tls::Tls;
+use crate::tls::{self, Tls};
 use crate::workload;
 use crate::world::{Addresses, World};
 
@@ -65,14 +65,17 @@ async fn start(options: Options, folder: &Path) -> Result<Arc<World>, Error> {
     let keys = tokio::task::spawn_blocking(Keys::shared)
         .await
         .map_err(io::Error::other)?;
-    let tls = Tls::new().map_err(Error::Tls)?;
+    let tls = Tls::new(tls::AUTHORITY).map_err(Error::Tls)?;
+    let inspection = Tls::new(tls::INSPECTION_AUTHORITY).map_err(Error::Tls)?;
     let cloud = TcpListener::bind(("127.0.0.1", 0)).await?;
     let relay = TcpListener::bind(("127.0.0.1", 0)).await?;
     let control = TcpListener::bind(("127.0.0.1", 0)).await?;
     let plain = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let inspected = TcpListener::bind(("127.0.0.1", 0)).await?;
     let addresses = Addresses {
         cloud: format!("https://localhost:{}", cloud.local_addr()?.port()),
         control: format!("https://localhost:{}", control.local_addr()?.port()),
+        inspected: format!("https://localhost:{}", inspected.local_addr()?.port()),
         plain_port: plain.local_addr()?.port(),
         relay_port: relay.local_addr()?.port(),
     };
@@ -93,6 +96,7 @@ async fn start(options: Options, folder: &Path) -> Result<Arc<World>, Error> {
         options,
     });
     serve_cloud(&world, cloud, &tls.acceptor).await?;
+    serve_cloud(&world, inspected, &inspection.acceptor).await?;
     serve_control(&world, control, &tls.acceptor);
     serve_plain(&world, plain).await?;
     tokio::spawn(relay::serve(Arc::clone(&world), relay, tls.acceptor));

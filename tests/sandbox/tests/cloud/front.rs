@@ -1,5 +1,7 @@
 //! Networks that are not as they should be, and refusals in Entra's own words.
 
+use std::process::{Command, Stdio};
+
 use sandbox::{Fault, Sandbox};
 use serde_json::Value;
 
@@ -160,4 +162,32 @@ fn authorize_page_sends_back_a_refusal_or_tells_it_itself() {
     assert_eq!(answer.status, 400);
     assert!(answer.body.contains("AADSTS53003: Access"), "{answer:?}");
     assert!(choose().header("location").unwrap().contains("code="));
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "`openssl` is the judge here")]
+fn a_middlebox_shows_a_certificate_that_nobody_trusts() {
+    let sandbox = start();
+    let file = std::fs::read_to_string(sandbox.inspected_cloud_file()).unwrap();
+    let address = file
+        .lines()
+        .find_map(|line| line.strip_prefix("authority = "));
+    let address = address.unwrap().trim_matches('"');
+    assert_ne!(address, sandbox.authority());
+    let error = send(&sandbox, "GET", &format!("{address}/"), &[], "").unwrap_err();
+    assert!(error.to_string().contains("UnknownIssuer"), "{error}");
+    let presented = Command::new("openssl")
+        .args([
+            "s_client",
+            "-connect",
+            address.trim_start_matches("https://"),
+        ])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let presented = String::from_utf8_lossy(&presented.stdout).into_owned();
+    assert!(
+        presented.contains("issuer=CN = Contoso TLS Inspection CA"),
+        "{presented}"
+    );
 }
