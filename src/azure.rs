@@ -6,17 +6,17 @@
 mod error;
 mod machines;
 mod relay_credentials;
+mod tenants;
 
 use azure_core::Bytes;
 use azure_core::http::headers::{AUTHORIZATION, CONTENT_TYPE};
-use azure_core::http::{
-    ClientOptions, Context, Method, Pipeline, PipelineSendOptions, Request, StatusCode, Url,
-};
+use azure_core::http::{Context, Method, Pipeline, PipelineSendOptions, Request, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::error::AzureError;
 pub use self::relay_credentials::RelayCredentials;
+pub use self::tenants::tenant_of_subscription;
 
 use crate::cloud::Cloud;
 use crate::host::http::Http;
@@ -42,15 +42,11 @@ impl ResourceManager {
     /// Opens Azure Resource Manager with a bearer token for it.
     #[must_use]
     pub fn new(http: &Http, cloud: &Cloud, token: Secret) -> Self {
-        let options = ClientOptions {
-            transport: Some(http.to_transport()),
-            ..ClientOptions::default()
-        };
         Self {
             pipeline: Pipeline::new(
                 Some("entra-ssh"),
                 Some(env!("CARGO_PKG_VERSION")),
-                options,
+                http.to_client_options(),
                 Vec::new(),
                 Vec::new(),
                 None,

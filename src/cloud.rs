@@ -9,8 +9,9 @@
 //! ca_file = "ca.pem"            # added to the system's roots; relative to this file
 //! ```
 //!
-//! `resource_manager_scope`, `ssh_scope` and `client_id` may be given too; else they are the public cloud's. A key that
-//! is not known is an error that names it.
+//! `resource_manager_scope`, `ssh_scope`, `token_exchange_audience` and `client_id` may be given too; else they are the
+//! public cloud's. With `base = "AzureUSGovernment"` all that the file does not say is that cloud's. A key that is not known
+//! is an error that names it.
 
 use std::path::{Path, PathBuf};
 
@@ -26,12 +27,14 @@ const CLIENT_ID: &str = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
 /// The scope for Azure Resource Manager; the double slash belongs to it.
 const RESOURCE_MANAGER_SCOPE: &str = "https://management.core.windows.net//.default";
 
+/// What a token must be for to be taken as a client assertion.
+const TOKEN_EXCHANGE_AUDIENCE: &str = "api://AzureADTokenExchange";
+
 /// Names of the built-in clouds, as the Azure CLI writes them.
 pub const BUILT_IN: [&str; 3] = ["AzureCloud", "AzureUSGovernment", "AzureChinaCloud"];
 
 /// One cloud: its endpoints, scopes and client.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Cloud {
     /// The name that is shown.
     pub name: String,
@@ -40,17 +43,30 @@ pub struct Cloud {
     /// Where Azure Resource Manager answers: `https://management.azure.com`.
     pub resource_manager: Url,
     /// The OAuth 2.0 scope of a token for Azure Resource Manager.
-    #[serde(default = "default_resource_manager_scope")]
     pub resource_manager_scope: String,
     /// The OAuth 2.0 scope of an SSH certificate.
-    #[serde(default = "default_ssh_scope")]
     pub ssh_scope: String,
+    /// The audience of a token that an application presents as its client assertion (RFC 7523).
+    pub token_exchange_audience: String,
     /// The public client that people sign in with.
-    #[serde(default = "default_client_id")]
     pub client_id: ClientId,
     /// A file with further root certificates in PEM.
-    #[serde(default)]
     pub ca_file: Option<PathBuf>,
+}
+
+/// What a cloud file may say.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CloudFile {
+    name: String,
+    base: Option<String>,
+    authority: Option<Url>,
+    resource_manager: Option<Url>,
+    resource_manager_scope: Option<String>,
+    ssh_scope: Option<String>,
+    token_exchange_audience: Option<String>,
+    client_id: Option<ClientId>,
+    ca_file: Option<PathBuf>,
 }
 
 impl Cloud {
@@ -60,21 +76,24 @@ impl Cloud {
         let index = BUILT_IN
             .iter()
             .position(|built_in| built_in.eq_ignore_ascii_case(name))?;
-        let (authority, resource_manager, scope) = match index {
+        let (authority, resource_manager, scope, suffix) = match index {
             0 => (
                 "https://login.microsoftonline.com",
                 "https://management.azure.com",
                 RESOURCE_MANAGER_SCOPE,
+                "",
             ),
             1 => (
                 "https://login.microsoftonline.us",
                 "https://management.usgovcloudapi.net",
                 "https://management.core.usgovcloudapi.net//.default",
+                "USGov",
             ),
             _ => (
                 "https://login.chinacloudapi.cn",
                 "https://management.chinacloudapi.cn",
                 "https://management.core.chinacloudapi.cn//.default",
+                "China",
             ),
         };
         Some(Self {
@@ -83,6 +102,7 @@ impl Cloud {
             resource_manager: Url::parse(resource_manager).ok()?,
             resource_manager_scope: scope.to_owned(),
             ssh_scope: SSH_SCOPE.to_owned(),
+            token_exchange_audience: format!("{TOKEN_EXCHANGE_AUDIENCE}{suffix}"),
             client_id: default_client_id(),
             ca_file: None,
         })
@@ -92,33 +112,60 @@ impl Cloud {
     ///
     /// # Errors
     /// [`CloudError::Syntax`] if it is no TOML, misses a key or has one that is not known; [`CloudError::NotHttps`] if an
-    /// endpoint is not https.
+    /// endpoint is not https; [`CloudError::UnknownBase`] if it is based on a cloud that is not built in.
     pub fn parse(toml: &str, folder: &Path) -> Result<Self, CloudError> {
-        let mut cloud: Self = toml::from_str(toml).map_err(|error| CloudError::Syntax {
+        let file: CloudFile = toml::from_str(toml).map_err(|error| CloudError::Syntax {
             message: error.message().to_owned(),
         })?;
-        for (key, url) in [
-            ("authority", &cloud.authority),
-            ("resource_manager", &cloud.resource_manager),
-        ] {
-            if url.scheme() != "https" || url.host_str().is_none() {
-                return Err(CloudError::NotHttps {
-                    key,
-                    url: url.to_string(),
-                });
+        let base = match &file.base {
+            Some(name) => Some(
+                Self::built_in(name)
+                    .ok_or_else(|| CloudError::UnknownBase { name: name.clone() })?,
+            ),
+            None => None,
+        };
+        let endpoint = |key, given: Option<Url>, inherited: Option<Url>| {
+            let url = given.or(inherited).ok_or_else(|| CloudError::Syntax {
+                message: format!("missing field `{key}`, or `base` to take it from"),
+            })?;
+            if url.scheme() == "https" && url.host_str().is_some() {
+                return Ok(url);
             }
-        }
-        cloud.ca_file = cloud.ca_file.map(|file| folder.join(file));
-        Ok(cloud)
+            let url = url.to_string();
+            Err(CloudError::NotHttps { key, url })
+        };
+        let inherited = base.as_ref();
+        let default = |choose: fn(&Self) -> &String, value: &str| {
+            inherited.map_or_else(|| value.to_owned(), |base| choose(base).clone())
+        };
+        Ok(Self {
+            authority: endpoint(
+                "authority",
+                file.authority,
+                inherited.map(|base| base.authority.clone()),
+            )?,
+            resource_manager: endpoint(
+                "resource_manager",
+                file.resource_manager,
+                inherited.map(|base| base.resource_manager.clone()),
+            )?,
+            resource_manager_scope: file.resource_manager_scope.unwrap_or_else(|| {
+                default(|base| &base.resource_manager_scope, RESOURCE_MANAGER_SCOPE)
+            }),
+            ssh_scope: file
+                .ssh_scope
+                .unwrap_or_else(|| default(|base| &base.ssh_scope, SSH_SCOPE)),
+            token_exchange_audience: file.token_exchange_audience.unwrap_or_else(|| {
+                default(
+                    |base| &base.token_exchange_audience,
+                    TOKEN_EXCHANGE_AUDIENCE,
+                )
+            }),
+            client_id: file.client_id.unwrap_or_else(default_client_id),
+            ca_file: file.ca_file.map(|path| folder.join(path)),
+            name: file.name,
+        })
     }
-}
-
-fn default_resource_manager_scope() -> String {
-    RESOURCE_MANAGER_SCOPE.to_owned()
-}
-
-fn default_ssh_scope() -> String {
-    SSH_SCOPE.to_owned()
 }
 
 #[expect(
@@ -147,6 +194,12 @@ pub enum CloudError {
         /// What the parser said, which names the key.
         message: String,
     },
+    /// It is based on a cloud that is not built in.
+    #[error("`base` names no built-in cloud: `{name}`")]
+    UnknownBase {
+        /// What stands there.
+        name: String,
+    },
 }
 
 #[cfg(test)]
@@ -171,6 +224,25 @@ mod tests {
         let cloud = Cloud::parse(SANDBOX, Path::new("/clouds")).unwrap();
         assert_eq!(cloud.ca_file.unwrap(), Path::new("/clouds/ca.pem"));
         assert_eq!(cloud.ssh_scope, SSH_SCOPE);
+    }
+
+    #[test]
+    fn a_file_may_override_one_endpoint_of_a_built_in_cloud() {
+        let text = "name = \"private\"\nbase = \"AzureUSGovernment\"\nauthority = \"https://login.example\"\n";
+        let cloud = Cloud::parse(text, Path::new("/")).unwrap();
+        let base = Cloud::built_in("AzureUSGovernment").unwrap();
+        assert_eq!(cloud.authority.as_str(), "https://login.example/");
+        assert_eq!(cloud.resource_manager, base.resource_manager);
+        assert_eq!(
+            cloud.token_exchange_audience,
+            "api://AzureADTokenExchangeUSGov"
+        );
+        let error =
+            Cloud::parse(&text.replace("USGovernment", "Mars"), Path::new("/")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`base` names no built-in cloud: `AzureMars`"
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod env;
 pub mod files;
 pub mod http;
+pub mod http_proxy;
 pub mod liveness;
 pub mod lock;
 pub mod loopback;

@@ -158,6 +158,27 @@ name!(
     }
 );
 
+impl Default for ProfileName {
+    /// Returns the profile that is meant if none is named.
+    fn default() -> Self {
+        Self("default".to_owned())
+    }
+}
+
+impl TenantId {
+    /// Tells whether both name the same, without regard to case.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+
+    /// Tells whether it is the tenant's ID, and not one of its domains or `organizations`.
+    #[must_use]
+    pub fn is_id(&self) -> bool {
+        is_guid(&self.0)
+    }
+}
+
 impl Principal {
     /// Returns the login name that goes with this principal: the same in lower case, which is right for guests too.
     #[must_use]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use time::format_description::well_known::{Rfc2822, Rfc3339};
 
 /// A point in time: seconds since the Unix epoch, as in the validity fields of PROTOCOL.certkeys.
 ///
@@ -33,6 +33,13 @@ impl UnixTime {
     #[must_use]
     pub fn from_rfc3339(text: &str) -> Option<Self> {
         let parsed = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+        u64::try_from(parsed.unix_timestamp()).ok().map(Self)
+    }
+
+    /// Parses the form that HTTP headers have (RFC 9110, section 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
+    #[must_use]
+    pub fn from_http_date(text: &str) -> Option<Self> {
+        let parsed = OffsetDateTime::parse(text, &Rfc2822).ok()?;
         u64::try_from(parsed.unix_timestamp()).ok().map(Self)
     }
 

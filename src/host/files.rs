@@ -84,6 +84,21 @@ pub fn write(path: &Path, contents: &[u8], access: Access) -> io::Result<()> {
     Ok(())
 }
 
+/// Opens a file to write at its end, made for the owner alone if it is not there.
+///
+/// # Errors
+/// What the system says.
+pub fn append_privately(path: &Path) -> io::Result<File> {
+    let mut options = fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options.open(path)
+}
+
 /// Makes a folder, and those above it, that only the owner may enter. A folder that is there stays as it is.
 ///
 /// # Errors
@@ -245,6 +260,18 @@ mod tests {
         let path = folder.path().join("missing").join("file");
         assert!(write(&path, b"x", Access::Private).is_err());
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_is_appended_to_a_new_file_is_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        for line in ["one\n", "two\n"] {
+            let mut file = append_privately(&path).unwrap();
+            file.write_all(line.as_bytes()).unwrap();
+        }
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(fs::read(&path).unwrap(), b"one\ntwo\n");
     }
 
     #[test]

@@ -1,32 +1,59 @@
 //! HTTPS: one client for Entra and Azure Resource Manager.
+//!
+//! It goes through the proxy that `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` name, caps what it reads, and notes what time it
+//! is where the replies come from.
+
+mod azure_transport;
+mod error;
+mod server_clock;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use azure_core::http::Transport;
+use azure_core::http::{ClientOptions, ExponentialRetryOptions, RetryOptions, Transport};
+use reqwest::RequestBuilder;
+use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
 use rustls::ClientConfig;
 use url::Url;
 use zeroize::Zeroizing;
 
-/// The longest reply of a token endpoint that is read, in bytes.
-pub const MAX_REPLY_BYTES: usize = 1024 * 1024;
+pub use self::error::HttpError;
+
+use self::azure_transport::AzureTransport;
+use self::server_clock::ServerClock;
+use super::tls;
+use crate::secret::Secret;
+use crate::time::UnixTime;
+
+/// The longest reply that is read, in bytes. A thousand machines with their tags are about half of it.
+pub const MAX_REPLY_BYTES: usize = 4 * 1024 * 1024;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often the Azure SDK sends a request again that was throttled or failed.
+const MAX_RETRIES: u32 = 4;
+/// How long it goes on doing so.
+const RETRY_BUDGET: azure_core::time::Duration = azure_core::time::Duration::seconds(30);
+/// The metadata endpoint of a machine in Azure is a hop away or not there at all.
+const METADATA_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// An HTTPS client.
 #[derive(Clone, Debug)]
 pub struct Http {
     client: reqwest::Client,
+    server_clock: Arc<ServerClock>,
 }
 
 /// A reply, whatever its status. Its body may hold tokens; it is zeroed when dropped and not printed.
+#[derive(Default)]
 pub struct Reply {
     /// The HTTP status code.
     pub status: u16,
     /// What a `Retry-After` header in seconds asks for.
     pub retry_after: Option<Duration>,
+    /// The `WWW-Authenticate` header.
+    pub challenge: Option<String>,
     /// The body.
     pub body: Zeroizing<Vec<u8>>,
 }
@@ -43,16 +70,56 @@ impl Http {
     /// # Errors
     /// [`HttpError::Settings`] if the HTTP library refuses them.
     pub fn new(tls: &Arc<ClientConfig>) -> Result<Self, HttpError> {
-        let client = reqwest::Client::builder()
+        let builder = reqwest::Client::builder()
             .tls_backend_preconfigured(ClientConfig::clone(tls))
             .https_only(true)
-            .connect_timeout(CONNECT_TIMEOUT)
+            .connect_timeout(CONNECT_TIMEOUT);
+        Self::build(builder)
+    }
+
+    /// Makes a client for the metadata endpoint of the machine itself, which speaks plain HTTP and is never asked through a
+    /// proxy: `http://169.254.169.254`, or what `IDENTITY_ENDPOINT` names.
+    ///
+    /// # Errors
+    /// [`HttpError::Settings`] if the HTTP library refuses its settings.
+    pub fn for_metadata() -> Result<Self, HttpError> {
+        let builder = reqwest::Client::builder()
+            // Nothing is asked over TLS; the HTTP library wants to know all the same.
+            .tls_backend_preconfigured(tls::trusting_nobody().map_err(HttpError::TlsSettings)?)
+            .no_proxy()
+            .connect_timeout(METADATA_CONNECT_TIMEOUT);
+        Self::build(builder)
+    }
+
+    fn build(builder: reqwest::ClientBuilder) -> Result<Self, HttpError> {
+        let client = builder
             .timeout(REQUEST_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("entra-ssh/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(HttpError::Settings)?;
-        Ok(Self { client })
+        Ok(Self {
+            client,
+            server_clock: Arc::default(),
+        })
+    }
+
+    /// Gets an address, with a bearer token (RFC 6750) if there is one.
+    ///
+    /// # Errors
+    /// As [`Http::post_form`].
+    pub async fn get(&self, url: &Url, bearer: Option<&Secret>) -> Result<Reply, HttpError> {
+        self.send(with_bearer(self.client.get(url.clone()), bearer), url)
+            .await
+    }
+
+    /// Posts nothing to an address, with a bearer token (RFC 6750).
+    ///
+    /// # Errors
+    /// As [`Http::post_form`].
+    pub async fn post_empty(&self, url: &Url, bearer: &Secret) -> Result<Reply, HttpError> {
+        let request = self.client.post(url.clone()).header("content-length", "0");
+        self.send(with_bearer(request, Some(bearer)), url).await
     }
 
     /// Posts a form (`application/x-www-form-urlencoded`).
@@ -60,22 +127,55 @@ impl Http {
     /// # Errors
     /// [`HttpError::Unreachable`] if there is no reply; [`HttpError::TooLong`] if it is longer than [`MAX_REPLY_BYTES`].
     pub async fn post_form(&self, url: &Url, form: &[(&str, &str)]) -> Result<Reply, HttpError> {
-        let unreachable = |source: reqwest::Error| HttpError::Unreachable {
-            host: url.authority().to_owned(),
-            source: source.without_url(),
-        };
-        let mut response = self
-            .client
-            .post(url.clone())
-            .form(form)
-            .send()
+        self.send(self.client.post(url.clone()).form(form), url)
             .await
-            .map_err(unreachable)?;
-        let retry_after = response
-            .headers()
-            .get("retry-after")
-            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-            .map(Duration::from_secs);
+    }
+
+    /// Returns what time it is where the last reply came from, if that said so.
+    #[must_use]
+    pub fn server_time(&self) -> Option<UnixTime> {
+        self.server_clock.now()
+    }
+
+    /// Returns the options of an Azure SDK pipeline that goes through this client and tries again within a budget.
+    #[must_use]
+    pub fn to_client_options(&self) -> ClientOptions {
+        let retry = ExponentialRetryOptions {
+            max_retries: MAX_RETRIES,
+            max_total_elapsed: RETRY_BUDGET,
+            ..ExponentialRetryOptions::default()
+        };
+        ClientOptions {
+            transport: Some(Transport::new(Arc::new(AzureTransport::new(self.clone())))),
+            retry: RetryOptions::exponential(retry),
+            ..ClientOptions::default()
+        }
+    }
+
+    async fn send(&self, request: RequestBuilder, url: &Url) -> Result<Reply, HttpError> {
+        let (status, headers, body) = self.exchange(request, url).await?;
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        Ok(Reply {
+            status,
+            retry_after: text(RETRY_AFTER)
+                .and_then(|seconds| seconds.trim().parse().ok())
+                .map(Duration::from_secs),
+            challenge: text(WWW_AUTHENTICATE).map(str::to_owned),
+            body,
+        })
+    }
+
+    async fn exchange(
+        &self,
+        request: RequestBuilder,
+        url: &Url,
+    ) -> Result<(u16, HeaderMap, Zeroizing<Vec<u8>>), HttpError> {
+        let unreachable = |source| HttpError::unreachable(url, source);
+        let begun = Instant::now();
+        let mut response = request.send().await.map_err(unreachable)?;
+        if let Some(date) = response.headers().get(DATE) {
+            self.server_clock.note(date.to_str().unwrap_or_default());
+        }
         let mut body = Zeroizing::new(Vec::new());
         while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
             if body.len() + chunk.len() > MAX_REPLY_BYTES {
@@ -86,41 +186,21 @@ impl Http {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Reply {
-            status: response.status().as_u16(),
-            retry_after,
-            body,
-        })
-    }
-
-    /// Returns this client as the transport of an Azure SDK pipeline.
-    #[must_use]
-    pub fn to_transport(&self) -> Transport {
-        Transport::new(Arc::new(self.client.clone()))
+        tracing::debug!(
+            host = url.authority(),
+            path = url.path(),
+            status = response.status().as_u16(),
+            milliseconds = begun.elapsed().as_millis(),
+            "a reply came"
+        );
+        let headers = std::mem::take(response.headers_mut());
+        Ok((response.status().as_u16(), headers, body))
     }
 }
 
-/// Why there is no reply.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum HttpError {
-    /// The HTTP library refused its settings.
-    #[error("cannot set up HTTPS")]
-    Settings(#[source] reqwest::Error),
-    /// The reply is too long.
-    #[error("the reply of `{host}` is longer than {limit} bytes")]
-    TooLong {
-        /// The host, with the port if it is not 443.
-        host: String,
-        /// The limit in bytes.
-        limit: usize,
-    },
-    /// There is no connection, or it broke.
-    #[error("cannot reach `{host}`")]
-    Unreachable {
-        /// The host, with the port if it is not 443.
-        host: String,
-        /// Why; never with the address, which could hold a secret.
-        source: reqwest::Error,
-    },
+fn with_bearer(request: RequestBuilder, bearer: Option<&Secret>) -> RequestBuilder {
+    match bearer {
+        Some(token) => request.header(AUTHORIZATION, format!("Bearer {}", token.expose())),
+        None => request,
+    }
 }

@@ -6,7 +6,34 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// Variables that carry secrets and that no child of ours is to see.
-pub const SECRET_VARIABLES: [&str; 2] = ["ENTRA_SSH_CLIENT_SECRET", "AZURE_CLIENT_SECRET"];
+pub const SECRET_VARIABLES: [&str; 5] = [
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+    "AZURE_CLIENT_SECRET",
+    "ENTRA_SSH_CLIENT_SECRET",
+    "SYSTEM_ACCESSTOKEN",
+];
+
+/// Keeps what this process has in memory from being written to core files and, where the system can do that, from other
+/// processes of the user. Programs that are started later are not affected.
+pub fn harden() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+        let none = Rlimit {
+            current: Some(0),
+            maximum: None,
+        };
+        let limited = setrlimit(Resource::Core, none);
+        debug_assert!(limited.is_ok(), "a limit can always be lowered");
+    }
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        let set = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+        debug_assert!(set.is_ok(), "a process may always do this to itself");
+    }
+}
 
 /// Runs a program in our place: on Unix this process becomes it, elsewhere we wait for it and pass its exit status on.
 ///

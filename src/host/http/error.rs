@@ -1,0 +1,76 @@
+use std::error::Error;
+use std::io;
+
+use url::Url;
+
+use crate::host::tls::TlsError;
+
+/// Why there is no reply.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HttpError {
+    /// A proxy on the way does not take our credentials for it, or wants some.
+    #[error("the proxy on the way to `{host}` does not take the user name and password")]
+    ProxyAuthentication {
+        /// The host, with the port if it is not 443.
+        host: String,
+    },
+    /// The HTTP library refused its settings.
+    #[error("cannot set up HTTPS")]
+    Settings(#[source] reqwest::Error),
+    /// There is a host, and no TLS connection to it.
+    #[error("cannot open a TLS connection to `{host}`")]
+    Tls {
+        /// The host, with the port if it is not 443.
+        host: String,
+        /// Why.
+        source: rustls::Error,
+    },
+    /// There are no settings for TLS.
+    #[error("cannot set up HTTPS")]
+    TlsSettings(#[source] TlsError),
+    /// The reply is too long.
+    #[error("the reply of `{host}` is longer than {limit} bytes")]
+    TooLong {
+        /// The host, with the port if it is not 443.
+        host: String,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// There is no connection, or it broke.
+    #[error("cannot reach `{host}`")]
+    Unreachable {
+        /// The host, with the port if it is not 443.
+        host: String,
+        /// Why; never with the address, which could hold a secret.
+        source: reqwest::Error,
+    },
+}
+
+impl HttpError {
+    pub(super) fn unreachable(url: &Url, source: reqwest::Error) -> Self {
+        let host = url.authority().to_owned();
+        let mut cause: Option<&(dyn Error + 'static)> = Some(&source);
+        while let Some(error) = cause {
+            // The HTTP library has no type for this that could be asked for.
+            if error.to_string().contains("proxy authorization required") {
+                return Self::ProxyAuthentication { host };
+            }
+            if let Some(error) = tls_error(error) {
+                let source = error.clone();
+                return Self::Tls { host, source };
+            }
+            cause = error.source();
+        }
+        Self::Unreachable {
+            host,
+            source: source.without_url(),
+        }
+    }
+}
+
+/// Returns what the TLS library says, which comes inside an error of the system's kind.
+fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    let inner = error.downcast_ref::<io::Error>()?.get_ref()?;
+    inner.downcast_ref::<rustls::Error>()
+}
