@@ -5,6 +5,7 @@ mod cert;
 mod config;
 mod context;
 mod failure;
+mod log;
 mod login;
 mod logout;
 mod proxy;
@@ -16,12 +17,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::builder::BoolishValueParser;
-use clap::{Parser, Subcommand};
+use clap::{ArgAction, Parser, Subcommand};
 
 use self::context::Context;
 use self::ui::{Format, Ui};
 use crate::failure::Failure;
-use crate::host::Host;
+use crate::host::{Host, process};
 use crate::ids::{ProfileName, SubscriptionId};
 use crate::keyring::Choice;
 
@@ -41,22 +42,12 @@ struct Cli {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
 struct Global {
-    /// Use this signed-in account
-    #[arg(
-        long,
-        global = true,
-        env = "ENTRA_SSH_PROFILE",
-        default_value = "default"
-    )]
-    profile: ProfileName,
-    /// Sign in to this cloud: `AzureCloud`, `AzureUSGovernment`, `AzureChinaCloud`, or a TOML file
-    #[arg(
-        long,
-        global = true,
-        env = "ENTRA_SSH_CLOUD",
-        default_value = "AzureCloud"
-    )]
-    cloud: String,
+    /// Use this signed-in account; without it, `default`, or for a machine of another tenant the account of that tenant
+    #[arg(long, global = true, env = "ENTRA_SSH_PROFILE")]
+    profile: Option<ProfileName>,
+    /// Sign in to this cloud: `AzureCloud` (which is the default), `AzureUSGovernment`, `AzureChinaCloud`, or a TOML file
+    #[arg(long, global = true, env = "ENTRA_SSH_CLOUD")]
+    cloud: Option<String>,
     /// Look for machines in these subscriptions alone
     #[arg(
         long,
@@ -82,6 +73,12 @@ struct Global {
     /// Print nothing but results and failures
     #[arg(long, global = true, env = "ENTRA_SSH_QUIET", value_parser = BoolishValueParser::new())]
     quiet: bool,
+    /// Tell what is being done: -v the steps, -vv the requests, -vvv all
+    #[arg(short, long, global = true, env = "ENTRA_SSH_VERBOSE", action = ArgAction::Count)]
+    verbose: u8,
+    /// Write all that -vvv tells to the end of this file
+    #[arg(long, global = true, env = "ENTRA_SSH_LOG_FILE", value_name = "FILE")]
+    log_file: Option<PathBuf>,
     /// Find the agent at this socket
     #[arg(
         long,
@@ -110,8 +107,9 @@ enum Command {
 pub fn run() -> ExitCode {
     let Cli { global, command } = Cli::parse();
     let ui = Ui::new(global.output, global.quiet);
-    let outcome = Host::of_this_process()
-        .map_err(Failure::from)
+    process::harden();
+    let outcome = log::start(global.verbose, global.log_file.as_deref())
+        .and_then(|()| Host::of_this_process().map_err(Failure::from))
         .and_then(|host| run_command(ui, host, global, command));
     match outcome {
         Ok(status) => ExitCode::from(status),

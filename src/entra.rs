@@ -11,21 +11,28 @@ mod aadsts;
 mod authorization_code;
 mod certificate_request;
 mod device_code;
+mod discovery;
 mod error;
+mod prompt;
 mod refresh;
 mod reply;
 mod service_principal;
 
 use url::Url;
 
-pub use self::aadsts::{Advice, advice};
-pub use self::authorization_code::{AuthorizationCode, Prompt};
+pub use self::aadsts::{Advice, Remedy};
+pub use self::authorization_code::AuthorizationCode;
 pub use self::certificate_request::{CertificateRequest, Wanted};
 pub use self::device_code::{DeviceCode, Step, begin_device_code, wait_for_device_code};
+pub use self::discovery::tenant_id;
 pub use self::error::{EntraError, Refusal};
+pub use self::prompt::{Application, Prompt};
 pub use self::refresh::refresh;
 pub use self::reply::{Identity, Tokens};
-pub use self::service_principal::{ClientSecret, client_credentials};
+pub use self::service_principal::{
+    AssertionError, ClientCertificate, ClientCertificateError, OidcRequest, Presented, Proof,
+    ServicePrincipal, client_credentials,
+};
 
 use crate::cloud::Cloud;
 use crate::host::http::{Http, HttpError, Reply};

@@ -11,14 +11,16 @@ use serde::{Deserialize, Serialize};
 use crate::azure::AzureError;
 use crate::certificate::{CertificateError, KeyError};
 use crate::cloud::CloudError;
-use crate::entra::{EntraError, advice};
+use crate::entra::{Application, AssertionError, EntraError, Refusal, Remedy};
 use crate::host::http::HttpError;
+use crate::host::http_proxy::HttpProxyError;
 use crate::host::paths::PathsError;
 use crate::host::tls::TlsError;
-use crate::ids::ParseIdError;
+use crate::ids::{ParseIdError, TenantId};
 use crate::keyring::{Backend, KeyringError};
 use crate::relay::RelayError;
 use crate::ssh_config::ManagedConfigError;
+use crate::time::{Spoken, UnixTime};
 
 /// What kind of failure it is; it decides the exit status.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -47,6 +49,23 @@ pub struct Failure {
     pub code: Option<Box<str>>,
     /// What Microsoft's support asks for.
     pub correlation_id: Option<Box<str>>,
+    /// When Entra refused; support asks for this too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_at: Option<UnixTime>,
+    /// What a person at a terminal is to be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub challenge: Option<Box<Challenge>>,
+}
+
+/// What a person can meet by signing in to an application once more.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Challenge {
+    /// The tenant whose policies ask.
+    pub tenant: TenantId,
+    /// The application.
+    pub application: Application,
+    /// The claims that Entra asks for, in JSON.
+    pub claims: Option<String>,
 }
 
 impl Failure {
@@ -60,6 +79,8 @@ impl Failure {
             hint: None,
             code: None,
             correlation_id: None,
+            refused_at: None,
+            challenge: None,
         }
     }
 
@@ -104,6 +125,8 @@ impl Failure {
     fn add_causes(&mut self, mut source: Option<&(dyn Error + 'static)>) {
         while let Some(cause) = source {
             let text = cause.to_string();
+            // The TLS library says so of what our verifier found.
+            let text = text.replace("other error: ", "");
             // Many errors of libraries repeat the text of their source.
             let told = self.causes.last().unwrap_or(&self.error);
             if !told.contains(&text) {
@@ -168,6 +191,9 @@ impl From<HttpError> for Failure {
 
 fn network_hint(causes: &[String]) -> Option<&'static str> {
     let text = causes.join(" ").to_lowercase();
+    if text.contains("proxy") {
+        return Some("check user name and password of the proxy in HTTPS_PROXY or ALL_PROXY");
+    }
     if text.contains("certificate") || text.contains("unknownissuer") {
         return Some(
             "something between here and there may read TLS: add its root certificate to the system or as ca_file in the cloud file",
@@ -218,17 +244,8 @@ impl From<EntraError> for Failure {
         let mut failure = Self::of(&error);
         failure.hint = match &error {
             EntraError::DeviceCodeExpired { .. } => Some("start again: entra-ssh login --device-code".to_owned()),
-            EntraError::Refused(refusal) => {
-                let known = refusal.code.and_then(advice);
-                failure.code = refusal.code.map(|code| format!("AADSTS{code}").into());
-                failure.correlation_id = refusal.correlation_id.as_deref().map(Into::into);
-                failure
-                    .causes
-                    .extend(known.map(|advice| advice.meaning.to_owned()));
-                known.map(|advice| advice.remedy.to_owned()).or_else(|| {
-                    Some("look the code up at https://login.microsoftonline.com/error, or ask an administrator".to_owned())
-                })
-            }
+            EntraError::Refused(refusal) => Some(tell_refusal(&mut failure, refusal)),
+            EntraError::Assertion(error) => Some(assertion_hint(error, &failure.causes).to_owned()),
             EntraError::Unintelligible { .. } => {
                 Some("check --cloud, and whether a proxy or a captive portal answers in its place".to_owned())
             }
@@ -239,6 +256,54 @@ impl From<EntraError> for Failure {
             _ => network_hint(&failure.causes).map(str::to_owned),
         };
         failure
+    }
+}
+
+/// Adds what a refusal says beyond its sentence, and returns what to do.
+fn tell_refusal(failure: &mut Failure, refusal: &Refusal) -> String {
+    failure.code = refusal.code.map(|code| format!("AADSTS{code}").into());
+    failure.correlation_id = refusal.correlation_id.as_deref().map(Into::into);
+    failure.refused_at = refusal.time();
+    if let Some(every) = refusal.sign_in_frequency() {
+        failure.causes.push(format!(
+            "the tenant asks people to sign in again every {}",
+            Spoken(every)
+        ));
+    } else if let Some(advice) = refusal.advice() {
+        failure.causes.push(advice.meaning.to_owned());
+    }
+    if let Some(presented) = &refusal.presented {
+        failure.causes.push(format!(
+            "the assertion is from the issuer `{}`, about the subject `{}`, for the audience `{}`",
+            presented.issuer, presented.subject, presented.audience
+        ));
+    }
+    match refusal.advice().map(|advice| advice.remedy) {
+        Some(Remedy::Answer) => "answer it at a terminal: entra-ssh cert".to_owned(),
+        Some(Remedy::Do(text)) => text.to_owned(),
+        Some(Remedy::SignIn) => "sign in again: entra-ssh login".to_owned(),
+        None => {
+            "look the code up at https://login.microsoftonline.com/error, or ask an administrator"
+                .to_owned()
+        }
+    }
+}
+
+fn assertion_hint(error: &AssertionError, causes: &[String]) -> &'static str {
+    match error {
+        AssertionError::Certificate(_) => {
+            "name a certificate with an RSA key: --client-certificate FILE"
+        }
+        AssertionError::Empty { .. } | AssertionError::File { .. } => {
+            "check AZURE_FEDERATED_TOKEN_FILE or --federated-token-file, and that this user may read the file"
+        }
+        AssertionError::ManagedIdentity(_) => {
+            "enable a managed identity on this machine, or sign in otherwise: entra-ssh login --help"
+        }
+        AssertionError::Refused { .. } => {
+            "sign in again within the job: GitHub needs `permissions: id-token: write`, Azure Pipelines SYSTEM_ACCESSTOKEN"
+        }
+        _ => network_hint(causes).unwrap_or("check the network"),
     }
 }
 
@@ -319,6 +384,12 @@ impl From<RelayError> for Failure {
         let failure = Self::of(&error);
         let hint = match &error {
             RelayError::Refused { status, text } => refusal_hint(*status, text),
+            RelayError::Proxy(HttpProxyError::Refused { status: 407, .. }) => {
+                "check user name and password of the proxy in HTTPS_PROXY or ALL_PROXY"
+            }
+            RelayError::Proxy(_) => {
+                "have the proxy let CONNECT to *.servicebus.windows.net:443 pass, or go around it with NO_PROXY"
+            }
             RelayError::Tls { .. } => {
                 "something between here and Azure may read TLS: let *.servicebus.windows.net pass, or add its root certificate"
             }

@@ -61,7 +61,7 @@ impl Issued {
 /// [`Failure`] if the keyring cannot be read. What does not hold (any more) is not an error: a new certificate takes its
 /// place.
 pub async fn stored(sign_in: &SignIn) -> Result<Option<Issued>, Failure> {
-    let name = sign_in.profile.entry(Kind::Certificate);
+    let name = sign_in.entry(Kind::Certificate);
     let Some(bytes) = sign_in.keyring.load(&name).await? else {
         return Ok(None);
     };
@@ -90,7 +90,9 @@ pub async fn certify(sign_in: &SignIn, key: &PublicKey) -> Result<Certificate, F
     let request = CertificateRequest::new(key)?;
     let tokens = sign_in.buy(Wanted::Certificate(&request)).await?;
     let unverified = Unverified::from_base64(tokens.access_token.expose())?;
-    Ok(unverified.verify(sign_in.clock.now(), key)?)
+    unverified
+        .verify(sign_in.clock.now(), key)
+        .map_err(|error| sign_in.blame_the_clock(error.into()))
 }
 
 /// Issues a certificate for a key pair (a new one if there is none at hand), verifies it, and stores both.
@@ -133,12 +135,23 @@ async fn issue_locked(sign_in: &SignIn, spare: Option<KeyPair>) -> Result<Issued
         Some(key_pair) => key_pair,
         None => make_key_pair().await?,
     };
+    tracing::info!(
+        account = sign_in.profile.account.as_str(),
+        tenant = sign_in.tenant.as_str(),
+        "has a key certified"
+    );
     let certificate = certify(sign_in, key_pair.public_key()).await?;
     let entry = Entry::Certificate {
         pkcs1: key_pair.pkcs1_der().clone(),
         certificate: certificate.blob().to_vec(),
     };
-    let name = sign_in.profile.entry(Kind::Certificate);
+    let name = sign_in.entry(Kind::Certificate);
+    // Noted first: what is kept is to be found when somebody signs out.
+    if sign_in.tenant != sign_in.profile.tenant {
+        sign_in
+            .profiles
+            .note_guest(&sign_in.profile.name, &sign_in.tenant)?;
+    }
     sign_in.keyring.save(&name, entry.encode()).await?;
     Ok(Issued {
         key_pair: Arc::new(key_pair),

@@ -107,6 +107,7 @@ impl Keyring {
     /// # Errors
     /// [`KeyringError`].
     pub async fn load(&self, name: &EntryName) -> Result<Option<SecretBytes>, KeyringError> {
+        tracing::trace!(entry = %name, backend = self.backend.name(), "loads an entry of the keyring");
         let name = name.to_string();
         self.worker
             .call(PATIENCE, move |store| store.load(&name))

@@ -17,7 +17,7 @@ use crate::keyring::{Backend, EntryName, Kind};
 const MAX_FILE_BYTES: usize = 64 * 1024;
 
 /// Names a cloud: one of the built-in ones, or the file that describes it.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CloudName {
     /// `AzureCloud`, `AzureUSGovernment`, `AzureChinaCloud`.
@@ -80,13 +80,78 @@ impl CloudName {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
-    /// A person, by a refresh token.
-    Person,
+    /// A service principal, by ID tokens of Azure Pipelines.
+    AzurePipelines {
+        /// The application.
+        client_id: ClientId,
+        /// The service connection.
+        service_connection_id: String,
+    },
+    /// A service principal, by a certificate.
+    ClientCertificate {
+        /// The application.
+        client_id: ClientId,
+    },
     /// A service principal, by a client secret.
     ClientSecret {
         /// The application.
         client_id: ClientId,
     },
+    /// A service principal, by ID tokens of GitHub Actions.
+    GithubActions {
+        /// The application.
+        client_id: ClientId,
+    },
+    /// A service principal, by tokens of a managed identity that it trusts.
+    ManagedIdentity {
+        /// The application.
+        client_id: ClientId,
+        /// The user-assigned identity; the system's own if there is none.
+        identity: Option<ClientId>,
+    },
+    /// A person, by a refresh token.
+    Person,
+    /// A service principal, by a token that something else keeps fresh in a file.
+    TokenFile {
+        /// The application.
+        client_id: ClientId,
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+impl Method {
+    /// Returns what tells apart what an application keeps that signs in in several ways, under a profile each.
+    const fn suffix(&self) -> &'static str {
+        match self {
+            Self::AzurePipelines { .. } => " azure-pipelines",
+            Self::ClientCertificate { .. } => " client-certificate",
+            Self::GithubActions { .. } => " github-actions",
+            Self::ClientSecret { .. }
+            | Self::ManagedIdentity { .. }
+            | Self::Person
+            | Self::TokenFile { .. } => "",
+        }
+    }
+
+    /// Tells whether something secret of it is in the keyring.
+    #[must_use]
+    pub const fn keeps_secret(&self) -> bool {
+        !matches!(self, Self::ManagedIdentity { .. } | Self::TokenFile { .. })
+    }
+}
+
+/// Where a person signs in.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Flow {
+    /// In the browser of this machine.
+    #[default]
+    Browser,
+    /// In a browser anywhere, with a code.
+    DeviceCode,
+    /// In a browser anywhere, by an address that is pasted.
+    NoBrowser,
 }
 
 /// A profile.
@@ -102,19 +167,53 @@ pub struct Profile {
     pub account: Account,
     /// How.
     pub method: Method,
+    /// Where, for a person: what policies ask for later is asked for there too.
+    #[serde(default)]
+    pub flow: Flow,
+    /// What the variables that it was made from said, if a pipeline never signed in by itself: their digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
     /// Where its secrets are.
     pub keyring: Backend,
+    /// Other tenants that the account has been certified in, as a guest or as a multi-tenant application.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guest_in: Vec<TenantId>,
 }
 
 impl Profile {
-    /// Returns the name of one of its entries in the keyring.
+    /// Returns the name of one of its entries in the keyring, for the tenant that was signed in to.
     #[must_use]
     pub fn entry(&self, kind: Kind) -> EntryName {
+        self.entry_in(kind, &self.tenant)
+    }
+
+    /// Returns the name of one of its entries in the keyring, for one tenant.
+    #[must_use]
+    pub fn entry_in(&self, kind: Kind, tenant: &TenantId) -> EntryName {
         let cloud = match &self.cloud {
             CloudName::BuiltIn(name) => name.clone(),
             CloudName::File(path) => path.display().to_string(),
         };
-        EntryName::new(kind, &cloud, self.tenant.as_str(), self.account.as_str())
+        let account = match kind {
+            Kind::Certificate => self.account.to_string(),
+            Kind::SignIn => format!("{}{}", self.account, self.method.suffix()),
+        };
+        EntryName::new(kind, &cloud, tenant.as_str(), &account)
+    }
+
+    /// Returns the tenants that something may be kept for, the one that was signed in to first.
+    pub fn tenants(&self) -> impl Iterator<Item = &TenantId> {
+        std::iter::once(&self.tenant).chain(&self.guest_in)
+    }
+
+    /// Tells whether this is the same sign-in, wherever else the account has been certified since.
+    #[must_use]
+    pub fn is_same_sign_in(&self, other: &Self) -> bool {
+        let without_guests = |profile: &Self| Self {
+            guest_in: Vec::new(),
+            ..profile.clone()
+        };
+        without_guests(self) == without_guests(other)
     }
 }
 
@@ -165,6 +264,20 @@ impl Profiles {
             .map_err(|error| file_failure("write the profile", &path, &error))
     }
 
+    /// Notes that an account has been certified in a tenant that it is a guest of, so that what is kept for it is found again.
+    /// Call it under the lock that certificates of the profile are issued under.
+    ///
+    /// # Errors
+    /// [`Failure`] if the file cannot be read or written.
+    pub fn note_guest(&self, name: &ProfileName, tenant: &TenantId) -> Result<(), Failure> {
+        let mut profile = self.load(name)?;
+        if profile.tenants().any(|known| known == tenant) {
+            return Ok(());
+        }
+        profile.guest_in.push(tenant.clone());
+        self.save(&profile)
+    }
+
     /// Removes a profile.
     ///
     /// # Errors
@@ -203,9 +316,15 @@ impl Profiles {
 /// Returns the command that signs a profile in.
 #[must_use]
 pub fn login_command(name: &ProfileName) -> String {
-    if name.as_str() == "default" {
-        "entra-ssh login".to_owned()
+    command(name, "login")
+}
+
+/// Returns a command of ours for a profile.
+#[must_use]
+pub fn command(name: &ProfileName, rest: &str) -> String {
+    if *name == ProfileName::default() {
+        format!("entra-ssh {rest}")
     } else {
-        format!("entra-ssh --profile {name} login")
+        format!("entra-ssh --profile {name} {rest}")
     }
 }

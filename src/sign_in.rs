@@ -5,42 +5,61 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
+use url::Url;
 
-use crate::azure::{AzureError, ResourceManager};
+use crate::azure::{self, AzureError, ResourceManager};
 use crate::cloud::Cloud;
-use crate::entra::{self, ClientSecret, EntraError, Tokens, Wanted};
-use crate::failure::{Failure, FailureKind};
+use crate::entra::{
+    self, Application, ClientCertificate, EntraError, OidcRequest, Proof, Remedy, ServicePrincipal,
+    Tokens, Wanted,
+};
+use crate::failure::{Challenge, Failure, FailureKind};
 use crate::host::Host;
 use crate::host::clock::Clock;
 use crate::host::http::Http;
 use crate::host::tls;
+use crate::ids::{ClientId, SubscriptionId, TenantId};
 use crate::keyring::entry::Entry;
-use crate::keyring::{Keyring, Kind};
-use crate::profile::{Method, Profile, login_command};
+use crate::keyring::{EntryName, Keyring, Kind};
+use crate::profile::{Method, Profile, Profiles, command, login_command};
 use crate::secret::Secret;
-use crate::time::UnixTime;
+use crate::time::{Spoken, UnixTime};
 
+/// How far this machine's clock may be from Entra's: certificates and assertions are allowed five minutes.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(300);
 /// How long before its end a bearer token is no longer used.
 const TOKEN_MARGIN: Duration = Duration::from_secs(120);
 
-/// A signed-in account, with all that it takes to speak for it.
+/// A signed-in account in one tenant, with all that it takes to speak for it there.
 #[derive(Debug)]
 pub struct SignIn {
     /// The profile.
     pub profile: Profile,
+    /// The tenant that tokens and certificates come from: the one that was signed in to, or another one that the account is
+    /// a guest of.
+    pub tenant: TenantId,
     /// Its keyring.
     pub keyring: Keyring,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Where locks between processes lie.
     pub locks: PathBuf,
-    cloud: Cloud,
+    /// The profiles of this user.
+    pub profiles: Profiles,
+    /// The profile's cloud.
+    pub cloud: Cloud,
     http: Http,
     resource_manager: Mutex<Option<(Arc<ResourceManager>, UnixTime)>>,
 }
 
+/// What speaks for an account.
+enum Credential {
+    Person(Secret),
+    ServicePrincipal(ServicePrincipal),
+}
+
 impl SignIn {
-    /// Opens the account of a profile.
+    /// Opens the account of a profile in the tenant that was signed in to.
     ///
     /// # Errors
     /// [`Failure`] if its cloud, its keyring or TLS cannot be used.
@@ -49,14 +68,49 @@ impl SignIn {
         let cloud = profile.cloud.open()?;
         let http = Http::new(&tls::client_config(cloud.ca_file.as_deref())?)?;
         Ok(Self {
+            tenant: profile.tenant.clone(),
             profile,
             keyring,
             clock: Arc::clone(&host.clock),
             locks: host.paths.locks(),
+            profiles: Profiles::new(&host.paths),
             cloud,
             http,
             resource_manager: Mutex::new(None),
         })
+    }
+
+    /// Returns the same account in a tenant.
+    #[must_use]
+    pub fn in_tenant(&self, tenant: TenantId) -> Self {
+        Self {
+            tenant,
+            profile: self.profile.clone(),
+            keyring: self.keyring.clone(),
+            clock: Arc::clone(&self.clock),
+            locks: self.locks.clone(),
+            profiles: self.profiles.clone(),
+            cloud: self.cloud.clone(),
+            http: self.http.clone(),
+            resource_manager: Mutex::new(None),
+        }
+    }
+
+    /// Returns the name of an entry of this account in this tenant.
+    #[must_use]
+    pub fn entry(&self, kind: Kind) -> EntryName {
+        self.profile.entry_in(kind, &self.tenant)
+    }
+
+    /// Finds the tenant of a subscription; `None` if the cloud does not know the subscription.
+    ///
+    /// # Errors
+    /// [`Failure`] if Azure Resource Manager cannot be reached.
+    pub async fn tenant_of(
+        &self,
+        subscription: &SubscriptionId,
+    ) -> Result<Option<TenantId>, Failure> {
+        Ok(azure::tenant_of_subscription(&self.http, &self.cloud, subscription).await?)
     }
 
     /// Buys what is `wanted` with what the keyring holds. A new refresh token is kept in place of the old one.
@@ -64,51 +118,176 @@ impl SignIn {
     /// # Errors
     /// [`Failure`]; of the kind `SignInNeeded` if only a person at a terminal can go on from here.
     pub async fn buy(&self, wanted: Wanted<'_>) -> Result<Tokens, Failure> {
-        let name = self.profile.entry(Kind::SignIn);
-        let stored = self.keyring.load(&name).await?;
-        let entry = match stored {
-            Some(bytes) => Entry::decode(&name, &bytes)?,
-            None => return Err(self.signed_out()),
-        };
-        match (&self.profile.method, entry) {
-            (Method::Person, Entry::RefreshToken(token)) => {
-                self.buy_as_person(&token, wanted).await
+        let bought = match self.credential().await? {
+            Credential::Person(token) => self.buy_as_person(&token, wanted).await,
+            Credential::ServicePrincipal(principal) => {
+                let now = self.clock.now();
+                let (http, cloud) = (&self.http, &self.cloud);
+                entra::client_credentials(http, cloud, &self.tenant, &principal, wanted, now).await
             }
+        };
+        match bought {
+            Ok(tokens) => {
+                self.keep(tokens.refresh_token.as_ref()).await?;
+                Ok(tokens)
+            }
+            Err(error) => Err(self.explain(error, wanted)),
+        }
+    }
+
+    async fn buy_as_person(
+        &self,
+        token: &Secret,
+        wanted: Wanted<'_>,
+    ) -> Result<Tokens, EntraError> {
+        entra::refresh(&self.http, &self.cloud, &self.tenant, token, wanted).await
+    }
+
+    /// Keeps a refresh token of this account in this tenant.
+    ///
+    /// # Errors
+    /// [`Failure`] if the keyring does not take it.
+    pub async fn keep(&self, refresh_token: Option<&Secret>) -> Result<(), Failure> {
+        if let Some(token) = refresh_token {
+            let entry = Entry::RefreshToken(token.clone());
+            self.keyring
+                .save(&self.entry(Kind::SignIn), entry.encode())
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Returns what speaks for the account: what is kept for this tenant, or else for the one that was signed in to.
+    async fn credential(&self) -> Result<Credential, Failure> {
+        let principal = |client_id: &ClientId, proof| {
+            Credential::ServicePrincipal(ServicePrincipal {
+                client_id: client_id.clone(),
+                proof,
+            })
+        };
+        // These keep nothing in the keyring.
+        match &self.profile.method {
+            Method::ManagedIdentity {
+                client_id,
+                identity,
+            } => {
+                return Ok(principal(
+                    client_id,
+                    Proof::ManagedIdentity(identity.clone()),
+                ));
+            }
+            Method::TokenFile { client_id, file } => {
+                return Ok(principal(client_id, Proof::TokenFile(file.clone())));
+            }
+            _ => {}
+        }
+        match (&self.profile.method, self.load_sign_in().await?) {
+            (Method::Person, Entry::RefreshToken(token)) => Ok(Credential::Person(token)),
             (Method::ClientSecret { client_id }, Entry::ClientSecret(secret)) => {
-                let identity = ClientSecret {
-                    client_id: client_id.clone(),
-                    secret,
+                Ok(principal(client_id, Proof::Secret(secret)))
+            }
+            (
+                Method::ClientCertificate { client_id },
+                Entry::ClientCertificate { key, certificate },
+            ) => {
+                let certificate = ClientCertificate { key, certificate };
+                Ok(principal(client_id, Proof::Certificate(certificate)))
+            }
+            (Method::GithubActions { client_id }, Entry::OidcRequest { url, token }) => {
+                let request = self.oidc_request(&url, token)?;
+                Ok(principal(client_id, Proof::GitHubActions(request)))
+            }
+            (
+                Method::AzurePipelines {
+                    client_id,
+                    service_connection_id,
+                },
+                Entry::OidcRequest { url, token },
+            ) => {
+                let proof = Proof::AzurePipelines {
+                    request: self.oidc_request(&url, token)?,
+                    service_connection_id: service_connection_id.clone(),
                 };
-                let tenant = &self.profile.tenant;
-                Ok(
-                    entra::client_credentials(&self.http, &self.cloud, tenant, &identity, wanted)
-                        .await?,
-                )
+                Ok(principal(client_id, proof))
             }
             _ => Err(self.signed_out()),
         }
     }
 
-    async fn buy_as_person(&self, token: &Secret, wanted: Wanted<'_>) -> Result<Tokens, Failure> {
-        let bought =
-            entra::refresh(&self.http, &self.cloud, &self.profile.tenant, token, wanted).await;
-        let tokens = bought.map_err(|error| {
-            let needs_a_person =
-                matches!(&error, EntraError::Refused(refusal) if refusal.needs_a_person());
-            let failure = Failure::from(error);
-            if needs_a_person {
-                failure.kind(FailureKind::SignInNeeded)
-            } else {
-                failure
+    fn oidc_request(&self, url: &Secret, token: Secret) -> Result<OidcRequest, Failure> {
+        let url = Url::parse(url.expose()).map_err(|_| self.signed_out())?;
+        Ok(OidcRequest { url, token })
+    }
+
+    async fn load_sign_in(&self) -> Result<Entry, Failure> {
+        let names = [self.entry(Kind::SignIn), self.profile.entry(Kind::SignIn)];
+        for name in names {
+            if let Some(bytes) = self.keyring.load(&name).await? {
+                return Ok(Entry::decode(&name, &bytes)?);
             }
-        })?;
-        if let Some(rolled) = &tokens.refresh_token {
-            let entry = Entry::RefreshToken(rolled.clone());
-            self.keyring
-                .save(&self.profile.entry(Kind::SignIn), entry.encode())
-                .await?;
         }
-        Ok(tokens)
+        Err(self.signed_out())
+    }
+
+    /// Says what a refusal means for this account: who has to do what, and at which command.
+    fn explain(&self, error: EntraError, wanted: Wanted<'_>) -> Failure {
+        let by_person = match &error {
+            EntraError::Refused(refusal) if self.profile.method == Method::Person => refusal
+                .persons_remedy()
+                .map(|remedy| (remedy, refusal.claims.clone())),
+            _ => None,
+        };
+        let mut failure = Failure::from(error);
+        match by_person {
+            Some((Remedy::Answer, claims)) => {
+                failure.kind = FailureKind::SignInNeeded;
+                failure.hint = Some(format!(
+                    "answer it at a terminal: {}",
+                    self.certify_command()
+                ));
+                failure.challenge = Some(Box::new(Challenge {
+                    tenant: self.tenant.clone(),
+                    application: wanted.application(),
+                    claims,
+                }));
+            }
+            Some((Remedy::SignIn, _)) => {
+                failure.kind = FailureKind::SignInNeeded;
+                let login = login_command(&self.profile.name);
+                failure.hint = Some(format!("sign in again: {login}"));
+            }
+            _ => {}
+        }
+        self.blame_the_clock(failure)
+    }
+
+    fn certify_command(&self) -> String {
+        let rest = if self.tenant == self.profile.tenant {
+            "cert".to_owned()
+        } else {
+            format!("cert --tenant {}", self.tenant)
+        };
+        command(&self.profile.name, &rest)
+    }
+
+    /// Adds to a failure that this machine's clock is wrong, if it is so much that it may be the cause.
+    #[must_use]
+    pub fn blame_the_clock(&self, mut failure: Failure) -> Failure {
+        let now = self.clock.now();
+        let Some(there) = self.http.server_time() else {
+            return failure;
+        };
+        let (ahead, behind) = (now.since(there), there.since(now));
+        if ahead.max(behind) > CLOCK_TOLERANCE {
+            let side = if ahead > behind { "ahead of" } else { "behind" };
+            failure.causes.push(format!(
+                "this machine's clock is {} {side} Entra's, which says {there}",
+                Spoken(ahead.max(behind))
+            ));
+            failure.hint =
+                Some("set this machine's clock: sudo timedatectl set-ntp true".to_owned());
+        }
+        failure
     }
 
     /// Asks Azure Resource Manager, with the token of last time while it lives. A token that is refused before its time, as
@@ -140,7 +319,9 @@ impl SignIn {
         {
             return Ok(Arc::clone(manager));
         }
-        let tokens = self.buy(Wanted::ResourceManager).await?;
+        let tokens = self
+            .buy(Wanted::Token(Application::ResourceManager))
+            .await?;
         let expires = now.after(tokens.expires_in);
         let manager = Arc::new(ResourceManager::new(
             &self.http,

@@ -44,7 +44,7 @@ impl FromStr for Target {
 ///
 /// # Errors
 /// [`Failure`] if there is none, or if there are several: they are listed then, and none is chosen.
-pub async fn resolve(
+pub async fn find(
     sign_in: &SignIn,
     target: &Target,
     group: Option<&ResourceGroup>,

@@ -5,17 +5,20 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::ask::Tenancy;
 use crate::azure::RelayCredentials;
 use crate::certificate::KeyPair;
 use crate::failure::Failure;
 use crate::host::Host;
-use crate::ids::{ProfileName, ResourceId};
+use crate::ids::{ProfileName, ResourceId, SubscriptionId, TenantId};
 use crate::issue::{self, Issued};
-use crate::profile::Profiles;
+use crate::profile::{CloudName, Profile, Profiles};
 use crate::sign_in::SignIn;
 
 /// How many machines' relay credentials are held for one account.
 const MAX_MACHINES: usize = 10_000;
+/// How many subscriptions' tenants are remembered.
+const MAX_SUBSCRIPTIONS: usize = 10_000;
 /// How many certificates that a new one has replaced are held for one account.
 const MAX_REPLACED: usize = 16;
 /// How long after a failed renewal the next one is tried, while the certificate still lives.
@@ -27,10 +30,11 @@ const SET_UP_TIME: Duration = Duration::from_secs(90);
 #[derive(Debug)]
 pub(super) struct Accounts {
     host: Host,
-    opened: Mutex<Vec<(ProfileName, Arc<Account>)>>,
+    opened: Mutex<Vec<Arc<Account>>>,
+    tenants: Mutex<HashMap<(CloudName, SubscriptionId), TenantId>>,
 }
 
-/// What is held for one account.
+/// What is held for one account in one tenant.
 #[derive(Debug)]
 pub(super) struct Account {
     sign_in: SignIn,
@@ -56,31 +60,62 @@ impl Accounts {
     pub(super) fn new(host: Host) -> Self {
         Self {
             host,
-            opened: Mutex::new(Vec::new()),
+            opened: Mutex::default(),
+            tenants: Mutex::default(),
         }
     }
 
-    /// Opens an account, or finds it open. An account whose profile has changed since is opened anew.
-    pub(super) async fn open(&self, name: &ProfileName) -> Result<Arc<Account>, Failure> {
+    /// Opens an account in a tenant, or finds it open. An account whose profile has changed since is opened anew.
+    pub(super) async fn open(
+        &self,
+        name: &ProfileName,
+        tenancy: &Tenancy,
+    ) -> Result<Arc<Account>, Failure> {
         let profile = Profiles::new(&self.host.paths).load(name)?;
-        let mut opened = self.opened.lock().await;
-        let found = opened
-            .iter()
-            .position(|(opened, _)| opened == name)
-            .map(|index| opened.remove(index).1)
-            .filter(|account| account.sign_in.profile == profile);
-        let account = match found {
-            Some(account) => account,
-            None => Arc::new(Account {
-                sign_in: SignIn::open(&self.host, profile).await?,
-                issued: StdMutex::default(),
-                renewal: Mutex::default(),
-                spare: StdMutex::default(),
-                relays: Mutex::default(),
-            }),
+        let tenant = match tenancy {
+            Tenancy::Home => profile.tenant.clone(),
+            Tenancy::Tenant(tenant) => tenant.clone(),
+            Tenancy::OfSubscription(subscription) => self.tenant_of(&profile, subscription).await?,
         };
-        opened.insert(0, (name.clone(), Arc::clone(&account)));
+        let mut opened = self.opened.lock().await;
+        opened.retain(|account| {
+            account.sign_in.profile.name != *name
+                || account.sign_in.profile.is_same_sign_in(&profile)
+        });
+        let is_wanted = |account: &Arc<Account>| {
+            account.sign_in.profile.name == *name && account.sign_in.tenant == tenant
+        };
+        let account = match opened.iter().position(is_wanted) {
+            Some(index) => opened.remove(index),
+            None => {
+                let sign_in = SignIn::open(&self.host, profile).await?;
+                Arc::new(Account::new(sign_in.in_tenant(tenant)))
+            }
+        };
+        opened.insert(0, Arc::clone(&account));
         Ok(account)
+    }
+
+    /// Returns the tenant of a subscription; that of the profile if the cloud does not know the subscription.
+    async fn tenant_of(
+        &self,
+        profile: &Profile,
+        subscription: &SubscriptionId,
+    ) -> Result<TenantId, Failure> {
+        let key = (profile.cloud.clone(), subscription.clone());
+        if let Some(tenant) = self.tenants.lock().await.get(&key) {
+            return Ok(tenant.clone());
+        }
+        let sign_in = SignIn::open(&self.host, profile.clone()).await?;
+        let Some(tenant) = sign_in.tenant_of(subscription).await? else {
+            return Ok(profile.tenant.clone());
+        };
+        let mut tenants = self.tenants.lock().await;
+        if tenants.len() >= MAX_SUBSCRIPTIONS {
+            tenants.clear();
+        }
+        tenants.insert(key, tenant.clone());
+        Ok(tenant)
     }
 
     /// Returns the accounts that are open, or, if none is, those of all profiles: somebody looks with `ssh-add -l`.
@@ -90,30 +125,47 @@ impl Accounts {
             let names = Profiles::new(&self.host.paths).names().unwrap_or_default();
             for name in names.iter().rev() {
                 // An account that cannot be opened has no key to offer; whoever asks for it is told why.
-                let _opened = self.open(name).await;
+                let Ok(account) = self.open(name, &Tenancy::Home).await else {
+                    continue;
+                };
+                for tenant in &account.sign_in.profile.guest_in {
+                    let _opened = self.open(name, &Tenancy::Tenant(tenant.clone())).await;
+                }
             }
         }
-        let opened = self.opened.lock().await;
-        opened
-            .iter()
-            .map(|(_, account)| Arc::clone(account))
-            .collect()
+        self.opened.lock().await.clone()
     }
 
     pub(super) async fn forget(&self, name: &ProfileName) {
         self.opened
             .lock()
             .await
-            .retain(|(opened, _)| opened != name);
+            .retain(|account| account.sign_in.profile.name != *name);
     }
 
     pub(super) async fn names(&self) -> Vec<ProfileName> {
         let opened = self.opened.lock().await;
-        opened.iter().map(|(name, _)| name.clone()).collect()
+        let mut names: Vec<_> = opened
+            .iter()
+            .map(|account| account.sign_in.profile.name.clone())
+            .collect();
+        names.sort();
+        names.dedup();
+        names
     }
 }
 
 impl Account {
+    fn new(sign_in: SignIn) -> Self {
+        Self {
+            sign_in,
+            issued: StdMutex::default(),
+            renewal: Mutex::default(),
+            spare: StdMutex::default(),
+            relays: Mutex::default(),
+        }
+    }
+
     /// Returns a certificate that can be used.
     ///
     /// One that is due is renewed in the background while it is served; only if it is about to end, or there is none, is

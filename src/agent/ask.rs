@@ -16,7 +16,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use crate::azure::RelayCredentials;
 use crate::certificate::CertificateSummary;
 use crate::failure::Failure;
-use crate::ids::{Principal, ProfileName, ResourceId};
+use crate::ids::{Principal, ProfileName, ResourceId, SubscriptionId, TenantId};
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
@@ -31,6 +31,8 @@ pub enum Question {
     Certificate {
         /// Whose.
         profile: ProfileName,
+        /// In which tenant.
+        tenancy: Tenancy,
     },
     /// Forget all that is held for a profile.
     Forget {
@@ -41,6 +43,8 @@ pub enum Question {
     RelayCredentials {
         /// Whose sign-in they are fetched with.
         profile: ProfileName,
+        /// In which tenant.
+        tenancy: Tenancy,
         /// The machine.
         machine: ResourceId,
         /// The port on it, should its service have to be set up.
@@ -52,6 +56,19 @@ pub enum Question {
     Status,
     /// End.
     Stop,
+}
+
+/// Which tenant is meant. That of a machine is that of its subscription, whoever signed in last and wherever.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tenancy {
+    /// The one that was signed in to.
+    #[default]
+    Home,
+    /// The one that a subscription belongs to.
+    OfSubscription(SubscriptionId),
+    /// This one.
+    Tenant(TenantId),
 }
 
 /// An answer.

@@ -62,6 +62,7 @@ pub async fn start(socket: &Path) -> Result<UnixStream, Failure> {
             .caused_by(error)
             .hint("run it in the foreground to see why: entra-ssh agent run")
     };
+    tracing::info!(socket = %socket.display(), "starts the agent");
     let program = std::env::current_exe().map_err(|error| failed(&error))?;
     let arguments: [OsString; 5] = [
         "agent".into(),
@@ -99,6 +100,7 @@ async fn ask_over(
         .caused_by(error)
         .hint("end it, and it is started anew: pkill -u $USER -f 'entra-ssh agent run'")
     };
+    tracing::debug!(socket = %socket.display(), ?question, "asks the agent");
     let asked = timeout(ANSWER_LIMIT, exchange(stream, question)).await;
     let message = asked
         .map_err(|_| failed(&io::ErrorKind::TimedOut.into()))?

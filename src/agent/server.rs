@@ -25,6 +25,7 @@ use crate::issue::Issued;
 use crate::openssh::agent_protocol::{
     FLAG_RSA_SHA2_256, FLAG_RSA_SHA2_512, OfferedKey, Request, Response,
 };
+use crate::sign_in::SignIn;
 use crate::time::Spoken;
 
 /// How long the agent stays without a question, in seconds.
@@ -232,14 +233,11 @@ impl Agent {
     }
 
     fn comment(&self, account: &Account, issued: &Issued) -> String {
-        let profile = &account.sign_in().profile;
+        let SignIn {
+            profile, tenant, ..
+        } = account.sign_in();
         let left = issued.certificate.validity().1.since(self.host.clock.now());
-        format!(
-            "{} {} {} left",
-            profile.account,
-            profile.tenant,
-            Spoken(left)
-        )
+        format!("{} {} {} left", profile.account, tenant, Spoken(left))
     }
 
     async fn sign(&self, key: &[u8], data: &[u8], flags: u32) -> Option<Response> {
@@ -262,8 +260,8 @@ impl Agent {
 
     async fn answer(&self, question: Question) -> AskResult {
         match question {
-            Question::Certificate { profile } => {
-                let account = self.accounts.open(&profile).await?;
+            Question::Certificate { profile, tenancy } => {
+                let account = self.accounts.open(&profile, &tenancy).await?;
                 let issued = account.certificate().await?;
                 Ok(Answer::Certificate(CertificateAnswer {
                     login_name: issued.certificate.login_name().clone(),
@@ -275,11 +273,12 @@ impl Agent {
             }
             Question::RelayCredentials {
                 profile,
+                tenancy,
                 machine,
                 port,
                 refused,
             } => {
-                let account = self.accounts.open(&profile).await?;
+                let account = self.accounts.open(&profile, &tenancy).await?;
                 let (credentials, is_new) = account
                     .relay_credentials(&machine, port, refused.as_deref())
                     .await?;

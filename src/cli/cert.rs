@@ -7,6 +7,7 @@ use super::ui::Ui;
 use crate::certificate::{Certificate, Explanation, PublicKey, Unverified};
 use crate::failure::{Failure, FailureKind, file_failure};
 use crate::host::files::{self, Access};
+use crate::ids::TenantId;
 use crate::issue;
 
 /// The longest key or certificate file that is read, in bytes.
@@ -28,6 +29,9 @@ pub(super) struct CertArgs {
     /// Certify this public key; the certificate goes to the file beside it that ends in -cert.pub, unless --file says else
     #[arg(long, value_name = "FILE")]
     public_key_file: Option<PathBuf>,
+    /// Have it from this tenant, which the account is a guest of; without it, from the one that was signed in to
+    #[arg(long, value_name = "ID")]
+    tenant: Option<TenantId>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -46,11 +50,19 @@ pub(super) async fn run(ui: Ui, context: &Context, args: CertArgs) -> Result<(),
             None => show_stored(ui, context).await,
         };
     }
-    let sign_in = context.sign_in().await?;
-    let certificate = match &args.public_key_file {
-        Some(path) => issue::certify(&sign_in, &read_public_key(path)?).await?,
-        None => issue::issue(&sign_in, None).await?.certificate,
+    let mut sign_in = context.sign_in().await?;
+    if let Some(tenant) = args.tenant {
+        sign_in = sign_in.in_tenant(tenant);
+    }
+    let public_key = args.public_key_file.as_deref().map(read_public_key);
+    let public_key = public_key.transpose()?;
+    let certify = async || match &public_key {
+        Some(key) => issue::certify(&sign_in, key).await,
+        None => Ok(issue::issue(&sign_in, None).await?.certificate),
     };
+    let certificate = context
+        .answering(ui, &sign_in.profile.name, certify)
+        .await?;
     let file = match (args.file, args.public_key_file) {
         (Some(file), _) => Some(file),
         (None, Some(public_key)) => Some(certificate_file(&public_key)),

@@ -1,9 +1,11 @@
 use std::path::{Path, PathBuf};
 
 use super::Global;
-use crate::agent::ask::{Answer, CertificateAnswer, Question, another_version};
+use super::login::{environment, proof, step_up};
+use super::ui::{self, Ui};
+use crate::agent::ask::{Answer, CertificateAnswer, Question, Tenancy, another_version};
 use crate::agent::client;
-use crate::failure::{Failure, file_failure};
+use crate::failure::{Failure, FailureKind, file_failure};
 use crate::host::Host;
 use crate::host::files::{self, Access};
 use crate::host::lock::Lock;
@@ -13,6 +15,8 @@ use crate::profile::{CloudName, Profile, Profiles};
 use crate::sign_in::SignIn;
 use crate::ssh_config::{ManagedConfig, Surroundings};
 
+/// The cloud that is meant if none is named.
+const DEFAULT_CLOUD: &str = "AzureCloud";
 /// The longest ssh config that is read, in bytes.
 const MAX_CONFIG_BYTES: usize = 16 * 1024 * 1024;
 /// How long another `config` command is waited for.
@@ -22,11 +26,12 @@ const CONFIG_PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) host: Host,
-    pub(super) profile: ProfileName,
+    /// The account that was named, if one was.
+    pub(super) profile: Option<ProfileName>,
     pub(super) keyring: Choice,
     pub(super) subscriptions: Vec<SubscriptionId>,
     pub(super) agent_socket: PathBuf,
-    cloud: String,
+    cloud: Option<String>,
 }
 
 impl Context {
@@ -48,34 +53,94 @@ impl Context {
     pub(super) fn cloud(&self) -> Result<CloudName, Failure> {
         let folder = std::env::current_dir()
             .map_err(|error| Failure::new("cannot tell the current folder").caused_by(&error))?;
-        CloudName::parse(&self.cloud, &folder)
+        CloudName::parse(self.cloud.as_deref().unwrap_or(DEFAULT_CLOUD), &folder)
+    }
+
+    pub(super) const fn is_cloud_named(&self) -> bool {
+        self.cloud.is_some()
     }
 
     pub(super) fn profiles(&self) -> Profiles {
         Profiles::new(&self.host.paths)
     }
 
-    /// Loads the profile of `--profile`.
-    pub(super) fn load_profile(&self) -> Result<Profile, Failure> {
-        self.profiles().load(&self.profile)
+    /// Returns the account that was named, or the one that is meant if none was.
+    pub(super) fn profile_name(&self) -> ProfileName {
+        self.profile.clone().unwrap_or_default()
+    }
+
+    /// Loads the profile of `--profile`, which a pipeline's variables may say.
+    pub(super) async fn load_profile(&self) -> Result<Profile, Failure> {
+        environment::sign_in(self).await?;
+        self.profiles()
+            .load(&self.profile_name())
+            .map_err(|failure| self.explain_machine_identity(failure))
     }
 
     /// Opens the account of `--profile`.
     pub(super) async fn sign_in(&self) -> Result<SignIn, Failure> {
-        SignIn::open(&self.host, self.load_profile()?).await
+        SignIn::open(&self.host, self.load_profile().await?).await
     }
 
-    /// Has the agent see to it that there is a live certificate.
+    /// Has the agent see to it that there is a live certificate. What needs a person is a failure.
     pub(super) async fn certificate(
         &self,
         profile: &ProfileName,
+        tenancy: &Tenancy,
     ) -> Result<CertificateAnswer, Failure> {
         let question = Question::Certificate {
             profile: profile.clone(),
+            tenancy: tenancy.clone(),
         };
         match client::ask(&self.agent_socket, &question).await? {
             Answer::Certificate(answer) => Ok(answer),
             _ => Err(another_version()),
+        }
+    }
+
+    /// Does something that policies may ask more for than the sign-in has given. A person at a terminal is asked for it, in
+    /// the way that they signed in, once.
+    pub(super) async fn answering<T>(
+        &self,
+        ui: Ui,
+        profile: &ProfileName,
+        job: impl AsyncFn() -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let failure = match job().await {
+            Err(failure) if failure.challenge.is_some() && ui::is_at_terminal() => failure,
+            outcome => return outcome,
+        };
+        let Some(challenge) = &failure.challenge else {
+            return Err(failure);
+        };
+        let reason = failure.causes.first().unwrap_or(&failure.error);
+        ui.say(&format!("once more, since {reason}"));
+        let profile = self.profiles().load(profile)?;
+        step_up::answer(ui, self, &profile, challenge).await?;
+        job().await.map_err(|failure| match failure.challenge {
+            Some(_) => failure.hint(
+                "this was answered just now and is asked for again: ask an administrator of the tenant",
+            ),
+            None => failure,
+        })
+    }
+
+    /// Says, where nobody is signed in, that the identity of this machine is no way in by itself.
+    fn explain_machine_identity(&self, failure: Failure) -> Failure {
+        let env = &self.host.env;
+        if failure.kind != FailureKind::SignInNeeded {
+            failure
+        } else if proof::is_cloud_shell(env) {
+            failure.hint(
+                "Cloud Shell's own identity gets no certificates; sign in as yourself: entra-ssh login --device-code",
+            )
+        } else if proof::offers_managed_identity(env) {
+            failure.hint(format!(
+                "a managed identity gets no certificates of its own; {}",
+                proof::MANAGED_IDENTITY_HINT
+            ))
+        } else {
+            failure
         }
     }
 

@@ -21,7 +21,8 @@ pub(super) fn text(failure: &Failure) -> String {
             .map(|cause| format!("caused by: {cause}")),
     );
     if let Some(id) = &failure.correlation_id {
-        lines.push(format!("correlation id: {id}"));
+        let when = failure.refused_at.map(|time| format!(", {time}"));
+        lines.push(format!("correlation id: {id}{}", when.unwrap_or_default()));
     }
     lines.extend(failure.hint.iter().map(|hint| format!("hint: {hint}")));
     lines.join("\n")

@@ -1,62 +1,140 @@
+mod browser;
+mod device_code;
+pub(super) mod environment;
 mod person;
+pub(super) mod proof;
 mod service_principal;
+pub(super) mod step_up;
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde_json::json;
 
 use super::context::Context;
 use super::ui::Ui;
 use crate::agent::ask::Question;
 use crate::agent::client;
+use crate::cloud::Cloud;
 use crate::entra::Identity;
 use crate::failure::Failure;
 use crate::host::http::Http;
 use crate::host::tls;
 use crate::ids::{ClientId, TenantId};
+use crate::issue;
 use crate::keyring::entry::Entry;
 use crate::keyring::{Keyring, Kind};
-use crate::profile::{Method, Profile};
+use crate::profile::{Flow, Method, Profile};
 
 /// Sign in to Entra ID, as a person or as a service principal
 ///
 /// A person signs in in the browser of this machine; with --no-browser, in any browser; with --device-code, by entering a
-/// code in any browser.
+/// code in any browser. A pipeline signs in as a service principal: with a secret or a certificate of its own, or with a
+/// token that the pipeline issues. Where the variables AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET,
+/// AZURE_CLIENT_CERTIFICATE_PATH or AZURE_FEDERATED_TOKEN_FILE are set, it need not sign in at all.
 #[derive(Args, Debug)]
 #[command(
+    group = ArgGroup::new("proof").args([
+        "service_principal", "federated_token_file", "github_actions", "azure_pipelines", "managed_identity",
+    ]),
     after_help = "Examples:\n  entra-ssh login\n  entra-ssh login --device-code --tenant contoso.com\n  \
-        entra-ssh login --service-principal --client-id ID --tenant ID --client-secret-file - <secret"
+        entra-ssh login --service-principal --client-id ID --tenant ID --client-secret-file - <secret\n  \
+        entra-ssh login --service-principal --client-id ID --tenant ID --client-certificate app.pem\n  \
+        entra-ssh login --github-actions --client-id ID --tenant ID"
+)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option that is given or not"
 )]
 pub(super) struct LoginArgs {
     /// Show a code that is entered in a browser anywhere
-    #[arg(long, conflicts_with_all = ["service_principal", "no_browser"])]
+    #[arg(long, conflicts_with_all = ["proof", "no_browser"])]
     device_code: bool,
     /// Print the address to open, and take the address that the browser ends at
-    #[arg(long, conflicts_with = "service_principal")]
+    #[arg(long, conflicts_with = "proof")]
     no_browser: bool,
     /// Propose this account on the page
-    #[arg(long, value_name = "UPN", conflicts_with_all = ["service_principal", "device_code"])]
+    #[arg(long, value_name = "UPN", conflicts_with_all = ["proof", "device_code"])]
     login_hint: Option<String>,
-    /// Sign in as a service principal, with the secret of --client-secret-file or `ENTRA_SSH_CLIENT_SECRET`
-    #[arg(long, requires = "client_id", requires = "tenant")]
-    service_principal: bool,
     /// The tenant, by ID or domain; without it, the home tenant of whoever signs in
     #[arg(long, env = "ENTRA_SSH_TENANT")]
     tenant: Option<TenantId>,
     /// The service principal's application
     #[arg(long, env = "ENTRA_SSH_CLIENT_ID", value_name = "ID")]
     client_id: Option<ClientId>,
+    /// Sign in as a service principal, with the secret of --client-secret-file or `ENTRA_SSH_CLIENT_SECRET`, or with
+    /// --client-certificate
+    #[arg(long)]
+    service_principal: bool,
     /// Read the client secret from this file (- for standard input)
-    #[arg(long, value_name = "FILE", requires = "service_principal")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "service_principal",
+        conflicts_with = "client_certificate"
+    )]
     client_secret_file: Option<PathBuf>,
+    /// Use the certificate and RSA key in this file, PEM or PKCS#12
+    #[arg(long, value_name = "FILE", requires = "service_principal")]
+    client_certificate: Option<PathBuf>,
+    /// Read the password of the PKCS#12 file from this file (- for standard input); else it is taken from
+    /// `AZURE_CLIENT_CERTIFICATE_PASSWORD`
+    #[arg(long, value_name = "FILE", requires = "client_certificate")]
+    client_certificate_password_file: Option<PathBuf>,
+    /// Use the token that something else keeps fresh in this file, as in Kubernetes; it is read anew for every request
+    #[arg(long, value_name = "FILE")]
+    federated_token_file: Option<PathBuf>,
+    /// Use a token of the GitHub Actions workflow that this runs in; it needs `permissions: id-token: write`
+    #[arg(long)]
+    github_actions: bool,
+    /// Use a token of the Azure Pipelines job that this runs in; it needs `SYSTEM_ACCESSTOKEN`
+    #[arg(long)]
+    azure_pipelines: bool,
+    /// The service connection of --azure-pipelines, if `AZURESUBSCRIPTION_SERVICE_CONNECTION_ID` does not name it
+    #[arg(long, value_name = "ID", requires = "azure_pipelines")]
+    service_connection_id: Option<String>,
+    /// Use a token of this machine's managed identity, which the application of --client-id trusts
+    #[arg(long)]
+    managed_identity: bool,
+    /// The user-assigned identity of --managed-identity; without it, the system's own
+    #[arg(long, value_name = "ID", requires = "managed_identity")]
+    identity_client_id: Option<ClientId>,
+}
+
+impl LoginArgs {
+    const fn is_for_a_pipeline(&self) -> bool {
+        self.service_principal
+            || self.federated_token_file.is_some()
+            || self.github_actions
+            || self.azure_pipelines
+            || self.managed_identity
+    }
+
+    const fn flow(&self) -> Flow {
+        if self.device_code {
+            Flow::DeviceCode
+        } else if self.no_browser {
+            Flow::NoBrowser
+        } else {
+            Flow::Browser
+        }
+    }
 }
 
 /// Who signed in, and what the keyring is to hold of it.
 struct SignedIn {
     identity: Identity,
     method: Method,
-    entry: Entry,
+    flow: Flow,
+    entry: Option<Entry>,
+}
+
+/// What a sign-in is made with.
+struct Way<'a> {
+    ui: Ui,
+    context: &'a Context,
+    cloud: &'a Cloud,
+    http: &'a Http,
 }
 
 pub(super) async fn run(ui: Ui, context: &Context, args: LoginArgs) -> Result<(), Failure> {
@@ -65,20 +143,29 @@ pub(super) async fn run(ui: Ui, context: &Context, args: LoginArgs) -> Result<()
     // A keyring that cannot be used is better met before the person has signed in.
     let keyring = Keyring::choose(context.keyring, &context.host.paths).await?;
     let http = Http::new(&tls::client_config(cloud.ca_file.as_deref())?)?;
-    let signed_in = if args.service_principal {
-        service_principal::sign_in(context, args, &cloud, &http).await?
+    let way = Way {
+        ui,
+        context,
+        cloud: &cloud,
+        http: &http,
+    };
+    let signed_in = if args.is_for_a_pipeline() {
+        service_principal::sign_in(&way, args).await?
     } else {
-        person::sign_in(context, &args, &cloud, &http).await?
+        person::sign_in(&way, &args).await?
     };
     let profile = Profile {
-        name: context.profile.clone(),
+        name: context.profile_name(),
         cloud: cloud_name,
         tenant: signed_in.identity.tenant,
         account: signed_in.identity.account,
         method: signed_in.method,
+        flow: signed_in.flow,
+        environment: None,
         keyring: keyring.backend(),
+        guest_in: Vec::new(),
     };
-    keep(context, &profile, &keyring, &signed_in.entry).await?;
+    keep(context, &profile, &keyring, signed_in.entry.as_ref()).await?;
     let text = format!(
         "signed in as {} (tenant {}, profile {}); kept in {}\n",
         profile.account,
@@ -99,24 +186,48 @@ async fn keep(
     context: &Context,
     profile: &Profile,
     keyring: &Keyring,
-    entry: &Entry,
+    entry: Option<&Entry>,
 ) -> Result<(), Failure> {
+    // What is being issued meanwhile belongs to the sign-in that was there before.
+    let _lock = issue::lock(&context.host.paths.locks(), profile).await?;
     let before = context.profiles().load(&profile.name).ok();
-    keyring
-        .save(&profile.entry(Kind::SignIn), entry.encode())
-        .await?;
+    if let Some(entry) = entry {
+        keyring
+            .save(&profile.entry(Kind::SignIn), entry.encode())
+            .await?;
+    }
     context.profiles().save(profile)?;
     let question = Question::Forget {
         profile: profile.name.clone(),
     };
     client::ask_if_running(&context.agent_socket, &question).await?;
     if let Some(before) = before {
-        let has_moved = before.keyring != profile.keyring
-            || before.entry(Kind::SignIn) != profile.entry(Kind::SignIn);
-        if has_moved && let Ok(keyring) = Keyring::open(before.keyring, &context.host.paths).await {
-            for kind in [Kind::SignIn, Kind::Certificate] {
-                keyring.remove(&before.entry(kind)).await?;
-            }
+        remove_others(context, &before, profile).await?;
+    }
+    Ok(())
+}
+
+/// Removes what is kept under names that the new sign-in does not use.
+async fn remove_others(
+    context: &Context,
+    before: &Profile,
+    profile: &Profile,
+) -> Result<(), Failure> {
+    let has_moved = before.keyring != profile.keyring
+        || before.entry(Kind::SignIn) != profile.entry(Kind::SignIn);
+    let stale: Vec<_> = before
+        .tenants()
+        .filter(|tenant| has_moved || **tenant != profile.tenant)
+        .collect();
+    if stale.is_empty() {
+        return Ok(());
+    }
+    let Ok(keyring) = Keyring::open(before.keyring, &context.host.paths).await else {
+        return Ok(());
+    };
+    for tenant in stale {
+        for kind in [Kind::SignIn, Kind::Certificate] {
+            keyring.remove(&before.entry_in(kind, tenant)).await?;
         }
     }
     Ok(())

@@ -23,7 +23,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: LogoutArgs) -> Result<(
     let names = if args.all {
         context.profiles().names()?
     } else {
-        vec![context.profile.clone()]
+        vec![context.profile_name()]
     };
     let mut removed = Vec::new();
     let mut failures = Vec::new();
@@ -89,12 +89,21 @@ async fn sign_out(
     let is_shared = others(context, name)?
         .iter()
         .any(|other| other.entry(Kind::SignIn) == profile.entry(Kind::SignIn));
-    for (kind, thing) in [
-        (Kind::SignIn, "the sign-in"),
-        (Kind::Certificate, "the key and its certificate"),
-    ] {
-        if !is_shared && keyring.remove(&profile.entry(kind)).await? {
-            removed.push(format!("{thing} from {}", keyring.backend()));
+    // What was certified elsewhere meanwhile was noted in the profile, under the same lock.
+    let profile = context.profiles().load(name)?;
+    for tenant in profile.tenants().filter(|_| !is_shared) {
+        for (kind, thing) in [
+            (Kind::SignIn, "the sign-in"),
+            (Kind::Certificate, "the key and its certificate"),
+        ] {
+            if keyring.remove(&profile.entry_in(kind, tenant)).await? {
+                let whose = if *tenant == profile.tenant {
+                    String::new()
+                } else {
+                    format!(" for the tenant {tenant}")
+                };
+                removed.push(format!("{thing}{whose} from {}", keyring.backend()));
+            }
         }
     }
     if forgotten.is_some() {

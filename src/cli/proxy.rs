@@ -7,12 +7,14 @@ use tokio::time::{Instant, sleep};
 
 use super::context::Context;
 use super::ui::Ui;
-use crate::agent::ask::{Answer, Question, another_version};
+use crate::agent::ask::{Answer, Question, Tenancy, another_version};
 use crate::agent::client;
 use crate::failure::Failure;
+use crate::host::http_proxy::HttpProxy;
 use crate::host::standard_streams::{Input, Output};
 use crate::host::tls;
-use crate::ids::ResourceId;
+use crate::ids::{MachineName, ResourceId, TenantId};
+use crate::profile::Profile;
 use crate::relay::{self, Connection, Endpoint, RelayError};
 
 /// How long a machine that was set up just now may take until it listens.
@@ -25,6 +27,9 @@ const SET_UP_POLL: Duration = Duration::from_secs(2);
 pub(super) struct ProxyArgs {
     /// The machine's resource ID
     machine: ResourceId,
+    /// The tenant of the machine's subscription; without it, it is looked up
+    #[arg(long, value_name = "ID")]
+    tenant: Option<TenantId>,
     /// The port of sshd on the machine
     #[arg(long, default_value_t = 22)]
     port: u16,
@@ -33,25 +38,44 @@ pub(super) struct ProxyArgs {
     no_certificate: bool,
 }
 
+impl ProxyArgs {
+    fn tenancy(&self) -> Tenancy {
+        match &self.tenant {
+            Some(tenant) => Tenancy::Tenant(tenant.clone()),
+            None => Tenancy::OfSubscription(self.machine.subscription().clone()),
+        }
+    }
+}
+
 pub(super) async fn run(ui: Ui, context: &Context, args: ProxyArgs) -> Result<u8, Failure> {
+    // The agent knows the profile by its name, and a pipeline's may have to be made first.
+    let profile = context.load_profile().await?;
     let certificate = async {
         if args.no_certificate {
             return Ok(());
         }
-        context.certificate(&context.profile).await.map(drop)
+        context
+            .certificate(&profile.name, &args.tenancy())
+            .await
+            .map(drop)
     };
-    let (connection, ()) = tokio::try_join!(connect(ui, context, &args), certificate)?;
+    let (connection, ()) = tokio::try_join!(connect(ui, context, &profile, &args), certificate)?;
     relay::carry(connection, Input::open(), Output::open()).await?;
     Ok(0)
 }
 
-async fn connect(ui: Ui, context: &Context, args: &ProxyArgs) -> Result<Connection, Failure> {
-    let cloud = context.load_profile()?.cloud.open()?;
+async fn connect(
+    ui: Ui,
+    context: &Context,
+    profile: &Profile,
+    args: &ProxyArgs,
+) -> Result<Connection, Failure> {
+    let cloud = profile.cloud.open()?;
     let tls = tls::client_config(cloud.ca_file.as_deref())?;
     let way = Way::ask_for(context, args, None).await?;
-    match relay::dial(&way.endpoint, &tls).await {
+    match way.dial(context, &tls).await {
         Err(RelayError::Refused { status: 404, .. }) if way.is_new => {
-            return wait_until_it_listens(ui, args, &way.endpoint, &tls).await;
+            return wait_until_it_listens(ui, context, &way, &tls).await;
         }
         Err(RelayError::Refused {
             status: 401 | 403 | 404,
@@ -61,24 +85,24 @@ async fn connect(ui: Ui, context: &Context, args: &ProxyArgs) -> Result<Connecti
     }
     // The token may have been revoked, or the machine have got another hybrid connection since.
     let other = Way::ask_for(context, args, Some(way.fingerprint)).await?;
-    Ok(relay::dial(&other.endpoint, &tls).await?)
+    Ok(other.dial(context, &tls).await?)
 }
 
 async fn wait_until_it_listens(
     ui: Ui,
-    args: &ProxyArgs,
-    endpoint: &Endpoint,
+    context: &Context,
+    way: &Way,
     tls: &Arc<ClientConfig>,
 ) -> Result<Connection, Failure> {
     ui.say(&format!(
         "`{}` was set up just now; waiting up to {} s until it listens",
-        args.machine.name(),
+        way.machine,
         SET_UP_LIMIT.as_secs()
     ));
     let deadline = Instant::now() + SET_UP_LIMIT;
     loop {
         sleep(SET_UP_POLL).await;
-        match relay::dial(endpoint, tls).await {
+        match way.dial(context, tls).await {
             Err(RelayError::Refused { status: 404, .. }) if Instant::now() < deadline => {}
             dialled => return Ok(dialled?),
         }
@@ -87,6 +111,7 @@ async fn wait_until_it_listens(
 
 /// The way to a machine, as the agent knows it.
 struct Way {
+    machine: MachineName,
     endpoint: Endpoint,
     fingerprint: String,
     /// Whether the machine was set up just now, so that it may take a while to listen.
@@ -94,13 +119,24 @@ struct Way {
 }
 
 impl Way {
+    async fn dial(
+        &self,
+        context: &Context,
+        tls: &Arc<ClientConfig>,
+    ) -> Result<Connection, RelayError> {
+        let Self { endpoint, .. } = self;
+        let proxy = HttpProxy::for_host(&context.host.env, endpoint.host(), endpoint.port());
+        relay::dial(endpoint, tls, proxy.as_ref()).await
+    }
+
     async fn ask_for(
         context: &Context,
         args: &ProxyArgs,
         refused: Option<String>,
     ) -> Result<Self, Failure> {
         let question = Question::RelayCredentials {
-            profile: context.profile.clone(),
+            profile: context.profile_name(),
+            tenancy: args.tenancy(),
             machine: args.machine.clone(),
             port: args.port,
             refused,
@@ -120,6 +156,7 @@ impl Way {
             args.port,
         )?;
         Ok(Self {
+            machine: args.machine.name().clone(),
             endpoint,
             fingerprint,
             is_new: answer.is_new,

@@ -41,7 +41,12 @@ pub(super) async fn run(ui: Ui, context: &Context, args: SshArgs) -> Result<u8, 
     let (host, block) = match managed_block(context, &text)? {
         Some(block) if args.resource_group.is_none() && args.options.are_default() => {
             if block.identity == Identity::Agent {
-                context.certificate(&block.profile).await?;
+                let tenancy = add::tenancy(&block);
+                context
+                    .answering(ui, &block.profile, async || {
+                        context.certificate(&block.profile, &tenancy).await
+                    })
+                    .await?;
             }
             (text, block)
         }

@@ -83,7 +83,9 @@ async fn row(context: &Context, name: &ProfileName) -> Result<Row, Failure> {
             let issued = issue::stored(&sign_in).await.unwrap_or_default();
             let certificate = issued.map(|issued| issued.certificate.explain());
             (
-                there.map(|entry| entry.is_some()).map_err(Failure::from),
+                there
+                    .map(|entry| entry.is_some() || !profile.method.keeps_secret())
+                    .map_err(Failure::from),
                 certificate
                     .map(|explanation| explanation.summarize(context.host.clock.now(), None)),
             )

@@ -58,6 +58,15 @@ impl Ui {
         }
     }
 
+    /// Shows at a terminal how far something is, in place of what was shown before; an empty text takes it away.
+    pub(super) fn progress(self, text: &str) {
+        if !self.quiet && is_watched() {
+            let mut stderr = io::stderr().lock();
+            let _shown = write!(stderr, "\r\x1b[K{text}");
+            let _flushed = stderr.flush();
+        }
+    }
+
     /// Tells a failure.
     pub(super) fn fail(self, failure: &Failure) {
         let text = match self.format {
@@ -76,6 +85,11 @@ pub(super) fn ask(text: &str) {
 /// Tells whether a person can answer at standard input.
 pub(super) fn can_answer() -> bool {
     io::stdin().is_terminal()
+}
+
+/// Tells whether a person sees what is asked and can answer it.
+pub(super) fn is_at_terminal() -> bool {
+    can_answer() && is_watched()
 }
 
 /// Tells whether a person sees what is said.

@@ -1,43 +1,62 @@
 //! What Entra's refusals mean and what to do about them.
 
+use super::Refusal;
+
 /// What a refusal means and what to do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Advice {
     /// What has happened.
     pub meaning: &'static str,
     /// What to do about it.
-    pub remedy: &'static str,
+    pub remedy: Remedy,
 }
 
-const SIGN_IN: &str = "sign in again: entra-ssh login";
-const ADMINISTRATOR: &str = "ask an administrator of the tenant";
+/// What to do about a refusal.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Remedy {
+    /// A person at a terminal can meet what is asked for, in one more round.
+    Answer,
+    /// Something else, to be read as it stands.
+    Do(&'static str),
+    /// A person signs in again from the start.
+    SignIn,
+}
+
+use Remedy::{Answer, Do, SignIn};
+
+const ADMINISTRATOR: Remedy = Do("ask an administrator of the tenant");
 
 /// The codes after `AADSTS`, their meaning and the remedy.
-const TABLE: &[(&[u32], &str, &str)] = &[
+const BY_CODE: &[(&[u32], &str, Remedy)] = &[
     (
         &[50_072, 50_074, 50_076, 50_078, 50_079],
         "multi-factor authentication is asked for",
-        SIGN_IN,
+        Answer,
     ),
     (
         &[50_158],
         "a further check outside Entra is asked for",
-        SIGN_IN,
+        Answer,
     ),
     (
         &[50_097, 53_000, 53_001, 530_003],
         "the tenant lets only managed devices sign in to Linux machines",
-        "sign in on a managed Windows or macOS machine",
+        Do(
+            "sign in on a managed Windows or macOS machine; from Linux and Cloud Shell it cannot be met",
+        ),
     ),
     (
         &[53_003, 530_035],
         "a Conditional Access policy blocks this sign-in",
-        "device codes are often what is blocked: sign in with a browser, or ask an administrator which policy it is",
+        Do(
+            "device codes are often what is blocked: sign in with a browser (entra-ssh login), or ask an administrator which \
+             policy it is",
+        ),
     ),
     (
         &[50_005],
         "the tenant's policy does not allow this operating system",
-        ADMINISTRATOR,
+        Do("sign in on another operating system, or ask an administrator of the tenant"),
     ),
     (
         &[53_002],
@@ -47,131 +66,195 @@ const TABLE: &[(&[u32], &str, &str)] = &[
     (
         &[70_008, 700_082],
         "the sign-in has expired because it was not used",
-        SIGN_IN,
+        SignIn,
     ),
     (
         &[70_043],
         "the tenant asks people to sign in again from time to time",
-        SIGN_IN,
+        SignIn,
     ),
     (
         &[50_132, 50_133, 50_173],
         "the password was changed or the session revoked",
-        SIGN_IN,
+        SignIn,
     ),
     (
         &[65_001],
         "consent is missing",
-        "ask an administrator to consent to the application `Azure Linux VM Sign-In`",
+        Do("ask an administrator to consent to the application `Azure Linux VM Sign-In`"),
     ),
     (
         &[65_002],
         "this client may not ask for SSH certificates",
-        "use the Azure CLI's client ID, 04b07795-8ddb-461a-bbee-02f9e1bf7b46",
+        Do("use the Azure CLI's client ID, 04b07795-8ddb-461a-bbee-02f9e1bf7b46"),
     ),
     (
         &[500_011, 650_057],
         "the tenant does not know the application `Azure Linux VM Sign-In`",
-        "check tenant and cloud, or have an administrator run: az ad sp create --id ce6ff14a-7fdc-4685-bbe0-f6afdfcfa8e0",
+        Do(
+            "check tenant and cloud, or have an administrator run: az ad sp create --id ce6ff14a-7fdc-4685-bbe0-f6afdfcfa8e0",
+        ),
     ),
     (
         &[500_014],
         "the application `Azure Linux VM Sign-In` is disabled in the tenant",
-        ADMINISTRATOR,
+        Do("have an administrator enable it"),
     ),
     (
         &[700_011, 700_016],
         "the tenant does not know this client ID",
-        "check --client-id and --tenant",
+        Do("check --client-id and --tenant"),
     ),
     (
         &[90_002],
         "there is no such tenant",
-        "check --tenant and --cloud",
+        Do("check --tenant and --cloud"),
     ),
     (
         &[16_000, 50_020, 50_034, 51_004],
         "the account is not in this tenant",
-        "sign in with another account, or name the right tenant: entra-ssh login --tenant ID",
+        Do("sign in with another account, or name the right tenant: entra-ssh login --tenant ID"),
     ),
     (
         &[500_021, 500_022, 500_212, 500_213],
         "the network or a policy between tenants does not let this account in",
-        ADMINISTRATOR,
+        Do("ask an administrator of your network or of either tenant"),
     ),
     (
         &[50_105],
         "the account is not assigned to the application",
-        ADMINISTRATOR,
+        Do("have an administrator assign it"),
     ),
     (
         &[50_053, 50_057],
-        "the account is locked or disabled",
+        "the account is locked or disabled, or signs in from an address that is known for attacks",
         ADMINISTRATOR,
     ),
     (
         &[50_032],
         "the RSA key is shorter than 2048 bits",
-        "use a key of 3072 bits: ssh-keygen -t rsa -b 3072",
+        Do("use a key of 3072 bits: ssh-keygen -t rsa -b 3072"),
     ),
     (
         &[70_011, 9_002_313],
         "the scope or the request is malformed",
-        "check ssh_scope in the cloud file",
+        Do("check ssh_scope in the cloud file"),
+    ),
+    (
+        &[70_016],
+        "the code has not been entered yet",
+        Do("enter it, and wait"),
     ),
     (
         &[70_018, 70_019],
         "the device code is wrong or has expired",
-        SIGN_IN,
+        Do("start again: entra-ssh login --device-code"),
     ),
     (
         &[700_024],
         "the client assertion has expired",
-        "fetch a new one for each request",
+        Do("let the pipeline issue a new one; GitHub's live five minutes"),
     ),
     (
         &[70_021, 700_213],
         "no federated credential of the application matches",
-        "compare issuer, subject and audience with the application's federated credentials",
+        Do("compare the three with: az ad app federated-credential list --id ID"),
     ),
     (
         &[700_027, 7_000_215],
         "the client secret or assertion is wrong",
-        "make sure that it is the secret's value and not its ID, then: entra-ssh login --service-principal --client-id ID --tenant ID --client-secret-file FILE",
+        Do(
+            "make sure that it is the secret's value and not its ID, then: entra-ssh login --service-principal --client-id ID \
+             --tenant ID --client-secret-file FILE",
+        ),
     ),
     (
         &[7_000_222],
         "the client secret has expired",
-        "make a new one: az ad app credential reset --id ID",
+        Do("make a new one: az ad app credential reset --id ID"),
     ),
     (
         &[90_038, 900_432, 1_000_104],
         "the account is in another cloud",
-        "name the cloud: --cloud AzureUSGovernment or --cloud AzureChinaCloud",
+        Do("name the cloud: --cloud AzureUSGovernment or --cloud AzureChinaCloud"),
     ),
     (
         &[50_196, 90_055],
         "Entra is throttling",
-        "wait a few minutes",
+        Do("wait a few minutes"),
+    ),
+    (
+        &[3_399_614_476],
+        "the sign-in broker of Windows has no window to show itself in",
+        Do("sign in with a browser: entra-ssh login"),
     ),
 ];
 
-/// Returns what is known about a code.
+/// Parts of descriptions that come without a code, their meaning and the remedy.
+const BY_TEXT: &[(&str, &str, Remedy)] = &[
+    (
+        "parent_window_handle is required",
+        "the sign-in broker of Windows has no window to show itself in",
+        Do("sign in with a browser: entra-ssh login"),
+    ),
+    (
+        "ssh-cert is not supported",
+        "Cloud Shell's own identity gets no certificates",
+        Do("sign in as yourself: entra-ssh login --device-code"),
+    ),
+    (
+        "No matched service principal found",
+        "a managed identity gets no certificates",
+        Do(
+            "let an application trust it, then: entra-ssh login --managed-identity --client-id ID --tenant ID; or sign in as a \
+             person: entra-ssh login",
+        ),
+    ),
+    (
+        "Could not retrieve token from local cache",
+        "the identity of this machine or of Cloud Shell is no account that can be certified",
+        Do("sign in as a person or a service principal: entra-ssh login --help"),
+    ),
+    (
+        "No account or login hint was passed",
+        "nobody is signed in",
+        SignIn,
+    ),
+];
+
+/// Returns what is known about a refusal.
 #[must_use]
-pub fn advice(code: u32) -> Option<Advice> {
-    TABLE
-        .iter()
-        .find(|(codes, _, _)| codes.contains(&code))
-        .map(|(_, meaning, remedy)| Advice { meaning, remedy })
+pub(super) fn advice(refusal: &Refusal) -> Option<Advice> {
+    let by_code = refusal.code.and_then(|code| {
+        BY_CODE
+            .iter()
+            .find(|(codes, _, _)| codes.contains(&code))
+            .map(|(_, meaning, remedy)| (meaning, remedy))
+    });
+    let by_text = || {
+        BY_TEXT
+            .iter()
+            .find(|(text, _, _)| refusal.description.contains(text))
+            .map(|(_, meaning, remedy)| (meaning, remedy))
+    };
+    by_code.or_else(by_text).map(|(meaning, remedy)| Advice {
+        meaning,
+        remedy: *remedy,
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::reply::refusal_from;
     use super::*;
+
+    fn advice_of(description: &str) -> Option<Advice> {
+        advice(&refusal_from("invalid_grant".to_owned(), description))
+    }
 
     #[test]
     fn no_code_stands_in_two_rows() {
-        let mut codes: Vec<u32> = TABLE
+        let mut codes: Vec<u32> = BY_CODE
             .iter()
             .flat_map(|(codes, _, _)| codes.iter().copied())
             .collect();
@@ -179,7 +262,22 @@ mod tests {
         codes.sort_unstable();
         codes.dedup();
         assert_eq!(codes.len(), count);
-        assert_eq!(advice(50_076).unwrap().remedy, SIGN_IN);
-        assert_eq!(advice(1), None);
+    }
+
+    #[test]
+    fn a_code_counts_before_the_text_and_the_text_where_there_is_none() {
+        let remedy = |description| advice_of(description).map(|advice| advice.remedy);
+        assert_eq!(remedy("AADSTS50076: MFA"), Some(Answer));
+        assert_eq!(
+            remedy(
+                "AADSTS50076: No account or login hint was passed to the AcquireTokenSilent call."
+            ),
+            Some(Answer)
+        );
+        assert_eq!(
+            remedy("No account or login hint was passed to the AcquireTokenSilent call."),
+            Some(SignIn)
+        );
+        assert_eq!(remedy("AADSTS1: x"), None);
     }
 }

@@ -3,9 +3,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use url::{Url, form_urlencoded};
 
-use super::refresh::LASTING;
 use super::reply::{read_tokens, refusal_from};
-use super::{EntraError, Tokens, Wanted, endpoint, post};
+use super::{Application, EntraError, Prompt, Tokens, Wanted, endpoint, post};
 use crate::cloud::Cloud;
 use crate::host::http::Http;
 use crate::ids::TenantId;
@@ -15,17 +14,13 @@ use crate::secret::Secret;
 #[derive(Debug)]
 pub struct AuthorizationCode {
     token_url: Url,
+    application: Application,
+    scope: String,
+    claims: String,
     redirect_uri: String,
     state: String,
     /// What only whoever began the sign-in knows (RFC 7636, section 4.1).
     verifier: Secret,
-}
-
-/// What a person may be asked for besides a sign-in.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Prompt<'a> {
-    /// The account that the page proposes.
-    pub login_hint: Option<&'a str>,
 }
 
 impl AuthorizationCode {
@@ -41,6 +36,9 @@ impl AuthorizationCode {
         let (state, verifier) = random.split_at(16);
         let this = Self {
             token_url: endpoint(cloud, tenant, "token"),
+            application: prompt.application,
+            scope: prompt.scope(cloud),
+            claims: prompt.claims_parameter(),
             redirect_uri,
             state: URL_SAFE_NO_PAD.encode(state),
             verifier: Secret::new(URL_SAFE_NO_PAD.encode(verifier)),
@@ -52,10 +50,8 @@ impl AuthorizationCode {
             ("response_type", "code"),
             ("response_mode", "query"),
             ("redirect_uri", &this.redirect_uri),
-            (
-                "scope",
-                &format!("{} {LASTING}", cloud.resource_manager_scope),
-            ),
+            ("scope", &this.scope),
+            ("claims", &this.claims),
             ("state", &this.state),
             ("code_challenge", &challenge),
             ("code_challenge_method", "S256"),
@@ -93,7 +89,7 @@ impl AuthorizationCode {
         Ok(value("code").map(Secret::new))
     }
 
-    /// Buys the tokens of the sign-in with its code; they are for Azure Resource Manager.
+    /// Buys the tokens of the sign-in with its code; they are for the application of its prompt.
     ///
     /// # Errors
     /// [`EntraError`].
@@ -103,18 +99,18 @@ impl AuthorizationCode {
         cloud: &Cloud,
         code: &Secret,
     ) -> Result<Tokens, EntraError> {
-        let scope = format!("{} {LASTING}", cloud.resource_manager_scope);
-        let mut form = vec![
+        let form = [
             ("grant_type", "authorization_code"),
             ("client_id", cloud.client_id.as_str()),
             ("code", code.expose()),
             ("redirect_uri", &self.redirect_uri),
             ("code_verifier", self.verifier.expose()),
-            ("scope", &scope),
+            ("scope", &self.scope),
+            ("claims", &self.claims),
+            ("client_info", "1"),
         ];
-        form.extend(Wanted::ResourceManager.fields());
         let reply = post(http, &self.token_url, &form).await?;
-        read_tokens(&self.token_url, &reply, Wanted::ResourceManager)
+        read_tokens(&self.token_url, &reply, Wanted::Token(self.application))
     }
 }
 
@@ -125,7 +121,10 @@ mod tests {
     fn begin(login_hint: Option<&str>) -> (AuthorizationCode, Url) {
         let cloud = Cloud::built_in("AzureCloud").unwrap();
         let tenant = "organizations".parse().unwrap();
-        let prompt = Prompt { login_hint };
+        let prompt = Prompt {
+            login_hint,
+            ..Prompt::first()
+        };
         AuthorizationCode::begin(
             &cloud,
             &tenant,

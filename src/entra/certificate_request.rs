@@ -3,6 +3,7 @@ use base64::engine::general_purpose::URL_SAFE;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use super::Application;
 use crate::certificate::{KeyError, MIN_RSA_BITS, PublicKey};
 use crate::cloud::Cloud;
 use crate::hex;
@@ -15,17 +16,23 @@ const CLIENT_CAPABILITIES: &str = r#"{"access_token":{"xms_cc":{"values":["CP1"]
 pub enum Wanted<'a> {
     /// An SSH certificate.
     Certificate(&'a CertificateRequest),
-    /// A bearer token for Azure Resource Manager.
-    ResourceManager,
+    /// A bearer token (RFC 6750) for an application.
+    Token(Application),
 }
 
 impl Wanted<'_> {
     /// Returns the scope of the application itself; people's flows add `offline_access openid profile`.
     #[must_use]
     pub fn scope<'c>(&self, cloud: &'c Cloud) -> &'c str {
+        self.application().scope(cloud)
+    }
+
+    /// Returns the application that it is for.
+    #[must_use]
+    pub const fn application(&self) -> Application {
         match self {
-            Self::Certificate(_) => &cloud.ssh_scope,
-            Self::ResourceManager => &cloud.resource_manager_scope,
+            Self::Certificate(_) => Application::Ssh,
+            Self::Token(application) => *application,
         }
     }
 
@@ -142,7 +149,7 @@ mod tests {
     #[test]
     fn a_token_for_resource_manager_carries_no_key() {
         assert!(
-            Wanted::ResourceManager
+            Wanted::Token(Application::ResourceManager)
                 .fields()
                 .iter()
                 .all(|(name, _)| *name != "req_cnf")

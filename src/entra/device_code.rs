@@ -3,9 +3,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
-use super::refresh::LASTING;
 use super::reply::{read_refusal, read_tokens, unintelligible};
-use super::{EntraError, Tokens, Wanted, endpoint, post};
+use super::{Application, EntraError, Prompt, Tokens, Wanted, endpoint, post};
 use crate::cloud::Cloud;
 use crate::host::clock::Clock;
 use crate::host::http::{Http, HttpError, Reply};
@@ -30,6 +29,8 @@ const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
 #[derive(Debug)]
 pub struct DeviceCode {
     url: Url,
+    application: Application,
+    claims: String,
     secret: Secret,
     user_code: String,
     verification_uri: String,
@@ -57,11 +58,17 @@ struct Grant {
 }
 
 impl DeviceCode {
-    /// Reads the reply of the device authorization endpoint; `token_url` is where to ask from then on.
+    /// Reads the reply of the device authorization endpoint to a request with this prompt; `token_url` is where to ask from
+    /// then on.
     ///
     /// # Errors
     /// [`EntraError::Refused`] or [`EntraError::Unintelligible`].
-    pub fn from_reply(now: UnixTime, token_url: Url, reply: &Reply) -> Result<Self, EntraError> {
+    pub fn from_reply(
+        now: UnixTime,
+        token_url: Url,
+        prompt: Prompt<'_>,
+        reply: &Reply,
+    ) -> Result<Self, EntraError> {
         if reply.status != 200 {
             return Err(read_refusal(&token_url, reply));
         }
@@ -70,6 +77,8 @@ impl DeviceCode {
         let lifetime = Duration::from_secs(body.expires_in).min(MAX_LIFETIME);
         Ok(Self {
             url: token_url,
+            application: prompt.application,
+            claims: prompt.claims_parameter(),
             secret: Secret::new(body.device_code),
             user_code: body.user_code,
             verification_uri: body.verification_uri,
@@ -105,7 +114,7 @@ impl DeviceCode {
     /// # Errors
     /// [`EntraError::DeviceCodeExpired`] when time is up; [`EntraError::Refused`] if the person declined or Entra says no.
     pub fn on_reply(&mut self, now: UnixTime, reply: &Reply) -> Result<Step, EntraError> {
-        let refusal = match read_tokens(&self.url, reply, Wanted::ResourceManager) {
+        let refusal = match read_tokens(&self.url, reply, Wanted::Token(self.application)) {
             Ok(tokens) => return Ok(Step::SignedIn(Box::new(tokens))),
             Err(EntraError::Refused(refusal)) => refusal,
             Err(error) => return Err(error),
@@ -129,7 +138,7 @@ impl DeviceCode {
     }
 }
 
-/// Begins a device code sign-in; the tokens will be for Azure Resource Manager.
+/// Begins a device code sign-in; the tokens will be for the application of the prompt.
 ///
 /// # Errors
 /// [`EntraError`].
@@ -138,11 +147,17 @@ pub async fn begin_device_code(
     clock: &dyn Clock,
     cloud: &Cloud,
     tenant: &TenantId,
+    prompt: Prompt<'_>,
 ) -> Result<DeviceCode, EntraError> {
-    let scope = format!("{} {LASTING}", cloud.resource_manager_scope);
-    let form = [("client_id", cloud.client_id.as_str()), ("scope", &scope)];
+    let (scope, claims) = (prompt.scope(cloud), prompt.claims_parameter());
+    let form = [
+        ("client_id", cloud.client_id.as_str()),
+        ("scope", &scope),
+        ("claims", &claims),
+    ];
     let reply = post(http, &endpoint(cloud, tenant, "devicecode"), &form).await?;
-    DeviceCode::from_reply(clock.now(), endpoint(cloud, tenant, "token"), &reply)
+    let token_url = endpoint(cloud, tenant, "token");
+    DeviceCode::from_reply(clock.now(), token_url, prompt, &reply)
 }
 
 /// Waits until the person has entered the code.
@@ -159,12 +174,13 @@ pub async fn wait_for_device_code(
     let (mut pause, mut unreachable) = (flow.interval, 0);
     loop {
         sleep(pause).await;
-        let mut form = vec![
+        let form = [
             ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
             ("client_id", cloud.client_id.as_str()),
             ("device_code", flow.secret.expose()),
+            ("claims", &flow.claims),
+            ("client_info", "1"),
         ];
-        form.extend(Wanted::ResourceManager.fields());
         let reply = match post(http, &flow.url, &form).await {
             Ok(reply) => reply,
             // The person goes on in the browser meanwhile.
@@ -192,8 +208,8 @@ mod tests {
     fn reply(status: u16, body: &str) -> Reply {
         Reply {
             status,
-            retry_after: None,
             body: body.as_bytes().to_vec().into(),
+            ..Reply::default()
         }
     }
 
@@ -210,7 +226,7 @@ mod tests {
 
     fn flow() -> DeviceCode {
         let url = Url::parse("https://login.example/token").unwrap();
-        DeviceCode::from_reply(at(0), url, &reply(200, BEGIN)).unwrap()
+        DeviceCode::from_reply(at(0), url, Prompt::first(), &reply(200, BEGIN)).unwrap()
     }
 
     #[test]

@@ -1,9 +1,17 @@
+use std::time::Duration;
+
+use super::aadsts::advice;
+use super::{Advice, AssertionError, Presented, Remedy};
 use crate::host::http::HttpError;
+use crate::time::UnixTime;
 
 /// Why Entra gave no token.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EntraError {
+    /// There is no client assertion to ask with.
+    #[error(transparent)]
+    Assertion(AssertionError),
     /// The person did not finish a device code sign-in in time.
     #[error("nobody entered the code within {minutes} minutes")]
     DeviceCodeExpired {
@@ -52,16 +60,58 @@ pub struct Refusal {
     pub timestamp: Option<String>,
     /// The claims that the next interactive sign-in must be asked with.
     pub claims: Option<String>,
+    /// What the client assertion that was refused said about itself.
+    pub presented: Option<Presented>,
 }
 
 impl Refusal {
-    /// Tells whether only a person at a screen can go on from here.
+    /// Returns what is known about it.
     #[must_use]
-    pub fn needs_a_person(&self) -> bool {
-        matches!(
-            self.error.as_str(),
-            "interaction_required" | "invalid_grant" | "login_required" | "consent_required"
-        )
+    pub fn advice(&self) -> Option<Advice> {
+        advice(self)
+    }
+
+    /// Returns when it was, if it says so in a form that is known.
+    #[must_use]
+    pub fn time(&self) -> Option<UnixTime> {
+        let (day, time) = self.timestamp.as_deref()?.split_once(' ')?;
+        UnixTime::from_rfc3339(&format!("{day}T{time}"))
+    }
+
+    /// Returns how often a policy asks people to sign in, if that is what the refusal is about and it says so:
+    /// `… the maximum allowed lifetime for this request is 3600.`
+    #[must_use]
+    pub fn sign_in_frequency(&self) -> Option<Duration> {
+        let (_, rest) = self
+            .description
+            .split_once("maximum allowed lifetime for this request is ")?;
+        let end = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
+        rest.get(..end)?.parse().ok().map(Duration::from_secs)
+    }
+
+    /// Returns what a person can do about it at a terminal: answer, or sign in again. `None` if neither helps.
+    #[must_use]
+    pub fn persons_remedy(&self) -> Option<Remedy> {
+        match self.advice() {
+            Some(Advice {
+                remedy: remedy @ (Remedy::Answer | Remedy::SignIn),
+                ..
+            }) => Some(remedy),
+            Some(_) => None,
+            None if self.claims.is_some() || self.error == "interaction_required" => {
+                Some(Remedy::Answer)
+            }
+            None if matches!(
+                self.error.as_str(),
+                "invalid_grant" | "login_required" | "consent_required"
+            ) =>
+            {
+                Some(Remedy::SignIn)
+            }
+            None => None,
+        }
     }
 }
 

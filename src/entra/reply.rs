@@ -79,7 +79,7 @@ pub(super) fn read_tokens(
     let access_token = Secret::new(body.access_token);
     let (token_type, expected) = match wanted {
         Wanted::Certificate(_) => ("ssh-cert", "an SSH certificate (`ssh-cert`)"),
-        Wanted::ResourceManager => ("bearer", "a bearer token"),
+        Wanted::Token(_) => ("bearer", "a bearer token"),
     };
     if !body.token_type.eq_ignore_ascii_case(token_type) {
         return Err(EntraError::WrongTokenType {
@@ -122,6 +122,7 @@ pub(super) fn refusal_from(error: String, description: &str) -> Refusal {
         correlation_id: None,
         timestamp: None,
         claims: None,
+        presented: None,
     }
 }
 
@@ -161,13 +162,14 @@ fn read_identity(id_token: &str) -> Option<Identity> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Application;
     use super::*;
 
     fn reply(status: u16, body: &str) -> Reply {
         Reply {
             status,
-            retry_after: None,
             body: body.as_bytes().to_vec().into(),
+            ..Reply::default()
         }
     }
 
@@ -185,7 +187,7 @@ mod tests {
         assert_eq!(refusal.to_string(), "Entra refused (AADSTS50076): Use MFA.");
         assert_eq!(refusal.correlation_id.as_deref(), Some("2"));
         assert_eq!(refusal.claims.as_deref(), Some("{}"));
-        assert!(refusal.needs_a_person());
+        assert_eq!(refusal.persons_remedy(), Some(super::super::Remedy::Answer));
     }
 
     #[test]
@@ -204,8 +206,12 @@ mod tests {
 
     #[test]
     fn a_page_of_a_captive_portal_is_not_taken_for_an_answer() {
-        let error =
-            read_tokens(&url(), &reply(200, "<html>"), Wanted::ResourceManager).unwrap_err();
+        let error = read_tokens(
+            &url(),
+            &reply(200, "<html>"),
+            Wanted::Token(Application::Ssh),
+        )
+        .unwrap_err();
         assert_eq!(
             error.to_string(),
             "`login.example` did not answer like a token endpoint (HTTP status 200)"

@@ -1,30 +1,75 @@
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+mod assertion;
+mod certificate_fields;
+mod client_certificate;
+
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
-use azure_core::credentials::TokenCredential as _;
-use azure_core::http::policies::{Policy, PolicyResult};
-use azure_core::http::{AsyncRawResponse, Body, ClientOptions, Context, Request};
-use azure_identity::{ClientSecretCredential, ClientSecretCredentialOptions};
-use url::form_urlencoded;
+use azure_core::credentials::TokenCredential;
+use azure_core::http::ClientOptions;
+use azure_identity::{
+    ClientAssertionCredential, ClientAssertionCredentialOptions, ClientSecretCredential,
+    ClientSecretCredentialOptions,
+};
+use url::Url;
 
+use self::assertion::{Assertion, Noted};
+use self::certificate_fields::CertificateFields;
 use super::reply::read_tokens;
 use super::{EntraError, Tokens, Wanted, endpoint};
 use crate::cloud::Cloud;
-use crate::host::http::{Http, Reply};
+use crate::host::http::Http;
 use crate::ids::{ClientId, TenantId};
 use crate::secret::Secret;
+use crate::time::UnixTime;
 
-/// A service principal that signs in with a client secret.
+pub use self::assertion::{AssertionError, Presented};
+pub use self::client_certificate::{ClientCertificate, ClientCertificateError};
+
+/// An application that signs in by itself.
 #[derive(Clone, Debug)]
-pub struct ClientSecret {
+pub struct ServicePrincipal {
     /// The application.
     pub client_id: ClientId,
-    /// Its secret.
-    pub secret: Secret,
+    /// How it proves that it is the application.
+    pub proof: Proof,
 }
 
-/// Buys what is `wanted` with a client secret (RFC 6749, section 4.4), through `azure_identity`.
+/// How an application proves who it is: by a secret, or by a client assertion (RFC 7523), which is made or fetched anew for
+/// every request.
+#[derive(Clone, Debug)]
+pub enum Proof {
+    /// A token that Azure Pipelines issues for a service connection.
+    AzurePipelines {
+        /// Where it is asked for.
+        request: OidcRequest,
+        /// The service connection.
+        service_connection_id: String,
+    },
+    /// An assertion signed with the key of a certificate.
+    Certificate(ClientCertificate),
+    /// A token that GitHub issues for a workflow run.
+    GitHubActions(OidcRequest),
+    /// A token for a managed identity of this machine, which the application trusts: the system's own or, by its client ID,
+    /// a user-assigned one.
+    ManagedIdentity(Option<ClientId>),
+    /// A client secret.
+    Secret(Secret),
+    /// A token in a file, which something else keeps fresh: Kubernetes, for example.
+    TokenFile(PathBuf),
+}
+
+/// Where a pipeline asks for an ID token of its own.
+#[derive(Clone, Debug)]
+pub struct OidcRequest {
+    /// The address.
+    pub url: Url,
+    /// What opens it.
+    pub token: Secret,
+}
+
+/// Buys what is `wanted` as an application (RFC 6749, section 4.4), through `azure_identity`.
 ///
 /// Its credentials cache by scope alone, so that a second key would be given the first key's certificate: each call makes
 /// a credential of its own and drops it.
@@ -35,108 +80,76 @@ pub async fn client_credentials(
     http: &Http,
     cloud: &Cloud,
     tenant: &TenantId,
-    identity: &ClientSecret,
+    principal: &ServicePrincipal,
     wanted: Wanted<'_>,
+    now: UnixTime,
 ) -> Result<Tokens, EntraError> {
     let policy = Arc::new(CertificateFields::new(wanted));
     let mut custom = CustomConfiguration::default();
     custom.authority_host = cloud.authority.to_string();
-    let options = ClientSecretCredentialOptions {
-        client_options: ClientOptions {
-            per_try_policies: vec![Arc::<CertificateFields>::clone(&policy)],
-            transport: Some(http.to_transport()),
-            cloud: Some(Arc::new(CloudConfiguration::from(custom))),
-            ..ClientOptions::default()
-        },
+    let client_options = ClientOptions {
+        per_try_policies: vec![Arc::<CertificateFields>::clone(&policy)],
+        cloud: Some(Arc::new(CloudConfiguration::from(custom))),
+        ..http.to_client_options()
     };
-    let secret = identity.secret.expose().to_owned();
-    let credential = ClientSecretCredential::new(
-        tenant.as_str(),
-        identity.client_id.to_string(),
-        secret.into(),
-        Some(options),
-    )
-    .map_err(EntraError::Pipeline)?;
+    let token_url = endpoint(cloud, tenant, "token");
+    let noted = Noted::default();
+    let credential: Arc<dyn TokenCredential> = match &principal.proof {
+        Proof::Secret(secret) => with_secret(tenant, principal, secret, client_options)?,
+        proof => {
+            let assertion = Assertion {
+                proof: proof.clone(),
+                client_id: principal.client_id.clone(),
+                token_url: token_url.clone(),
+                audience: cloud.token_exchange_audience.clone(),
+                http: http.clone(),
+                now,
+                noted: noted.clone(),
+            };
+            with_assertion(tenant, principal, assertion, client_options)?
+        }
+    };
     let outcome = credential.get_token(&[wanted.scope(cloud)], None).await;
-    match (policy.take_reply(), outcome) {
-        (Some(reply), _) => read_tokens(&endpoint(cloud, tenant, "token"), &reply, wanted),
-        (None, Err(error)) => Err(EntraError::Pipeline(error)),
+    match (policy.take_reply(), noted.take_error(), outcome) {
+        (Some(reply), _, _) => {
+            read_tokens(&token_url, &reply, wanted).map_err(|error| noted.explain(error))
+        }
+        (None, Some(error), _) => Err(EntraError::Assertion(error)),
+        (None, None, Err(error)) => Err(EntraError::Pipeline(error)),
         // A token without a reply would have come out of a cache, and a new credential has an empty one.
-        (None, Ok(_)) => Err(EntraError::WrongTokenType {
+        (None, None, Ok(_)) => Err(EntraError::WrongTokenType {
             expected: "a new token",
             given: "cached".to_owned(),
         }),
     }
 }
 
-/// Adds the form fields that make a token request one for a certificate, and keeps the reply: the SDK passes on neither
-/// `token_type` nor what a refusal says beyond its text.
-struct CertificateFields {
-    fields: String,
-    reply: Mutex<Option<Reply>>,
+fn with_secret(
+    tenant: &TenantId,
+    principal: &ServicePrincipal,
+    secret: &Secret,
+    client_options: ClientOptions,
+) -> Result<Arc<dyn TokenCredential>, EntraError> {
+    let credential = ClientSecretCredential::new(
+        tenant.as_str(),
+        principal.client_id.to_string(),
+        secret.expose().to_owned().into(),
+        Some(ClientSecretCredentialOptions { client_options }),
+    );
+    Ok(credential.map_err(EntraError::Pipeline)?)
 }
 
-impl CertificateFields {
-    fn new(wanted: Wanted<'_>) -> Self {
-        let fields = form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(wanted.fields())
-            .finish();
-        Self {
-            fields,
-            reply: Mutex::new(None),
-        }
-    }
-
-    fn take_reply(&self) -> Option<Reply> {
-        self.reply
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-    }
-}
-
-impl fmt::Debug for CertificateFields {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CertificateFields")
-    }
-}
-
-#[expect(
-    elided_lifetimes_in_paths,
-    reason = "the trait's own signature elides them"
-)]
-#[async_trait::async_trait]
-impl Policy for CertificateFields {
-    async fn send(
-        &self,
-        context: &Context,
-        request: &mut Request,
-        next: &[Arc<dyn Policy>],
-    ) -> PolicyResult {
-        let form = request.body().clone();
-        if let Body::Bytes(bytes) = &form {
-            let mut extended = bytes.to_vec();
-            extended.push(b'&');
-            extended.extend_from_slice(self.fields.as_bytes());
-            request.set_body(extended);
-        }
-        let response = match next.split_first() {
-            Some((policy, rest)) => policy.send(context, request, rest).await,
-            None => Err(azure_core::Error::with_message(
-                azure_core::error::ErrorKind::Other,
-                "the pipeline has no transport",
-            )),
-        };
-        // A retry starts from the form as it was.
-        request.set_body(form);
-        let raw = response?.try_into_raw_response().await?;
-        let (status, headers, body) = raw.deconstruct();
-        let kept = Reply {
-            status: status.into(),
-            retry_after: None,
-            body: body.to_vec().into(),
-        };
-        *self.reply.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
-        Ok(AsyncRawResponse::from_bytes(status, headers, body))
-    }
+fn with_assertion(
+    tenant: &TenantId,
+    principal: &ServicePrincipal,
+    assertion: Assertion,
+    client_options: ClientOptions,
+) -> Result<Arc<dyn TokenCredential>, EntraError> {
+    let credential = ClientAssertionCredential::new(
+        tenant.to_string(),
+        principal.client_id.to_string(),
+        assertion,
+        Some(ClientAssertionCredentialOptions { client_options }),
+    );
+    Ok(credential.map_err(EntraError::Pipeline)?)
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! byte    1               the version of this form
-//! byte    kind            1 refresh token, 2 client secret, 3 key and certificate
+//! byte    kind            1 refresh token, 2 client secret, 3 key and certificate, 4 client certificate, 5 OIDC request
 //! string  field           as many as the kind has (RFC 4251, section 5)
 //! ```
 
@@ -55,8 +55,22 @@ pub enum Entry {
         /// The certificate blob of PROTOCOL.certkeys.
         certificate: Vec<u8>,
     },
+    /// The key and X.509 certificate of a service principal.
+    ClientCertificate {
+        /// The key in DER.
+        key: SecretBytes,
+        /// The certificate in DER (RFC 5280).
+        certificate: Vec<u8>,
+    },
     /// The secret of a service principal.
     ClientSecret(Secret),
+    /// Where a pipeline asks for an ID token, and what opens it.
+    OidcRequest {
+        /// The address.
+        url: Secret,
+        /// What opens it.
+        token: Secret,
+    },
     /// A person's refresh token.
     RefreshToken(Secret),
 }
@@ -72,6 +86,13 @@ impl Entry {
             Self::Certificate { pkcs1, certificate } => {
                 writer.byte(3).string(pkcs1.expose()).string(certificate)
             }
+            Self::ClientCertificate { key, certificate } => {
+                writer.byte(4).string(key.expose()).string(certificate)
+            }
+            Self::OidcRequest { url, token } => writer
+                .byte(5)
+                .string(url.expose().as_bytes())
+                .string(token.expose().as_bytes()),
         };
         SecretBytes::new(writer.into_bytes())
     }
@@ -98,6 +119,16 @@ impl Entry {
                 pkcs1: SecretBytes::new(pkcs1.to_vec()),
                 certificate: certificate.to_vec(),
             }),
+            (Some(4), Some(key)) => reader.string().map(|certificate| Self::ClientCertificate {
+                key: SecretBytes::new(key.to_vec()),
+                certificate: certificate.to_vec(),
+            }),
+            (Some(5), Some(url)) => {
+                let token = reader.string().and_then(secret);
+                secret(url)
+                    .zip(token)
+                    .map(|(url, token)| Self::OidcRequest { url, token })
+            }
             _ => None,
         };
         entry
@@ -147,6 +178,33 @@ mod tests {
         }
         let longer = SecretBytes::new([bytes.expose(), &[0]].concat());
         assert!(Entry::decode(&name(), &longer).is_err());
+    }
+
+    #[test]
+    fn what_pipelines_sign_in_with_is_read_as_it_was_written() {
+        let text = |text: &str| Secret::new(text.to_owned());
+        let request = Entry::OidcRequest {
+            url: text("https://token.example"),
+            token: text("t"),
+        };
+        let Ok(Entry::OidcRequest { url, token }) = Entry::decode(&name(), &request.encode())
+        else {
+            panic!("another kind");
+        };
+        assert_eq!(
+            (url.expose(), token.expose()),
+            ("https://token.example", "t")
+        );
+        let client = Entry::ClientCertificate {
+            key: SecretBytes::new(vec![1]),
+            certificate: vec![2],
+        };
+        let Ok(Entry::ClientCertificate { key, certificate }) =
+            Entry::decode(&name(), &client.encode())
+        else {
+            panic!("another kind");
+        };
+        assert_eq!((key.expose(), &certificate[..]), (&[1][..], &[2][..]));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::handshake::{Handshake, MAX_HEAD_BYTES};
 use super::{Endpoint, RelayError};
+use crate::host::http_proxy::HttpProxy;
 use crate::host::liveness;
 
 /// How long one try may take.
@@ -31,16 +32,20 @@ pub struct Connection {
     pub(super) host: String,
 }
 
-/// Opens a connection through the relay: TCP, TLS, and the handshake of RFC 6455. A try that stalls is given up and made
+/// Opens a connection through the relay, by way of a proxy if there is one: TCP, TLS, and the handshake of RFC 6455. A try that stalls is given up and made
 /// again while there is time.
 ///
 /// # Errors
 /// [`RelayError`].
-pub async fn dial(endpoint: &Endpoint, tls: &Arc<ClientConfig>) -> Result<Connection, RelayError> {
+pub async fn dial(
+    endpoint: &Endpoint,
+    tls: &Arc<ClientConfig>,
+    proxy: Option<&HttpProxy>,
+) -> Result<Connection, RelayError> {
     let deadline = Instant::now() + DIAL_LIMIT;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let tried = match timeout(TRY_LIMIT.min(left), try_once(endpoint, tls)).await {
+        let tried = match timeout(TRY_LIMIT.min(left), try_once(endpoint, tls, proxy)).await {
             Ok(tried) => tried,
             Err(_) => Err(RelayError::TimedOut {
                 host: endpoint.to_string(),
@@ -58,15 +63,14 @@ pub async fn dial(endpoint: &Endpoint, tls: &Arc<ClientConfig>) -> Result<Connec
     }
 }
 
-async fn try_once(endpoint: &Endpoint, tls: &Arc<ClientConfig>) -> Result<Connection, RelayError> {
+async fn try_once(
+    endpoint: &Endpoint,
+    tls: &Arc<ClientConfig>,
+    proxy: Option<&HttpProxy>,
+) -> Result<Connection, RelayError> {
     let host = endpoint.to_string();
-    let tcp = TcpStream::connect((endpoint.host(), endpoint.port()))
-        .await
-        .and_then(|stream| liveness::set(&stream).map(|()| stream))
-        .map_err(|source| RelayError::Unreachable {
-            host: host.clone(),
-            source,
-        })?;
+    tracing::info!(relay = host, ?proxy, "connects to the relay");
+    let tcp = open_tcp(endpoint, proxy).await?;
     let name = ServerName::try_from(endpoint.host().to_owned())
         .map_err(|_| RelayError::BadCredentials { part: "host" })?;
     let mut stream = TlsConnector::from(Arc::clone(tls))
@@ -100,6 +104,28 @@ async fn try_once(endpoint: &Endpoint, tls: &Arc<ClientConfig>) -> Result<Connec
             });
         }
     }
+}
+
+/// Opens a TCP connection to the relay, or to the proxy and through it.
+async fn open_tcp(endpoint: &Endpoint, proxy: Option<&HttpProxy>) -> Result<TcpStream, RelayError> {
+    let (host, port) = match proxy {
+        Some(proxy) => (proxy.host(), proxy.port()),
+        None => (endpoint.host(), endpoint.port()),
+    };
+    let mut stream = TcpStream::connect((host, port))
+        .await
+        .and_then(|stream| liveness::set(&stream).map(|()| stream))
+        .map_err(|source| RelayError::Unreachable {
+            host: proxy.map_or_else(|| endpoint.to_string(), HttpProxy::to_string),
+            source,
+        })?;
+    if let Some(proxy) = proxy {
+        proxy
+            .open_tunnel(&mut stream, endpoint.host(), endpoint.port())
+            .await
+            .map_err(RelayError::Proxy)?;
+    }
+    Ok(stream)
 }
 
 fn random() -> Result<[u8; 16], RelayError> {

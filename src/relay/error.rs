@@ -1,5 +1,7 @@
 use std::io;
 
+use crate::host::http_proxy::HttpProxyError;
+
 /// Why there is no connection through the relay, or no more.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -34,6 +36,9 @@ pub enum RelayError {
         /// What is wrong.
         reason: String,
     },
+    /// The proxy on the way does not let us through.
+    #[error(transparent)]
+    Proxy(HttpProxyError),
     /// The relay refused the connection.
     #[error("the relay refused the connection: {status} {text}")]
     Refused {

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{HostAlias, Principal, ProfileName, ResourceId};
+use crate::ids::{HostAlias, Principal, ProfileName, ResourceId, TenantId};
 
 /// How bytes get to the machine.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -39,6 +39,9 @@ pub struct Block {
     pub identity: Identity,
     /// Whose sign-in it is.
     pub profile: ProfileName,
+    /// The tenant of the machine's subscription, where certificates and credentials come from; looked up if it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<TenantId>,
     /// The port on the machine.
     pub port: u16,
     /// The user's own private key, for [`Identity::Own`].
@@ -96,8 +99,12 @@ impl Block {
             Identity::Agent => "",
             Identity::Own => " --no-certificate",
         };
+        let tenant = match &self.tenant {
+            Some(tenant) => format!(" --tenant {tenant}"),
+            None => String::new(),
+        };
         format!(
-            "{} proxy --profile {} --agent-socket {} --port %p{identity} {}",
+            "{} proxy --profile {}{tenant} --agent-socket {} --port %p{identity} {}",
             shell_path(&surroundings.program),
             self.profile,
             shell_path(&surroundings.agent_socket),
@@ -152,6 +159,7 @@ pub(super) mod tests {
             route: Route::Relay,
             identity: Identity::Agent,
             profile: "default".parse().unwrap(),
+            tenant: Some("72f988bf-86f1-41af-91ab-2d7cd011db47".parse().unwrap()),
             port: 22,
             private_key_file: None,
         }
@@ -176,9 +184,9 @@ pub(super) mod tests {
     fn spaces_and_percent_signs_in_paths_come_through() {
         assert_eq!(
             option(&web01(), "ProxyCommand").unwrap(),
-            "'/opt/entra ssh/100%%/entra-ssh' proxy --profile default --agent-socket \
-             /run/user/1000/entra-ssh/agent.sock --port %p /subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/\
-             resourceGroups/rg-web/providers/Microsoft.HybridCompute/machines/web01"
+            "'/opt/entra ssh/100%%/entra-ssh' proxy --profile default --tenant 72f988bf-86f1-41af-91ab-2d7cd011db47 \
+             --agent-socket /run/user/1000/entra-ssh/agent.sock --port %p /subscriptions/\
+             0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg-web/providers/Microsoft.HybridCompute/machines/web01"
         );
         assert_eq!(
             option(&web01(), "UserKnownHostsFile").unwrap(),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use entra_ssh::agent::ask::{Answer, Question};
+use entra_ssh::agent::ask::{Answer, Question, Tenancy};
 use entra_ssh::agent::client;
 use sandbox::{MachineKind, Options, Role};
 
@@ -86,6 +86,7 @@ fn string_at(bytes: &[u8], start: usize) -> Vec<u8> {
 fn relay_credentials(world: &World) -> (Vec<u8>, Vec<u8>) {
     let question = Question::RelayCredentials {
         profile: "default".parse().unwrap(),
+        tenancy: Tenancy::Home,
         machine: world.machine("web01").parse().unwrap(),
         port: 22,
         refused: None,

@@ -15,6 +15,7 @@
     reason = "tests"
 )]
 
+mod aadsts;
 mod agent;
 mod browser;
 mod certificate;
@@ -23,5 +24,9 @@ mod connect;
 mod end_to_end;
 mod keyring;
 mod login;
+mod network;
+mod pipelines;
 mod refusals;
+mod step_up;
+mod tenants;
 mod world;

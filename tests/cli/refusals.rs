@@ -291,8 +291,8 @@ fn what_only_a_person_can_mend_ends_with_4_and_other_refusals_with_1() {
         "error: Entra refused (AADSTS50076): Due to a configuration change made by your administrator, you must use \
          multi-factor authentication to access 'ce6ff14a-7fdc-4685-bbe0-f6afdfcfa8e0'.\n\
          caused by: multi-factor authentication is asked for\n\
-         correlation id: [ID]\n\
-         hint: sign in again: entra-ssh login\n",
+         correlation id: [ID], [TIME]\n\
+         hint: answer it at a terminal: entra-ssh cert\n",
     );
     world.sandbox.fault(token_refused(
         700_082,
@@ -306,7 +306,7 @@ fn what_only_a_person_can_mend_ends_with_4_and_other_refusals_with_1() {
         4,
         "error: Entra refused (AADSTS700082): The refresh token has expired due to inactivity.\n\
          caused by: the sign-in has expired because it was not used\n\
-         correlation id: [ID]\n\
+         correlation id: [ID], [TIME]\n\
          hint: sign in again: entra-ssh login\n",
     );
     world.sandbox.fault(token_refused(
@@ -322,7 +322,7 @@ fn what_only_a_person_can_mend_ends_with_4_and_other_refusals_with_1() {
         "error: Entra refused (AADSTS65002): Consent between first party application and resource must be configured via \
          preauthorization.\n\
          caused by: this client may not ask for SSH certificates\n\
-         correlation id: [ID]\n\
+         correlation id: [ID], [TIME]\n\
          hint: use the Azure CLI's client ID, 04b07795-8ddb-461a-bbee-02f9e1bf7b46\n",
     );
 }
@@ -344,7 +344,7 @@ fn a_service_principal_whose_secret_is_wrong_is_told_so() {
         1,
         "error: Entra refused (AADSTS7000215): Invalid client secret provided.\n\
          caused by: the client secret or assertion is wrong\n\
-         correlation id: [ID]\n\
+         correlation id: [ID], [TIME]\n\
          hint: make sure that it is the secret's value and not its ID, then: entra-ssh login --service-principal \
          --client-id ID --tenant ID --client-secret-file FILE\n",
     );
@@ -530,7 +530,7 @@ fn errors_in_json_are_one_value_on_standard_error() {
         error["causes"][0],
         "multi-factor authentication is asked for"
     );
-    assert_eq!(error["hint"], "sign in again: entra-ssh login");
+    assert_eq!(error["hint"], "answer it at a terminal: entra-ssh cert");
     assert_eq!(error["correlation_id"].as_str().unwrap().len(), 36);
     let output = world.entra_ssh(&["-o", "json", "--profile", "nobody", "cert"]);
     let error: Value = serde_json::from_str(&output.stderr).unwrap();

@@ -303,6 +303,15 @@ impl World {
             .collect()
     }
 
+    /// Takes all keys and certificates out of the file keyring.
+    pub(crate) fn remove_stored_certificates(&self) {
+        for (kind, path) in self.keyring_files() {
+            if kind == 3 {
+                fs::remove_file(path).unwrap();
+            }
+        }
+    }
+
     /// Takes key and certificate out of the file keyring, so that the next one who needs them has to have them issued.
     pub(crate) fn remove_stored_certificate(&self) {
         let files = self.keyring_files();

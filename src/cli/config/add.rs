@@ -5,10 +5,12 @@ use clap::Args;
 
 use super::super::context::{Context, absolute};
 use super::super::ui::Ui;
+use super::account::{self, Found};
+use crate::agent::ask::Tenancy;
 use crate::failure::{Failure, FailureKind, file_failure};
-use crate::ids::{HostAlias, Principal, ResourceGroup, ResourceId};
+use crate::ids::{HostAlias, Principal, ResourceGroup, ResourceId, TenantId};
 use crate::ssh_config::{Block, Identity, Route};
-use crate::target::{self, Target};
+use crate::target::Target;
 
 /// Add machines, so that plain `ssh NAME` reaches them from now on
 #[derive(Args, Debug)]
@@ -106,8 +108,11 @@ pub(in super::super) async fn block(
     group: Option<&ResourceGroup>,
     options: &HostOptions,
 ) -> Result<Block, Failure> {
-    let sign_in = context.sign_in().await?;
-    let resource_id = target::resolve(&sign_in, target, group, &context.subscriptions).await?;
+    let Found {
+        machine: resource_id,
+        profile,
+        tenant,
+    } = account::find(ui, context, target, group).await?;
     if !resource_id.kind().is_relayed() {
         return Err(
             Failure::new(format!("`{}` is an Azure VM, and only relayed machines are reached yet", resource_id.name()))
@@ -118,7 +123,9 @@ pub(in super::super) async fn block(
         (user.clone(), Identity::Own)
     } else {
         ui.say("making sure that there is a certificate");
-        let answer = context.certificate(&context.profile).await?;
+        let tenancy = tenancy_of(tenant.as_ref(), &resource_id);
+        let certify = async || context.certificate(&profile, &tenancy).await;
+        let answer = context.answering(ui, &profile, certify).await?;
         (answer.login_name, Identity::Agent)
     };
     let private_key_file = match &options.private_key_file {
@@ -133,11 +140,24 @@ pub(in super::super) async fn block(
         user,
         route: Route::Relay,
         identity,
-        profile: context.profile.clone(),
+        profile,
+        tenant,
         port: options.port.unwrap_or(DEFAULT_PORT),
         private_key_file,
         resource_id,
     })
+}
+
+/// Returns the tenant that the certificate of a managed host comes from.
+pub(in super::super) fn tenancy(block: &Block) -> Tenancy {
+    tenancy_of(block.tenant.as_ref(), &block.resource_id)
+}
+
+fn tenancy_of(tenant: Option<&TenantId>, machine: &ResourceId) -> Tenancy {
+    match tenant {
+        Some(tenant) => Tenancy::Tenant(tenant.clone()),
+        None => Tenancy::OfSubscription(machine.subscription().clone()),
+    }
 }
 
 /// Returns the alias of a machine: its name as it was typed, since ssh tells upper from lower case where Azure does not.

@@ -43,6 +43,7 @@ pub(super) fn rows<'a>(blocks: impl Iterator<Item = &'a Block>) -> Vec<Value> {
                 "route": block.route,
                 "identity": block.identity,
                 "profile": block.profile,
+                "tenant": block.tenant,
                 "port": block.port,
             })
         })

@@ -1,81 +1,92 @@
-use std::io;
-use std::path::PathBuf;
-
-use zeroize::Zeroizing;
-
-use super::super::context::Context;
-use super::{LoginArgs, SignedIn};
-use crate::cloud::Cloud;
-use crate::entra::{self, ClientSecret, Identity, Wanted};
-use crate::failure::{Failure, FailureKind, file_failure};
-use crate::host::files;
-use crate::host::http::Http;
-use crate::ids::Account;
-use crate::keyring::entry::Entry;
-use crate::profile::Method;
+use super::proof::{self, to_kept};
+use super::{LoginArgs, SignedIn, Way};
+use crate::entra::{self, Application, Identity, Proof, ServicePrincipal, Wanted};
+use crate::failure::{Failure, FailureKind};
+use crate::host::env::Env;
+use crate::ids::{ClientId, TenantId};
+use crate::profile::Flow;
 use crate::secret::Secret;
 
-/// The longest client secret that is read, in bytes.
-const MAX_SECRET_BYTES: usize = 4096;
 /// Where a client secret is looked for if no file is named.
 const SECRET_VARIABLES: [&str; 2] = ["ENTRA_SSH_CLIENT_SECRET", "AZURE_CLIENT_SECRET"];
 
+/// What the Azure SDK and Azure Pipelines call the application.
+const CLIENT_ID_VARIABLES: [&str; 2] = ["AZURE_CLIENT_ID", "AZURESUBSCRIPTION_CLIENT_ID"];
+/// What they call its tenant.
+const TENANT_VARIABLES: [&str; 2] = ["AZURE_TENANT_ID", "AZURESUBSCRIPTION_TENANT_ID"];
+
 /// Signs a service principal in. A wrong secret is told now, not at the first connection.
-pub(super) async fn sign_in(
-    context: &Context,
-    args: LoginArgs,
-    cloud: &Cloud,
-    http: &Http,
-) -> Result<SignedIn, Failure> {
-    let (Some(client_id), Some(tenant)) = (args.client_id, args.tenant) else {
+pub(super) async fn sign_in(way: &Way<'_>, args: LoginArgs) -> Result<SignedIn, Failure> {
+    let env = &way.context.host.env;
+    let client_id = named::<ClientId>(args.client_id.clone(), env, CLIENT_ID_VARIABLES)?;
+    let tenant = named::<TenantId>(args.tenant.clone(), env, TENANT_VARIABLES)?;
+    let proof = proof_of(env, args, client_id.as_ref())?;
+    let (Some(client_id), Some(tenant)) = (client_id, tenant) else {
         return Err(
             Failure::new("a service principal needs --client-id and --tenant")
-                .kind(FailureKind::Usage),
+                .kind(FailureKind::Usage)
+                .hint("see what belongs together: entra-ssh login --help"),
         );
     };
-    let account: Account = client_id.as_str().parse()?;
-    let identity = ClientSecret {
-        client_id,
-        secret: read_secret(context, args.client_secret_file.as_ref())?,
-    };
-    entra::client_credentials(http, cloud, &tenant, &identity, Wanted::ResourceManager).await?;
+    let tenant = entra::tenant_id(way.http, way.cloud, tenant).await?;
+    let principal = ServicePrincipal { client_id, proof };
+    let wanted = Wanted::Token(Application::ResourceManager);
+    let now = way.context.host.clock.now();
+    entra::client_credentials(way.http, way.cloud, &tenant, &principal, wanted, now).await?;
+    let account = principal.client_id.as_str().parse()?;
+    let (method, entry) = to_kept(principal.client_id, principal.proof);
     Ok(SignedIn {
         identity: Identity { tenant, account },
-        method: Method::ClientSecret {
-            client_id: identity.client_id,
-        },
-        entry: Entry::ClientSecret(identity.secret),
+        method,
+        flow: Flow::default(),
+        entry,
     })
 }
 
-fn read_secret(context: &Context, file: Option<&PathBuf>) -> Result<Secret, Failure> {
-    let Some(file) = file else {
-        let env = &context.host.env;
-        return SECRET_VARIABLES
-            .iter()
-            .find_map(|name| env.var(name))
-            .map(|secret| Secret::new(secret.to_owned()))
-            .ok_or_else(|| {
-                Failure::new("there is no client secret")
-                    .kind(FailureKind::Usage)
-                    .hint("name its file with --client-secret-file FILE (- for standard input)")
-            });
-    };
-    let read = if file.as_os_str() == "-" {
-        files::read_stream_capped(io::stdin().lock(), MAX_SECRET_BYTES)
-    } else {
-        files::read_capped(file, MAX_SECRET_BYTES)
-    };
-    let bytes = Zeroizing::new(
-        read.map_err(|error| file_failure("read the client secret from", file, &error))?,
-    );
-    let text = std::str::from_utf8(&bytes)
-        .map_err(|_| Failure::new(format!("`{}` holds no text", file.display())).hint(SECRET_HINT))?
-        .trim();
-    if text.is_empty() {
-        return Err(Failure::new(format!("`{}` is empty", file.display())).hint(SECRET_HINT));
+/// Returns what was given as an option, or else what a standard variable says.
+fn named<T: std::str::FromStr<Err: Into<Failure>>>(
+    given: Option<T>,
+    env: &Env,
+    names: [&str; 2],
+) -> Result<Option<T>, Failure> {
+    match (given, names.iter().find_map(|name| env.var(name))) {
+        (None, Some(text)) => text.parse().map(Some).map_err(Into::into),
+        (given, _) => Ok(given),
     }
-    Ok(Secret::new(text.to_owned()))
 }
 
-const SECRET_HINT: &str = "it must hold the client secret's value and nothing else";
+fn proof_of(env: &Env, args: LoginArgs, client_id: Option<&ClientId>) -> Result<Proof, Failure> {
+    if args.managed_identity {
+        return proof::managed_identity(env, client_id, args.identity_client_id);
+    }
+    if args.github_actions {
+        return proof::github_actions(env);
+    }
+    if args.azure_pipelines {
+        return proof::azure_pipelines(env, args.service_connection_id);
+    }
+    if let Some(file) = &args.federated_token_file {
+        return proof::token_file(file);
+    }
+    if let Some(file) = &args.client_certificate {
+        let password = match &args.client_certificate_password_file {
+            Some(file) => Some(proof::read_secret(file, "the password")?),
+            None => env
+                .var("AZURE_CLIENT_CERTIFICATE_PASSWORD")
+                .map(|password| Secret::new(password.to_owned())),
+        };
+        return proof::read_certificate(file, password.as_ref());
+    }
+    if let Some(file) = &args.client_secret_file {
+        return proof::read_secret(file, "the client secret").map(Proof::Secret);
+    }
+    SECRET_VARIABLES
+        .iter()
+        .find_map(|name| env.var(name))
+        .map(|secret| Proof::Secret(Secret::new(secret.to_owned())))
+        .ok_or_else(|| {
+            Failure::new("there is no client secret")
+                .kind(FailureKind::Usage)
+                .hint("name its file with --client-secret-file FILE (- for standard input)")
+        })
+}

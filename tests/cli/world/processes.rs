@@ -44,9 +44,12 @@ impl World {
                 let process = Process {
                     id,
                     command_line: fs::read(folder.join("cmdline")).ok()?,
-                    environment: fs::read(folder.join("environ")).ok()?,
+                    // Only root may look at ours.
+                    environment: fs::read(folder.join("environ")).unwrap_or_default(),
                 };
-                contains(&process.environment, runtime.as_os_str().as_bytes()).then_some(process)
+                let is_of_this_world = |text: &[u8]| contains(text, runtime.as_os_str().as_bytes());
+                (is_of_this_world(&process.environment) || is_of_this_world(&process.command_line))
+                    .then_some(process)
             })
             .filter(|process| !process.command_line.is_empty())
             .collect()

@@ -1,0 +1,53 @@
+//! One more sign-in of a person who has signed in before, because a policy asks for more.
+
+use super::super::context::Context;
+use super::super::ui::Ui;
+use super::Way;
+use super::person;
+use crate::entra::Prompt;
+use crate::failure::{Challenge, Failure};
+use crate::host::http::Http;
+use crate::host::tls;
+use crate::profile::{Profile, login_command};
+use crate::sign_in::SignIn;
+
+/// Has the person answer a challenge, in the way that they signed in, and keeps what that is worth.
+pub(in super::super) async fn answer(
+    ui: Ui,
+    context: &Context,
+    profile: &Profile,
+    challenge: &Challenge,
+) -> Result<(), Failure> {
+    let sign_in = SignIn::open(&context.host, profile.clone()).await?;
+    let sign_in = sign_in.in_tenant(challenge.tenant.clone());
+    let http = Http::new(&tls::client_config(sign_in.cloud.ca_file.as_deref())?)?;
+    let way = Way {
+        ui,
+        context,
+        cloud: &sign_in.cloud,
+        http: &http,
+    };
+    let prompt = Prompt {
+        application: challenge.application,
+        claims: challenge.claims.as_deref(),
+        login_hint: Some(profile.account.as_str()),
+    };
+    let tokens = person::ask(&way, profile.flow, &challenge.tenant, prompt).await?;
+    if let Some(identity) = &tokens.identity
+        && challenge.tenant == profile.tenant
+        && !identity
+            .account
+            .as_str()
+            .eq_ignore_ascii_case(profile.account.as_str())
+    {
+        return Err(Failure::new(format!(
+            "`{}` has signed in, and the profile `{}` is of `{}`",
+            identity.account, profile.name, profile.account
+        ))
+        .hint(format!(
+            "sign in as that account, or change the profile: {}",
+            login_command(&profile.name)
+        )));
+    }
+    sign_in.keep(tokens.refresh_token.as_ref()).await
+}

@@ -1,0 +1,160 @@
+//! Conditional Access that asks for more before it certifies: one round, in the way that the person signed in; none without
+//! a terminal, and never a loop.
+
+use sandbox::Fault;
+
+use crate::world::{ADA, Invocation, Running, World, options_with};
+
+/// Returns `entra-ssh` at a terminal.
+fn at_terminal(world: &World, arguments: &str) -> Invocation {
+    let command = format!("{} {arguments}", env!("CARGO_BIN_EXE_entra-ssh"));
+    world
+        .program("script")
+        .args(["-qec", &command, "/dev/null"])
+        .env("ENTRA_SSH_CLOUD", world.sandbox.cloud_file())
+        .env("ENTRA_SSH_KEYRING", "file")
+        .open_stdin()
+}
+
+/// Enters each code that is shown, as Ada; returns how many there were.
+fn enter_codes(world: &World, running: &mut Running) -> usize {
+    let mut entered = 0;
+    running.meanwhile(|| {
+        for code in world.sandbox.pending_user_codes() {
+            world.sandbox.approve(&code, ADA).unwrap();
+            entered += 1;
+        }
+    });
+    entered
+}
+
+#[test]
+fn a_person_at_a_terminal_is_asked_once_and_then_certified() {
+    let world = World::with(options_with(&["web01"]));
+    world.login(ADA);
+    world.sandbox.fault(Fault::step_up().times(0));
+    let mut command = at_terminal(&world, "cert").start();
+    assert_eq!(enter_codes(&world, &mut command), 1);
+    let output = command.finish();
+    output.succeeded();
+    assert!(
+        output
+            .stdout
+            .contains("once more, since multi-factor authentication is asked for"),
+        "{output}"
+    );
+    // What was answered lasts: for another certificate, and for a host, nobody is asked any more.
+    world.entra_ssh(&["cert"]).succeeded();
+    world.add(&["web01"]);
+    world.ssh(&["web01", "true"]).run().succeeded();
+}
+
+#[test]
+fn a_person_is_asked_when_a_host_is_added_and_when_one_is_connected_to() {
+    let world = World::with(options_with(&["web01"]));
+    world.login(ADA);
+    world.sandbox.fault(Fault::step_up().times(0));
+    let mut command = at_terminal(&world, "config add web01").start();
+    assert_eq!(enter_codes(&world, &mut command), 1);
+    command.finish().succeeded();
+
+    let world = World::with(options_with(&["web01"]));
+    world.login(ADA);
+    world.add(&["web01"]);
+    world.stop_agent();
+    world.remove_stored_certificates();
+    world.sandbox.fault(Fault::step_up().times(0));
+    let mut command = at_terminal(
+        &world,
+        "ssh web01 -- -o StrictHostKeyChecking=accept-new echo done",
+    )
+    .start();
+    assert_eq!(enter_codes(&world, &mut command), 1);
+    let output = command.finish();
+    output.succeeded();
+    assert!(output.stdout.contains("\ndone\r\n"), "{output}");
+}
+
+#[test]
+fn without_a_terminal_nobody_is_asked_and_plain_ssh_says_what_to_do() {
+    let world = World::with(options_with(&["web01"]));
+    world.login(ADA);
+    world.add(&["web01"]);
+    world.stop_agent();
+    world.remove_stored_certificates();
+    world.sandbox.fault(Fault::step_up().times(0));
+    for arguments in [
+        &["cert"][..],
+        &["config", "add", "web01"],
+        &["ssh", "web01", "--", "true"],
+    ] {
+        let output = world.entra_ssh(arguments);
+        output.ended_with(4);
+        assert!(output.seconds < 15.0, "{output}");
+        assert!(
+            output
+                .stderr
+                .ends_with("\nhint: answer it at a terminal: entra-ssh cert\n"),
+            "{output}"
+        );
+    }
+    let output = world.ssh(&["web01", "true"]).run();
+    output.ended_with(255);
+    assert!(
+        output
+            .stderr
+            .contains("\nhint: answer it at a terminal: entra-ssh cert\n"),
+        "{output}"
+    );
+    assert!(world.sandbox.pending_user_codes().is_empty());
+}
+
+#[test]
+fn what_is_answered_and_asked_for_again_is_not_asked_a_third_time() {
+    let world = World::with(options_with(&[]));
+    world.login(ADA);
+    world.sandbox.clear_requests();
+    world.sandbox.fault(
+        Fault::StepUp {
+            upn: None,
+            satisfiable: false,
+            error: "invalid_grant".to_owned(),
+        }
+        .times(0),
+    );
+    let mut command = at_terminal(&world, "cert").start();
+    assert_eq!(enter_codes(&world, &mut command), 1);
+    let output = command.finish();
+    output.ended_with(4);
+    assert!(
+        output
+            .stdout
+            .contains("hint: this was answered just now and is asked for again"),
+        "{output}"
+    );
+    assert_eq!(world.certificate_requests(), 2);
+}
+
+#[test]
+fn somebody_else_cannot_answer() {
+    let world = World::with(options_with(&[]));
+    world.login(ADA);
+    world.sandbox.fault(Fault::step_up().times(0));
+    let mut command = at_terminal(&world, "cert").start();
+    command.meanwhile(|| {
+        for code in world.sandbox.pending_user_codes() {
+            world
+                .sandbox
+                .approve(&code, "Grace.Hopper@contoso.example")
+                .unwrap();
+        }
+    });
+    let output = command.finish();
+    output.ended_with(1);
+    assert!(
+        output.stdout.contains(
+            "`Grace.Hopper@contoso.example` has signed in, and the profile `default` is of `ada@contoso.example`"
+        ),
+        "{output}"
+    );
+}
