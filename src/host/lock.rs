@@ -1,7 +1,10 @@
 //! Locks between processes: advisory locks on files, which the system releases when their owner dies.
+//!
+//! So no lock can outlive its owner. What is written into the file says who holds it, for whoever waits in vain for one that
+//! lives and hangs: `{process} {when it started}`, the latter in the system's own ticks.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Seek as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,6 +13,8 @@ use tokio::time::{Instant, sleep};
 use super::files;
 
 const POLL: Duration = Duration::from_millis(20);
+/// The longest lock file that is read, in bytes.
+const MAX_OWNER_BYTES: usize = 256;
 
 /// A lock that is held; dropping it releases it.
 ///
@@ -31,10 +36,14 @@ impl Lock {
                 return Ok(lock);
             }
             if Instant::now() >= deadline {
+                let owner = Self::owner(folder, name).map_or_else(
+                    || "another entra-ssh".to_owned(),
+                    |process| format!("process {process}"),
+                );
                 return Err(io::Error::new(
                     io::ErrorKind::TimedOut,
                     format!(
-                        "another entra-ssh has held the lock `{}` for {} s",
+                        "{owner} has held the lock `{}` for {} s",
                         folder.join(name).display(),
                         patience.as_secs()
                     ),
@@ -56,11 +65,41 @@ impl Lock {
             .write(true)
             .open(folder.join(name))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: file })),
+            Ok(()) => {
+                // Whoever waits could not be told who this is, and that is all.
+                let _signed = sign(&file);
+                Ok(Some(Self { _file: file }))
+            }
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
     }
+
+    /// Returns the process that took the lock `name` in `folder` last, if it still runs.
+    #[must_use]
+    pub fn owner(folder: &Path, name: &str) -> Option<u32> {
+        let text = files::read_text_if_there(&folder.join(name), MAX_OWNER_BYTES).ok()??;
+        let (process, started) = text.trim().split_once(' ')?;
+        let process = process.parse().ok()?;
+        (started_at(process).unwrap_or_default() == started).then_some(process)
+    }
+}
+
+/// Writes into a lock file who holds it.
+fn sign(mut file: &File) -> io::Result<()> {
+    let process = std::process::id();
+    file.set_len(0)?;
+    file.rewind()?;
+    let started = started_at(process).unwrap_or_default();
+    file.write_all(format!("{process} {started}\n").as_bytes())
+}
+
+/// Returns when a process started, which tells it from a later one of the same number. Only Linux says so.
+fn started_at(process: u32) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The second field is a name in parentheses, which may hold anything; the start is the 22nd.
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_ascii_whitespace().nth(19).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -80,5 +119,37 @@ mod tests {
         assert_eq!(refusal.kind(), io::ErrorKind::TimedOut);
         drop(first);
         assert!(Lock::take(folder.path(), "a", Duration::ZERO).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_in_vain_is_told_for_whom() {
+        let folder = tempfile::tempdir().unwrap();
+        let _held = Lock::try_take(folder.path(), "a").unwrap().unwrap();
+        let process = std::process::id();
+        assert_eq!(Lock::owner(folder.path(), "a"), Some(process));
+        let refusal = Lock::take(folder.path(), "a", Duration::ZERO)
+            .await
+            .unwrap_err();
+        let text = refusal.to_string();
+        assert!(
+            text.starts_with(&format!("process {process} has held")),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_file_that_a_dead_process_left_locks_nobody_out_and_names_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        files::make_private_folder(folder.path()).unwrap();
+        // Another process has this number now.
+        let left = format!("{} 1\n", std::process::id());
+        files::write(
+            &folder.path().join("a"),
+            left.as_bytes(),
+            files::Access::Private,
+        )
+        .unwrap();
+        assert_eq!(Lock::owner(folder.path(), "a"), None);
+        assert!(Lock::try_take(folder.path(), "a").unwrap().is_some());
     }
 }
