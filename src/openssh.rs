@@ -2,5 +2,8 @@
 
 pub mod agent_protocol;
 mod client;
+pub mod host_key;
+pub mod session_bind;
+pub mod userauth;
 
 pub use self::client::{SSH_VARIABLE, ssh_arguments};
