@@ -5,10 +5,12 @@ mod cert;
 mod config;
 mod context;
 mod failure;
+mod key_args;
 mod log;
 mod login;
 mod logout;
 mod proxy;
+mod rotate;
 mod ssh;
 mod status;
 mod ui;
@@ -100,6 +102,7 @@ enum Command {
     Config(config::ConfigArgs),
     Proxy(proxy::ProxyArgs),
     Agent(agent::AgentArgs),
+    Rotate(rotate::RotateArgs),
 }
 
 /// Parses the command line, runs the command, and returns the exit status.
@@ -136,6 +139,7 @@ fn run_command(ui: Ui, host: Host, global: Global, command: Command) -> Result<u
             Command::Config(args) => config::run(ui, &context, args).await,
             Command::Proxy(args) => return proxy::run(ui, &context, args).await,
             Command::Agent(args) => agent::run(ui, &context, args).await,
+            Command::Rotate(args) => rotate::run(ui, &context, args).await,
         }
         .map(|()| 0)
     });

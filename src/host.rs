@@ -9,11 +9,15 @@ pub mod env;
 pub mod files;
 pub mod http;
 pub mod http_proxy;
+#[cfg(unix)]
+pub mod inherited;
 pub mod liveness;
 pub mod lock;
 pub mod loopback;
+pub mod memory;
 pub mod paths;
 pub mod process;
+pub mod program;
 pub mod standard_streams;
 pub mod tls;
 

@@ -1,10 +1,12 @@
 //! Issuing certificates: a key, a token request, verification, the keyring; one at a time, however many ask.
 
+mod spare_keys;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::certificate::{Certificate, KeyPair, PublicKey, RSA_BITS, Unverified};
+use crate::certificate::{Certificate, KeyPair, PublicKey, Unverified};
 use crate::entra::{CertificateRequest, Wanted};
 use crate::failure::Failure;
 use crate::host::lock::Lock;
@@ -14,6 +16,8 @@ use crate::profile::Profile;
 use crate::secret::SecretBytes;
 use crate::sign_in::SignIn;
 use crate::time::UnixTime;
+
+pub use self::spare_keys::SpareKeys;
 
 /// A certificate is renewed when less than this is left of it, or less than a third of its life if that is shorter.
 const RENEWAL_MARGIN: Duration = Duration::from_secs(600);
@@ -29,23 +33,38 @@ pub struct Issued {
     pub key_pair: Arc<KeyPair>,
     /// Its certificate.
     pub certificate: Certificate,
+    /// When this process got hold of it.
+    pub obtained: UnixTime,
 }
 
 impl Issued {
     /// Tells whether it is time for the next one.
     #[must_use]
     pub fn is_due(&self, now: UnixTime) -> bool {
+        now.after(self.renewal_margin()) >= self.certificate.validity().1
+    }
+
+    /// Returns how long before its end it is time for the next one.
+    #[must_use]
+    pub fn renewal_margin(&self) -> Duration {
+        self.margin(RENEWAL_MARGIN, 3)
+    }
+
+    /// Returns a margin, or a part of its life if that is shorter. A certificate begins before it is issued, for the sake of
+    /// clocks that are behind; of one that lasts seconds that would be most of its life, so that what counts of it is what was
+    /// left when it came.
+    fn margin(&self, margin: Duration, part: u32) -> Duration {
         let (from, to) = self.certificate.validity();
-        let margin = RENEWAL_MARGIN.min(to.since(from) / 3);
-        now.after(margin) >= to
+        if to.since(from) / part >= margin {
+            return margin;
+        }
+        margin.min(to.since(self.obtained.max(from)) / part)
     }
 
     /// Tells whether it ends so soon that a login could fail with it: the next one is to be waited for.
     #[must_use]
     pub fn is_urgent(&self, now: UnixTime) -> bool {
-        let (from, to) = self.certificate.validity();
-        let margin = URGENT_MARGIN.min(to.since(from) / 6);
-        now.after(margin) >= to
+        now.after(self.margin(URGENT_MARGIN, 6)) >= self.certificate.validity().1
     }
 
     /// Tells whether it can still be used.
@@ -79,6 +98,7 @@ fn read(pkcs1: SecretBytes, certificate: &[u8], now: UnixTime) -> Option<Issued>
     Some(Issued {
         key_pair: Arc::new(key_pair),
         certificate,
+        obtained: now,
     })
 }
 
@@ -95,52 +115,45 @@ pub async fn certify(sign_in: &SignIn, key: &PublicKey) -> Result<Certificate, F
         .map_err(|error| sign_in.blame_the_clock(error.into()))
 }
 
-/// Issues a certificate for a key pair (a new one if there is none at hand), verifies it, and stores both.
+/// Returns the stored certificate if it `is_good`, or a new one. Of any number of processes that ask at once, one issues and
+/// the others find what it stored.
 ///
 /// # Errors
-/// As [`certify`], and if the keyring does not take it.
-pub async fn issue(sign_in: &SignIn, spare: Option<KeyPair>) -> Result<Issued, Failure> {
-    let _lock = lock(&sign_in.locks, &sign_in.profile).await?;
-    issue_locked(sign_in, spare).await
-}
-
-/// Returns a certificate that is not due: the stored one, or a new one. Of any number of processes that ask at once, one
-/// issues and the others find what it stored.
-///
-/// # Errors
-/// As [`issue`], unless the stored certificate still lives: then that is returned.
+/// As [`certify`], and if the keyring does not take it, or another process keeps the lock.
 pub async fn fresh(
     sign_in: &SignIn,
-    spare: impl FnOnce() -> Option<KeyPair>,
+    keys: &SpareKeys,
+    is_good: impl Fn(&Issued) -> bool,
 ) -> Result<Issued, Failure> {
-    let found = stored(sign_in).await?;
-    if let Some(issued) = found.filter(|issued| !issued.is_due(sign_in.clock.now())) {
+    if let Some(issued) = stored(sign_in).await?.filter(&is_good) {
         return Ok(issued);
     }
     let _lock = lock(&sign_in.locks, &sign_in.profile).await?;
-    let found = stored(sign_in).await?;
-    match found {
-        Some(issued) if !issued.is_due(sign_in.clock.now()) => Ok(issued),
-        Some(old) => match issue_locked(sign_in, spare()).await {
-            Ok(issued) => Ok(issued),
-            Err(_) if old.is_live(sign_in.clock.now()) => Ok(old),
-            Err(failure) => Err(failure),
-        },
-        None => issue_locked(sign_in, spare()).await,
+    if let Some(issued) = stored(sign_in).await?.filter(&is_good) {
+        return Ok(issued);
     }
-}
-
-async fn issue_locked(sign_in: &SignIn, spare: Option<KeyPair>) -> Result<Issued, Failure> {
-    let key_pair = match spare {
-        Some(key_pair) => key_pair,
-        None => make_key_pair().await?,
-    };
     tracing::info!(
         account = sign_in.profile.account.as_str(),
         tenant = sign_in.tenant.as_str(),
         "has a key certified"
     );
-    let certificate = certify(sign_in, key_pair.public_key()).await?;
+    let bits = sign_in.profile.keys.bits;
+    let key_pair = keys.take(bits).await?;
+    match certify(sign_in, key_pair.public_key()).await {
+        Ok(certificate) => keep(sign_in, key_pair, certificate).await,
+        Err(failure) => {
+            // It has no certificate, and is as good as new.
+            keys.give_back(bits, key_pair);
+            Err(failure)
+        }
+    }
+}
+
+async fn keep(
+    sign_in: &SignIn,
+    key_pair: KeyPair,
+    certificate: Certificate,
+) -> Result<Issued, Failure> {
     let entry = Entry::Certificate {
         pkcs1: key_pair.pkcs1_der().clone(),
         certificate: certificate.blob().to_vec(),
@@ -156,17 +169,8 @@ async fn issue_locked(sign_in: &SignIn, spare: Option<KeyPair>) -> Result<Issued
     Ok(Issued {
         key_pair: Arc::new(key_pair),
         certificate,
+        obtained: sign_in.clock.now(),
     })
-}
-
-/// Makes a key pair, off the runtime's thread.
-///
-/// # Errors
-/// [`Failure`] if the system gives no random numbers.
-pub async fn make_key_pair() -> Result<KeyPair, Failure> {
-    let made = tokio::task::spawn_blocking(|| KeyPair::generate(RSA_BITS)).await;
-    let made = made.map_err(|error| Failure::new("cannot make a key pair").caused_by(&error))?;
-    Ok(made?)
 }
 
 /// Takes the lock that renewals of a profile are made under.
@@ -180,6 +184,11 @@ pub async fn lock(folder: &Path, profile: &Profile) -> Result<Lock, Failure> {
         .map_err(|error| {
             Failure::new("cannot take the lock for issuing a certificate")
                 .caused_by(&error)
-                .hint("see which entra-ssh hangs: ps -C entra-ssh")
+                .hint(match Lock::owner(folder, &name) {
+                    Some(process) => {
+                        format!("see what it does, and end it if it hangs: kill {process}")
+                    }
+                    None => "see which entra-ssh hangs: ps -C entra-ssh".to_owned(),
+                })
         })
 }

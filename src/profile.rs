@@ -1,5 +1,7 @@
 //! Profiles: one signed-in account in one cloud, under a name. What is secret about it is in the keyring.
 
+mod key_options;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,6 +14,8 @@ use crate::host::files::{self, Access};
 use crate::host::paths::Paths;
 use crate::ids::{Account, ClientId, ProfileName, TenantId};
 use crate::keyring::{Backend, EntryName, Kind};
+
+pub use self::key_options::KeyOptions;
 
 /// The longest file that is read here, in bytes.
 const MAX_FILE_BYTES: usize = 64 * 1024;
@@ -175,6 +179,9 @@ pub struct Profile {
     pub environment: Option<String>,
     /// Where its secrets are.
     pub keyring: Backend,
+    /// What its keys are like.
+    #[serde(default)]
+    pub keys: KeyOptions,
     /// Other tenants that the account has been certified in, as a guest or as a multi-tenant application.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guest_in: Vec<TenantId>,

@@ -52,10 +52,31 @@ pub enum Question {
         /// The fingerprint of those that the relay refused, if it did: others are fetched in their place.
         refused: Option<String>,
     },
+    /// A new certificate, unless the one there is lasts long enough.
+    Renew {
+        /// Whose.
+        profile: ProfileName,
+        /// In which tenant.
+        tenancy: Tenancy,
+        /// What is long enough.
+        when: RenewWhen,
+    },
     /// How the agent is.
     Status,
     /// End.
     Stop,
+}
+
+/// When a certificate does not last long enough.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RenewWhen {
+    /// When the agent would renew it by itself.
+    Due,
+    /// Whatever is left of it.
+    Now,
+    /// When less than so many seconds are left of it.
+    WithinSeconds(u64),
 }
 
 /// Which tenant is meant. That of a machine is that of its subscription, whoever signed in last and wherever.
@@ -81,6 +102,8 @@ pub enum Answer {
     Done,
     /// Relay credentials.
     RelayCredentials(RelayAnswer),
+    /// A certificate that lasts long enough.
+    Renewed(RenewedAnswer),
     /// How the agent is.
     Status(StatusAnswer),
 }
@@ -144,6 +167,15 @@ impl RelayAnswer {
     }
 }
 
+/// A certificate that lasts long enough.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct RenewedAnswer {
+    /// What is in it.
+    pub certificate: CertificateSummary,
+    /// Whether it was issued just now.
+    pub is_new: bool,
+}
+
 /// How the agent is.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct StatusAnswer {
@@ -153,6 +185,15 @@ pub struct StatusAnswer {
     pub version: String,
     /// The profiles that it holds something for.
     pub profiles: Vec<ProfileName>,
+    /// Since when it runs.
+    #[serde(default)]
+    pub started: Option<UnixTime>,
+    /// Whether it is locked (`ssh-add -x`).
+    #[serde(default)]
+    pub is_locked: bool,
+    /// Whether its memory is kept out of swap.
+    #[serde(default)]
+    pub is_memory_locked: bool,
 }
 
 /// What comes back.

@@ -29,27 +29,42 @@ pub(super) fn ask_socket(socket: &Path) -> PathBuf {
     name.into()
 }
 
-/// Asks the agent, which is started if it does not run.
+/// Asks the agent, which is started if it does not run. One that dies over the question has its place taken by another, once.
 ///
 /// # Errors
 /// [`Failure`] if it does not start or answer, and whatever failure it answers.
 pub async fn ask(socket: &Path, question: &Question) -> Result<Answer, Failure> {
-    let stream = match UnixStream::connect(ask_socket(socket)).await {
-        Ok(stream) => stream,
-        Err(_) => start(socket).await?,
-    };
-    ask_over(stream, socket, question).await
+    if let Some(answer) = ask_if_running(socket, question).await? {
+        return Ok(answer);
+    }
+    let stream = start(socket).await?;
+    match exchange(stream, question).await {
+        Ok(message) => understand(socket, &message),
+        Err(error) => Err(no_answer(socket, &error)),
+    }
 }
 
-/// Asks the agent if it runs; `None` if it does not.
+/// Asks the agent if it runs; `None` if it does not, or ends without an answer.
 ///
 /// # Errors
 /// As [`ask`].
 pub async fn ask_if_running(socket: &Path, question: &Question) -> Result<Option<Answer>, Failure> {
-    match UnixStream::connect(ask_socket(socket)).await {
-        Ok(stream) => ask_over(stream, socket, question).await.map(Some),
-        Err(_) => Ok(None),
+    let Ok(stream) = UnixStream::connect(ask_socket(socket)).await else {
+        return Ok(None);
+    };
+    match exchange(stream, question).await {
+        Ok(message) => understand(socket, &message).map(Some),
+        Err(error) if has_died(&error) => Ok(None),
+        Err(error) => Err(no_answer(socket, &error)),
     }
+}
+
+/// Tells whether there is nobody any more at the other end.
+fn has_died(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof
+    )
 }
 
 /// Starts an agent and waits for its socket. Should others do the same, one agent remains and all of them find it.
@@ -62,7 +77,6 @@ pub async fn start(socket: &Path) -> Result<UnixStream, Failure> {
             .caused_by(error)
             .hint("run it in the foreground to see why: entra-ssh agent run")
     };
-    tracing::info!(socket = %socket.display(), "starts the agent");
     let program = std::env::current_exe().map_err(|error| failed(&error))?;
     let arguments: [OsString; 5] = [
         "agent".into(),
@@ -71,12 +85,19 @@ pub async fn start(socket: &Path) -> Result<UnixStream, Failure> {
         "--agent-socket".into(),
         socket.into(),
     ];
+    tracing::info!(socket = %socket.display(), "starts the agent");
     let mut agent =
         process::start_detached(&program, &arguments).map_err(|error| failed(&error))?;
     let deadline = Instant::now() + START_LIMIT;
     loop {
         match UnixStream::connect(ask_socket(socket)).await {
-            Ok(stream) => return Ok(stream),
+            Ok(stream) => {
+                if !is_answered_by(&stream, agent.id()) {
+                    // Ours came too late. It must not take its chance when the other one is told to stop.
+                    let _ended = agent.kill().and_then(|()| agent.wait());
+                }
+                return Ok(stream);
+            }
             Err(error) if Instant::now() >= deadline => return Err(failed(&error)),
             // One that ends well has found another one at work; one that fails opens no socket any more.
             Err(error) if matches!(agent.try_wait(), Ok(Some(status)) if !status.success()) => {
@@ -87,25 +108,23 @@ pub async fn start(socket: &Path) -> Result<UnixStream, Failure> {
     }
 }
 
-async fn ask_over(
-    stream: UnixStream,
-    socket: &Path,
-    question: &Question,
-) -> Result<Answer, Failure> {
-    let failed = |error: &io::Error| {
-        Failure::new(format!(
-            "the agent at `{}` does not answer",
-            socket.display()
-        ))
-        .caused_by(error)
-        .hint("end it, and it is started anew: pkill -u $USER -f 'entra-ssh agent run'")
-    };
-    tracing::debug!(socket = %socket.display(), ?question, "asks the agent");
-    let asked = timeout(ANSWER_LIMIT, exchange(stream, question)).await;
-    let message = asked
-        .map_err(|_| failed(&io::ErrorKind::TimedOut.into()))?
-        .map_err(|error| failed(&error))?;
-    Response::success_contents(&message)
+/// Tells whether this process, as far as the system says, opened the socket at the other end.
+fn is_answered_by(stream: &UnixStream, process: u32) -> bool {
+    let other = stream.peer_cred().ok().and_then(|peer| peer.pid());
+    other.is_none_or(|other| u32::try_from(other) == Ok(process))
+}
+
+fn no_answer(socket: &Path, error: &io::Error) -> Failure {
+    Failure::new(format!(
+        "the agent at `{}` does not answer",
+        socket.display()
+    ))
+    .caused_by(error)
+    .hint("end it, and it is started anew: pkill -u $USER -f 'entra-ssh agent run'")
+}
+
+fn understand(socket: &Path, message: &[u8]) -> Result<Answer, Failure> {
+    Response::success_contents(message)
         .and_then(|contents| serde_json::from_slice::<AskResult>(contents).ok())
         .ok_or_else(|| {
             Failure::new(format!(
@@ -116,7 +135,17 @@ async fn ask_over(
         })?
 }
 
-async fn exchange(mut stream: UnixStream, question: &Question) -> io::Result<Zeroizing<Vec<u8>>> {
+async fn exchange(stream: UnixStream, question: &Question) -> io::Result<Zeroizing<Vec<u8>>> {
+    tracing::debug!(?question, "asks the agent");
+    timeout(ANSWER_LIMIT, write_and_read(stream, question))
+        .await
+        .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+}
+
+async fn write_and_read(
+    mut stream: UnixStream,
+    question: &Question,
+) -> io::Result<Zeroizing<Vec<u8>>> {
     let contents = serde_json::to_vec(question)?;
     let request = Request::Extension {
         name: EXTENSION,
@@ -129,15 +158,23 @@ async fn exchange(mut stream: UnixStream, question: &Question) -> io::Result<Zer
 }
 
 /// Reads one message without its length; `None` if the stream ended before it.
-pub(super) async fn read_message(
-    stream: &mut UnixStream,
-) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-    let mut length = [0; 4];
-    match stream.read_exact(&mut length).await {
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-        outcome => outcome.map(drop)?,
+async fn read_message(stream: &mut UnixStream) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let mut first = [0];
+    match stream.read(&mut first).await? {
+        0 => Ok(None),
+        _ => read_rest(stream, first).await.map(Some),
     }
-    let length = message_length(length).ok_or_else(|| {
+}
+
+/// Reads the rest of a message that begins with this byte, and returns it without its length.
+pub(super) async fn read_rest(
+    stream: &mut UnixStream,
+    [first]: [u8; 1],
+) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut rest = [0; 3];
+    stream.read_exact(&mut rest).await?;
+    let [second, third, fourth] = rest;
+    let length = message_length([first, second, third, fourth]).ok_or_else(|| {
         io::Error::new(
             io::ErrorKind::InvalidData,
             format!("a message is empty or longer than {MAX_MESSAGE_BYTES} bytes"),
@@ -145,5 +182,5 @@ pub(super) async fn read_message(
     })?;
     let mut message = Zeroizing::new(vec![0; length]);
     stream.read_exact(&mut message).await?;
-    Ok(Some(message))
+    Ok(message)
 }

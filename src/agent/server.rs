@@ -4,148 +4,118 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt as _;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, timeout};
-use zeroize::Zeroizing;
 
-use super::accounts::{Account, Accounts};
+use super::accounts::Accounts;
 use super::ask::{
-    Answer, AskResult, CertificateAnswer, EXTENSION, Question, RelayAnswer, StatusAnswer,
-    another_version,
+    Answer, AskResult, CertificateAnswer, Question, RelayAnswer, RenewWhen, RenewedAnswer,
+    StatusAnswer, Tenancy,
 };
-use super::client::{ask_socket, read_message};
-use crate::certificate::SignatureAlgorithm;
+use super::connection::{Door, converse};
+use super::doors::Doors;
+use super::passphrase_lock::PassphraseLock;
 use crate::failure::{Failure, file_failure};
 use crate::host::Host;
-use crate::host::files;
-use crate::host::lock::Lock;
+use crate::host::memory;
+use crate::host::program::Program;
+use crate::ids::ProfileName;
 use crate::issue::Issued;
-use crate::openssh::agent_protocol::{
-    FLAG_RSA_SHA2_256, FLAG_RSA_SHA2_512, OfferedKey, Request, Response,
-};
-use crate::sign_in::SignIn;
-use crate::time::Spoken;
+use crate::time::UnixTime;
 
 /// How long the agent stays without a question, in seconds.
 pub const DEFAULT_IDLE_SECONDS: u32 = 3600;
 /// How many connections are served at once; more wait.
 const MAX_CONNECTIONS: usize = 512;
-/// How long a connection may be silent.
-const CONNECTION_IDLE: Duration = Duration::from_secs(3600);
-/// How long ssh is kept waiting for the list of keys while a certificate is renewed.
-const LIST_PATIENCE: Duration = Duration::from_secs(20);
-/// How long one question may take.
-const QUESTION_LIMIT: Duration = Duration::from_secs(90);
-
 /// How long the agent stays after it was told to stop, for the answer to get out.
 const LAST_WORDS: Duration = Duration::from_millis(20);
-/// How long a new agent waits for one that is about to end.
-const TAKE_OVER_LIMIT: Duration = Duration::from_secs(1);
-/// How often it tries meanwhile.
-const TAKE_OVER_POLL: Duration = Duration::from_millis(10);
 /// How often the agent looks whether its socket is still there.
 const LOOK_INTERVAL: Duration = Duration::from_secs(60);
+/// How long an agent that another version has replaced stays for the connections that it has.
+const FAREWELL_LIMIT: Duration = Duration::from_secs(3600);
 
 /// The agent at work.
-struct Agent {
-    host: Host,
-    accounts: Accounts,
+pub(super) struct Agent {
+    pub(super) host: Host,
+    pub(super) accounts: Accounts,
+    pub(super) passphrase_lock: PassphraseLock,
+    is_memory_locked: bool,
+    /// The file that this process runs; none if the system does not tell.
+    program: Option<Program>,
     stop: Notify,
+    /// Rung when somebody has been answered.
+    answered: Notify,
     started: Instant,
+    started_at: UnixTime,
     /// When the last question came, in seconds after the start.
     asked: AtomicU64,
+    /// A place for each connection, by door.
+    places: [Arc<Semaphore>; 2],
 }
 
 /// Runs the agent until it is told to stop or nobody has asked for as long as `idle`. Returns if another one runs on this
 /// socket.
 ///
+/// Once its program has been replaced, it opens the way for the next agent after the next answer, and stays only for the
+/// connections that it has.
+///
 /// # Errors
 /// [`Failure`] if the sockets cannot be opened.
 pub async fn serve(host: Host, socket: &Path, idle: Duration) -> Result<(), Failure> {
-    let ask_socket = ask_socket(socket);
     let failed = |error: io::Error| file_failure("open the agent's socket", socket, &error);
-    let folder = socket.parent().unwrap_or(Path::new("/"));
-    let name = socket.file_name().unwrap_or_default().to_string_lossy();
-    let Some(_lock) = become_the_agent(folder, &format!("{name}.lock"), &ask_socket)
-        .await
-        .map_err(failed)?
-    else {
+    let Some(doors) = Doors::open(socket).await.map_err(failed)? else {
         return Ok(());
     };
-    // The one that ssh is told of comes first: whoever finds the other may count on it.
-    let for_ssh = listen(socket).map_err(failed)?;
-    let for_us = listen(&ask_socket).map_err(failed)?;
+    let is_memory_locked = memory::keep_out_of_swap();
     let agent = Arc::new(Agent {
         accounts: Accounts::new(host.clone()),
+        started_at: host.clock.now(),
         host,
+        passphrase_lock: PassphraseLock::default(),
+        is_memory_locked,
+        program: Program::of_this_process().ok(),
         stop: Notify::new(),
+        answered: Notify::new(),
         started: Instant::now(),
         asked: AtomicU64::new(0),
+        places: std::array::from_fn(|_| Arc::new(Semaphore::new(MAX_CONNECTIONS))),
     });
-    tokio::select! {
-        () = agent.accept(for_ssh, Door::Ssh) => {}
-        () = agent.accept(for_us, Door::OwnPrograms) => {}
-        () = agent.stop.notified() => {}
-        () = agent.wait_until_idle(idle, socket) => {}
-    }
-    // Whoever comes now starts another one; whoever is being answered gets the answer.
-    for path in [socket, &ask_socket] {
-        files::remove_stale_socket(path).map_err(failed)?;
+    let is_replaced = tokio::select! {
+        () = agent.accept(&doors.for_ssh, Door::Ssh) => false,
+        () = agent.accept(&doors.for_us, Door::OwnPrograms) => false,
+        () = agent.stop.notified() => false,
+        () = agent.wait_until_idle(idle, &doors) => false,
+        () = agent.wait_until_replaced() => true,
+        () = agent.accounts.tend() => false,
+    };
+    // Whoever comes now starts another one; whoever is being answered gets the answer. systemd starts the next one only when
+    // this one has ended.
+    let stays = is_replaced && !doors.are_inherited();
+    doors.close().map_err(failed)?;
+    if stays {
+        let _waited = timeout(FAREWELL_LIMIT, agent.wait_for_connections()).await;
     }
     tokio::time::sleep(LAST_WORDS).await;
     Ok(())
 }
 
-/// Takes the lock that one agent holds. Returns `None` if another one answers; one that is about to end holds the lock for a
-/// moment longer than it answers.
-async fn become_the_agent(
-    folder: &Path,
-    lock: &str,
-    ask_socket: &Path,
-) -> io::Result<Option<Lock>> {
-    let deadline = Instant::now() + TAKE_OVER_LIMIT;
-    loop {
-        if let Some(lock) = Lock::try_take(folder, lock)? {
-            return Ok(Some(lock));
-        }
-        if UnixStream::connect(ask_socket).await.is_ok() || Instant::now() >= deadline {
-            return Ok(None);
-        }
-        tokio::time::sleep(TAKE_OVER_POLL).await;
-    }
-}
-
-/// Opens a socket for this user alone, in place of one that nobody listens on any more.
-fn listen(socket: &Path) -> io::Result<UnixListener> {
-    files::remove_stale_socket(socket)?;
-    let listener = UnixListener::bind(socket)?;
-    files::make_private(socket)?;
-    Ok(listener)
-}
-
-/// Where a question comes from.
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum Door {
-    /// Our own programs' socket, which never leaves the machine.
-    OwnPrograms,
-    /// The socket that ssh is told of, which `ssh -A` carries to other machines.
-    Ssh,
-}
-
 impl Agent {
-    async fn accept(self: &Arc<Self>, listener: UnixListener, door: Door) {
-        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    async fn accept(self: &Arc<Self>, listener: &UnixListener, door: Door) {
+        let [for_ssh, for_us] = &self.places;
+        let places = match door {
+            Door::Ssh => for_ssh,
+            Door::OwnPrograms => for_us,
+        };
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            let Ok(place) = Arc::clone(places).acquire_owned().await else {
                 return;
             };
             match listener.accept().await {
                 Ok((stream, _)) if is_ours(&stream) => {
                     let agent = Arc::clone(self);
                     tokio::spawn(async move {
-                        agent.converse(stream, door).await;
+                        converse(&agent, stream, door).await;
                         drop(place);
                     });
                 }
@@ -156,112 +126,50 @@ impl Agent {
         }
     }
 
-    /// Returns when nobody has asked for as long as `idle`, or the socket is gone and nobody can ask any more.
-    async fn wait_until_idle(&self, idle: Duration, socket: &Path) {
+    /// Takes note that somebody has got an answer.
+    pub(super) fn has_answered(&self) {
+        self.answered.notify_one();
+    }
+
+    /// Returns when another file has taken the place of the program that this process runs.
+    async fn wait_until_replaced(&self) {
+        let is_replaced = || self.program.as_ref().is_some_and(Program::is_replaced);
+        while !is_replaced() {
+            let _asked = timeout(LOOK_INTERVAL, self.answered.notified()).await;
+        }
+    }
+
+    /// Returns when no connection is left.
+    async fn wait_for_connections(&self) {
+        let all = u32::try_from(MAX_CONNECTIONS).unwrap_or(u32::MAX);
+        for places in &self.places {
+            let _all_places = places.acquire_many(all).await;
+        }
+    }
+
+    /// Takes note that somebody asks.
+    pub(super) fn is_asked(&self) {
+        let seconds = self.started.elapsed().as_secs();
+        self.asked.store(seconds, Ordering::Relaxed);
+    }
+
+    /// Returns when nobody has asked for as long as `idle`, or the sockets are gone and nobody can ask any more.
+    async fn wait_until_idle(&self, idle: Duration, doors: &Doors) {
         loop {
             let asked = Duration::from_secs(self.asked.load(Ordering::Relaxed));
             let idled = self.started.elapsed().saturating_sub(asked);
-            if idled >= idle || !socket.exists() {
+            if idled >= idle || !doors.are_there() {
                 return;
             }
             tokio::time::sleep(idle.saturating_sub(idled).min(LOOK_INTERVAL)).await;
         }
     }
 
-    /// Answers one connection until it ends, is silent for too long, or sends what is no message.
-    async fn converse(&self, mut stream: UnixStream, door: Door) {
-        while let Ok(Ok(Some(message))) = timeout(CONNECTION_IDLE, read_message(&mut stream)).await
-        {
-            self.asked
-                .store(self.started.elapsed().as_secs(), Ordering::Relaxed);
-            let response = match Request::decode(&message) {
-                Some(request) => self.respond(request, door).await,
-                None => Response::Failure,
-            };
-            let bytes = Zeroizing::new(response.encode());
-            if stream.write_all(&bytes).await.is_err() {
-                return;
-            }
-        }
-    }
-
-    async fn respond(&self, request: Request<'_>, door: Door) -> Response {
-        match request {
-            Request::RequestIdentities => Response::Identities(self.offer().await),
-            Request::Sign { key, data, flags } => self
-                .sign(key, data, flags)
-                .await
-                .unwrap_or(Response::Failure),
-            Request::Extension {
-                name: EXTENSION,
-                contents,
-            } if door == Door::OwnPrograms => {
-                let result = match serde_json::from_slice(contents) {
-                    Ok(question) => timeout(QUESTION_LIMIT, self.answer(question))
-                        .await
-                        .unwrap_or_else(|_| {
-                            Err(Failure::new("the agent did not finish in time").hint("try again"))
-                        }),
-                    Err(_) => Err(another_version()),
-                };
-                match serde_json::to_vec::<AskResult>(&result) {
-                    Ok(contents) => Response::Success(Zeroizing::new(contents)),
-                    Err(_) => Response::ExtensionFailure,
-                }
-            }
-            Request::Extension { .. } | Request::Other(_) => Response::Failure,
-        }
-    }
-
-    /// Returns the certificates of all accounts, each renewed first if it is due and that can be done within ssh's patience.
-    async fn offer(&self) -> Vec<OfferedKey> {
-        let mut offered = Vec::new();
-        for account in self.accounts.all().await {
-            let Some(held) = account.certificate_at_hand().await else {
-                continue;
-            };
-            let issued = match timeout(LIST_PATIENCE, account.certificate()).await {
-                Ok(Ok(issued)) => issued,
-                _ => held,
-            };
-            offered.push(OfferedKey {
-                blob: issued.certificate.blob().to_vec(),
-                comment: self.comment(&account, &issued),
-            });
-        }
-        offered
-    }
-
-    fn comment(&self, account: &Account, issued: &Issued) -> String {
-        let SignIn {
-            profile, tenant, ..
-        } = account.sign_in();
-        let left = issued.certificate.validity().1.since(self.host.clock.now());
-        format!("{} {} {} left", profile.account, tenant, Spoken(left))
-    }
-
-    async fn sign(&self, key: &[u8], data: &[u8], flags: u32) -> Option<Response> {
-        // Without a flag the client asks for SHA-1, which this agent does not do.
-        let algorithm = match flags {
-            FLAG_RSA_SHA2_512 => SignatureAlgorithm::RsaSha512,
-            FLAG_RSA_SHA2_256 => SignatureAlgorithm::RsaSha256,
-            _ => return None,
-        };
-        for account in self.accounts.all().await {
-            if let Some(key_pair) = account.key_pair(key).await {
-                return Some(Response::Signature {
-                    algorithm: algorithm.name(),
-                    signature: key_pair.sign(algorithm, data).ok()?,
-                });
-            }
-        }
-        None
-    }
-
-    async fn answer(&self, question: Question) -> AskResult {
+    pub(super) async fn answer(&self, question: Question) -> AskResult {
         match question {
             Question::Certificate { profile, tenancy } => {
                 let account = self.accounts.open(&profile, &tenancy).await?;
+                account.readmit();
                 let issued = account.certificate().await?;
                 Ok(Answer::Certificate(CertificateAnswer {
                     login_name: issued.certificate.login_name().clone(),
@@ -291,16 +199,43 @@ impl Agent {
                 self.accounts.forget(&profile).await;
                 Ok(Answer::Done)
             }
+            Question::Renew {
+                profile,
+                tenancy,
+                when,
+            } => self.renew(&profile, &tenancy, when).await,
             Question::Status => Ok(Answer::Status(StatusAnswer {
                 pid: std::process::id(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 profiles: self.accounts.names().await,
+                started: Some(self.started_at),
+                is_locked: self.passphrase_lock.is_locked(),
+                is_memory_locked: self.is_memory_locked,
             })),
             Question::Stop => {
                 self.stop.notify_one();
                 Ok(Answer::Done)
             }
         }
+    }
+
+    async fn renew(&self, profile: &ProfileName, tenancy: &Tenancy, when: RenewWhen) -> AskResult {
+        let account = self.accounts.open(profile, tenancy).await?;
+        account.readmit();
+        let now = self.host.clock.now();
+        let is_good = |issued: &Issued| match when {
+            RenewWhen::Due => !issued.is_due(now),
+            RenewWhen::Now => false,
+            RenewWhen::WithinSeconds(seconds) => {
+                issued.certificate.validity().1.since(now) >= Duration::from_secs(seconds)
+            }
+        };
+        let (issued, is_new) = account.certificate_that(is_good).await?;
+        let explanation = issued.certificate.explain();
+        Ok(Answer::Renewed(RenewedAnswer {
+            certificate: explanation.summarize(self.host.clock.now(), None),
+            is_new,
+        }))
     }
 }
 

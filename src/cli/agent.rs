@@ -1,3 +1,5 @@
+mod install;
+
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -9,6 +11,7 @@ use crate::agent::ask::{Answer, Question};
 use crate::agent::{self, DEFAULT_IDLE_SECONDS, client};
 use crate::failure::Failure;
 use crate::host::process;
+use crate::time::Spoken;
 
 /// Run, start, stop or look at the agent
 #[derive(Args, Debug)]
@@ -28,6 +31,7 @@ enum AgentCommand {
         #[arg(long, hide = true)]
         detached: bool,
     },
+    Install(install::InstallArgs),
     /// Start the agent if it does not run
     Start,
     /// Stop the agent
@@ -45,6 +49,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: AgentArgs) -> Result<()
             let idle = Duration::from_secs(idle.into());
             agent::serve(context.host.clone(), &context.agent_socket, idle).await
         }
+        AgentCommand::Install(args) => install::run(ui, context, &args),
         AgentCommand::Start => {
             client::ask(&context.agent_socket, &Question::Status).await?;
             status(ui, context).await
@@ -73,12 +78,21 @@ async fn status(ui: Ui, context: &Context) -> Result<(), Failure> {
         );
         return Ok(());
     };
+    let now = context.host.clock.now();
+    let since = status.started.map_or_else(String::new, |started| {
+        format!(" for {}", Spoken(now.since(started)))
+    });
+    let locked = if status.is_locked { ", locked" } else { "" };
     ui.result(
         &json!({
             "running": true, "socket": context.agent_socket, "pid": status.pid, "version": status.version,
-            "profiles": status.profiles,
+            "profiles": status.profiles, "started": status.started.map(|started| started.to_string()),
+            "locked": status.is_locked, "memory_locked": status.is_memory_locked,
         }),
-        &format!("the agent runs: process {}, version {} ({socket})\n", status.pid, status.version),
+        &format!(
+            "the agent runs{since}: process {}, version {}{locked} ({socket})\n",
+            status.pid, status.version
+        ),
     );
     Ok(())
 }

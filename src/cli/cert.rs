@@ -3,12 +3,16 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::context::Context;
+use super::key_args::KeyArgs;
 use super::ui::Ui;
+use crate::agent::ask::{Question, RenewWhen, Tenancy};
+use crate::agent::client;
 use crate::certificate::{Certificate, Explanation, PublicKey, Unverified};
 use crate::failure::{Failure, FailureKind, file_failure};
 use crate::host::files::{self, Access};
 use crate::ids::TenantId;
 use crate::issue;
+use crate::sign_in::SignIn;
 
 /// The longest key or certificate file that is read, in bytes.
 const MAX_FILE_BYTES: usize = 256 * 1024;
@@ -27,11 +31,13 @@ pub(super) struct CertArgs {
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
     /// Certify this public key; the certificate goes to the file beside it that ends in -cert.pub, unless --file says else
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["key_size", "key_type"])]
     public_key_file: Option<PathBuf>,
     /// Have it from this tenant, which the account is a guest of; without it, from the one that was signed in to
     #[arg(long, value_name = "ID")]
     tenant: Option<TenantId>,
+    #[command(flatten)]
+    keys: KeyArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -56,9 +62,10 @@ pub(super) async fn run(ui: Ui, context: &Context, args: CertArgs) -> Result<(),
     }
     let public_key = args.public_key_file.as_deref().map(read_public_key);
     let public_key = public_key.transpose()?;
+    keep_key_options(context, args.keys)?;
     let certify = async || match &public_key {
         Some(key) => issue::certify(&sign_in, key).await,
-        None => Ok(issue::issue(&sign_in, None).await?.certificate),
+        None => issue_by_agent(context, &sign_in).await,
     };
     let certificate = context
         .answering(ui, &sign_in.profile.name, certify)
@@ -75,6 +82,27 @@ pub(super) async fn run(ui: Ui, context: &Context, args: CertArgs) -> Result<(),
     Ok(())
 }
 
+fn keep_key_options(context: &Context, keys: KeyArgs) -> Result<(), Failure> {
+    let mut profile = context.profiles().load(&context.profile_name())?;
+    let keys = keys.over(profile.keys)?;
+    if keys != profile.keys {
+        profile.keys = keys;
+        context.profiles().save(&profile)?;
+    }
+    Ok(())
+}
+
+/// Has the agent issue a certificate, since it has a key pair ready, and reads what it stored.
+async fn issue_by_agent(context: &Context, sign_in: &SignIn) -> Result<Certificate, Failure> {
+    let question = Question::Renew {
+        profile: sign_in.profile.name.clone(),
+        tenancy: Tenancy::Tenant(sign_in.tenant.clone()),
+        when: RenewWhen::Now,
+    };
+    client::ask(&context.agent_socket, &question).await?;
+    stored(sign_in).await
+}
+
 fn show_file(ui: Ui, context: &Context, file: &Path) -> Result<(), Failure> {
     let text = read(file)?;
     let unverified = Unverified::from_openssh(&text).map_err(|error| {
@@ -85,13 +113,17 @@ fn show_file(ui: Ui, context: &Context, file: &Path) -> Result<(), Failure> {
 }
 
 async fn show_stored(ui: Ui, context: &Context) -> Result<(), Failure> {
-    let sign_in = context.sign_in().await?;
-    let issued = issue::stored(&sign_in).await?.ok_or_else(|| {
+    let certificate = stored(&context.sign_in().await?).await?;
+    print(ui, context, &certificate.explain(), None);
+    Ok(())
+}
+
+async fn stored(sign_in: &SignIn) -> Result<Certificate, Failure> {
+    let issued = issue::stored(sign_in).await?.ok_or_else(|| {
         Failure::new("there is no certificate in the keyring, or it is over")
             .hint("issue one: entra-ssh cert")
     })?;
-    print(ui, context, &issued.certificate.explain(), None);
-    Ok(())
+    Ok(issued.certificate)
 }
 
 fn print(ui: Ui, context: &Context, explanation: &Explanation, file: Option<&Path>) {

@@ -12,6 +12,7 @@ use clap::{ArgGroup, Args};
 use serde_json::json;
 
 use super::context::Context;
+use super::key_args::KeyArgs;
 use super::ui::Ui;
 use crate::agent::ask::Question;
 use crate::agent::client;
@@ -99,6 +100,8 @@ pub(super) struct LoginArgs {
     /// The user-assigned identity of --managed-identity; without it, the system's own
     #[arg(long, value_name = "ID", requires = "managed_identity")]
     identity_client_id: Option<ClientId>,
+    #[command(flatten)]
+    keys: KeyArgs,
 }
 
 impl LoginArgs {
@@ -140,6 +143,9 @@ struct Way<'a> {
 pub(super) async fn run(ui: Ui, context: &Context, args: LoginArgs) -> Result<(), Failure> {
     let cloud_name = context.cloud()?;
     let cloud = cloud_name.open()?;
+    let before = context.profiles().load(&context.profile_name());
+    let before = before.map(|profile| profile.keys);
+    let keys = args.keys.over(before.unwrap_or_default())?;
     // A keyring that cannot be used is better met before the person has signed in.
     let keyring = Keyring::choose(context.keyring, &context.host.paths).await?;
     let http = Http::new(&tls::client_config(cloud.ca_file.as_deref())?)?;
@@ -163,6 +169,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: LoginArgs) -> Result<()
         flow: signed_in.flow,
         environment: None,
         keyring: keyring.backend(),
+        keys,
         guest_in: Vec::new(),
     };
     keep(context, &profile, &keyring, signed_in.entry.as_ref()).await?;

@@ -38,6 +38,11 @@ impl Ui {
         Self { format, quiet }
     }
 
+    /// Tells whether nothing is to be said that nobody asked for.
+    pub(super) const fn is_quiet(self) -> bool {
+        self.quiet
+    }
+
     /// Prints a result: `json` as one value, or `text` as it is.
     pub(super) fn result(self, json: &impl Serialize, text: &str) {
         let mut stdout = io::stdout().lock();

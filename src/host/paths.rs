@@ -55,6 +55,13 @@ impl Paths {
         self.runtime.join("locks")
     }
 
+    /// Returns the folder of the user's own systemd units.
+    #[must_use]
+    pub fn systemd_user_units(&self) -> PathBuf {
+        let config = self.config.parent().unwrap_or(&self.config);
+        config.join("systemd").join("user")
+    }
+
     /// Returns the user's own ssh config.
     #[must_use]
     pub fn ssh_config(&self) -> PathBuf {

@@ -99,6 +99,14 @@ pub fn leave_session() {
     }
 }
 
+/// Has the thread that calls this give way to everything else on the machine. Where only a whole process can, nothing changes.
+pub fn give_way() {
+    #[cfg(target_os = "linux")]
+    if rustix::process::setpriority_process(None, 19).is_err() {
+        // It goes on at the priority that it has.
+    }
+}
+
 /// Finds a program the way a shell does.
 #[must_use]
 pub fn find_program(name: &str, path_variable: Option<&OsStr>) -> Option<std::path::PathBuf> {

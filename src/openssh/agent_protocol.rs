@@ -26,8 +26,23 @@ const REQUEST_IDENTITIES: u8 = 11;
 const IDENTITIES_ANSWER: u8 = 12;
 const SIGN_REQUEST: u8 = 13;
 const SIGN_RESPONSE: u8 = 14;
+const REMOVE_IDENTITY: u8 = 18;
+const REMOVE_ALL_IDENTITIES: u8 = 19;
+const LOCK: u8 = 22;
+const UNLOCK: u8 = 23;
 const EXTENSION: u8 = 27;
 const EXTENSION_FAILURE: u8 = 28;
+const EXTENSION_RESPONSE: u8 = 29;
+
+/// A passphrase that somebody locks an agent with; it is never shown.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub struct Passphrase<'a>(pub &'a [u8]);
+
+impl fmt::Debug for Passphrase<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Passphrase(redacted)")
+    }
+}
 
 /// What a client asks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -39,8 +54,17 @@ pub enum Request<'a> {
         /// What belongs to it.
         contents: &'a [u8],
     },
-    /// Anything that this agent does not do.
+    /// `SSH_AGENTC_LOCK`
+    Lock(Passphrase<'a>),
+    /// Anything that this agent does not do, such as taking in keys of others.
     Other(u8),
+    /// `SSH_AGENTC_REMOVE_IDENTITY`
+    Remove {
+        /// The blob of the key or of its certificate.
+        key: &'a [u8],
+    },
+    /// `SSH_AGENTC_REMOVE_ALL_IDENTITIES`
+    RemoveAll,
     /// `SSH_AGENTC_REQUEST_IDENTITIES`
     RequestIdentities,
     /// `SSH_AGENTC_SIGN_REQUEST`
@@ -52,6 +76,8 @@ pub enum Request<'a> {
         /// How.
         flags: u32,
     },
+    /// `SSH_AGENTC_UNLOCK`
+    Unlock(Passphrase<'a>),
 }
 
 impl<'a> Request<'a> {
@@ -66,6 +92,12 @@ impl<'a> Request<'a> {
                 data: reader.string()?,
                 flags: reader.uint32()?,
             },
+            REMOVE_IDENTITY => Self::Remove {
+                key: reader.string()?,
+            },
+            REMOVE_ALL_IDENTITIES => Self::RemoveAll,
+            LOCK => Self::Lock(Passphrase(reader.string()?)),
+            UNLOCK => Self::Unlock(Passphrase(reader.string()?)),
             EXTENSION => {
                 return Some(Self::Extension {
                     name: reader.text()?,
@@ -91,6 +123,10 @@ impl<'a> Request<'a> {
             Self::Extension { name, contents } => {
                 writer.byte(EXTENSION).string(name.as_bytes()).raw(contents)
             }
+            Self::Remove { key } => writer.byte(REMOVE_IDENTITY).string(key),
+            Self::RemoveAll => writer.byte(REMOVE_ALL_IDENTITIES),
+            Self::Lock(Passphrase(passphrase)) => writer.byte(LOCK).string(passphrase),
+            Self::Unlock(Passphrase(passphrase)) => writer.byte(UNLOCK).string(passphrase),
             Self::Other(kind) => writer.byte(kind),
         })
     }
@@ -110,6 +146,8 @@ pub struct OfferedKey {
 pub enum Response {
     /// `SSH_AGENT_EXTENSION_FAILURE`: the extension is known and failed.
     ExtensionFailure,
+    /// `SSH_AGENT_EXTENSION_RESPONSE` to the extension `query`: the names of the extensions that there are.
+    Extensions(&'static [&'static str]),
     /// `SSH_AGENT_FAILURE`
     Failure,
     /// `SSH_AGENT_IDENTITIES_ANSWER`
@@ -132,6 +170,12 @@ impl Response {
         let writer = Writer::new();
         framed(match self {
             Self::ExtensionFailure => writer.byte(EXTENSION_FAILURE),
+            Self::Extensions(names) => {
+                let writer = writer.byte(EXTENSION_RESPONSE).string(b"query");
+                names
+                    .iter()
+                    .fold(writer, |writer, name| writer.string(name.as_bytes()))
+            }
             Self::Failure => writer.byte(FAILURE),
             Self::Identities(keys) => {
                 let count = u32::try_from(keys.len()).unwrap_or(u32::MAX);
@@ -173,6 +217,7 @@ impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::ExtensionFailure => "ExtensionFailure",
+            Self::Extensions(_) => "Extensions",
             Self::Failure => "Failure",
             Self::Identities(_) => "Identities",
             Self::Signature { .. } => "Signature",
@@ -204,12 +249,31 @@ mod tests {
                 name: "query",
                 contents: b"x",
             },
+            Request::Remove { key: b"key" },
+            Request::RemoveAll,
+            Request::Lock(Passphrase(b"secret")),
+            Request::Unlock(Passphrase(b"")),
+            Request::Other(17),
         ] {
             let bytes = request.encode();
             let (length, message) = bytes.split_first_chunk().unwrap();
             assert_eq!(message_length(*length), Some(message.len()));
             assert_eq!(Request::decode(message), Some(request));
         }
+    }
+
+    #[test]
+    fn passphrases_are_not_shown() {
+        let text = format!("{:?}", Request::Lock(Passphrase(b"hunter2")));
+        assert_eq!(text, "Lock(Passphrase(redacted))");
+    }
+
+    #[test]
+    fn extensions_are_listed_as_the_draft_says() {
+        assert_eq!(
+            Response::Extensions(&["query"]).encode(),
+            b"\0\0\0\x13\x1d\0\0\0\x05query\0\0\0\x05query"
+        );
     }
 
     #[test]
@@ -241,9 +305,7 @@ mod tests {
             blob: b"blob".to_vec(),
             comment: "me".to_owned(),
         }]);
-        assert_eq!(
-            answer.encode(),
-            b"\0\0\0\x13\x0c\0\0\0\x01\0\0\0\x04blob\0\0\0\x02me"
-        );
+        let bytes = answer.encode();
+        assert_eq!(bytes, b"\0\0\0\x13\x0c\0\0\0\x01\0\0\0\x04blob\0\0\0\x02me");
     }
 }

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use crate::world::{ADA, World, contains, mode, options_with, wait_for};
 
-const REQUEST_IDENTITIES: u8 = 11;
+pub(crate) const REQUEST_IDENTITIES: u8 = 11;
 const IDENTITIES_ANSWER: u8 = 12;
-const SIGN_REQUEST: u8 = 13;
-const SIGN_RESPONSE: u8 = 14;
-const FAILURE: u8 = 5;
+pub(crate) const SIGN_REQUEST: u8 = 13;
+pub(crate) const SIGN_RESPONSE: u8 = 14;
+pub(crate) const FAILURE: u8 = 5;
 
-fn connect(world: &World) -> UnixStream {
+pub(crate) fn connect(world: &World) -> UnixStream {
     let stream = UnixStream::connect(world.socket()).unwrap();
     stream
         .set_read_timeout(Some(Duration::from_secs(20)))
@@ -22,13 +22,13 @@ fn connect(world: &World) -> UnixStream {
     stream
 }
 
-fn string(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn string(bytes: &[u8]) -> Vec<u8> {
     let length = u32::try_from(bytes.len()).unwrap();
     [&length.to_be_bytes()[..], bytes].concat()
 }
 
 /// Sends one message and returns the answer, without its length.
-fn ask(stream: &mut UnixStream, message: &[u8]) -> Vec<u8> {
+pub(crate) fn ask(stream: &mut UnixStream, message: &[u8]) -> Vec<u8> {
     stream.write_all(&string(message)).unwrap();
     let mut length = [0; 4];
     stream.read_exact(&mut length).unwrap();
@@ -38,7 +38,7 @@ fn ask(stream: &mut UnixStream, message: &[u8]) -> Vec<u8> {
 }
 
 /// Returns the blobs that the agent offers.
-fn identities(world: &World) -> Vec<Vec<u8>> {
+pub(crate) fn identities(world: &World) -> Vec<Vec<u8>> {
     let answer = ask(&mut connect(world), &[REQUEST_IDENTITIES]);
     assert_eq!(answer[0], IDENTITIES_ANSWER);
     let mut rest = &answer[5..];
@@ -51,7 +51,7 @@ fn identities(world: &World) -> Vec<Vec<u8>> {
     strings.into_iter().step_by(2).collect()
 }
 
-fn signed_in_with_agent() -> World {
+pub(crate) fn signed_in_with_agent() -> World {
     let world = World::with(options_with(&["web01"]));
     world.login(ADA);
     world.add(&["web01"]);
@@ -187,21 +187,6 @@ fn ssh_add_lists_the_certificate() {
         world.ssh_add("-L").stdout.split(' ').nth(1),
         long.stdout.split(' ').nth(1)
     );
-}
-
-#[test]
-fn ssh_add_can_neither_add_nor_remove() {
-    let world = signed_in_with_agent();
-    world
-        .program("ssh-keygen")
-        .args(["-q", "-t", "ed25519", "-N", "", "-f", "other"])
-        .run()
-        .succeeded();
-    for argument in ["other", "-D", "-x", "-X"] {
-        let refused = world.ssh_add(argument);
-        assert_ne!(refused.status, 0, "{refused}");
-    }
-    assert_eq!(world.ssh_add("-l").stdout.lines().count(), 1);
 }
 
 #[test]

@@ -272,7 +272,7 @@ fn the_kernel_keyring_is_taken_where_there_is_no_secret_service() {
     assert_eq!(status["profiles"][0]["signed_in"], true);
     assert_eq!(
         logout[0]["removed"].as_array().unwrap().len(),
-        3,
+        4,
         "{output}"
     );
     assert!(

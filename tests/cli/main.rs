@@ -9,6 +9,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stdout,
     clippy::string_slice,
     clippy::too_many_lines,
     clippy::unwrap_used,
@@ -17,6 +18,8 @@
 
 mod aadsts;
 mod agent;
+mod agent_life;
+mod agent_protocol;
 mod browser;
 mod certificate;
 mod config;
@@ -27,6 +30,7 @@ mod login;
 mod network;
 mod pipelines;
 mod refusals;
+mod rotation;
 mod step_up;
 mod tenants;
 mod world;

@@ -16,7 +16,7 @@ use crate::host::lock::Lock;
 use crate::host::tls;
 use crate::ids::{ClientId, TenantId};
 use crate::keyring::Keyring;
-use crate::profile::{CloudName, Flow, Profile};
+use crate::profile::{CloudName, Flow, KeyOptions, Profile};
 use crate::secret::Secret;
 
 /// How long another process that makes the same profile is waited for.
@@ -84,6 +84,7 @@ pub(in super::super) async fn sign_in(context: &Context) -> Result<(), Failure> 
         flow: Flow::default(),
         environment: Some(digest),
         keyring: keyring.backend(),
+        keys: KeyOptions::default(),
         guest_in: Vec::new(),
     };
     super::keep(context, &profile, &keyring, entry.as_ref()).await

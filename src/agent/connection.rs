@@ -1,0 +1,116 @@
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+use super::ask::{AskResult, EXTENSION as ASK, another_version};
+use super::bindings::Bindings;
+use super::client::read_rest;
+use super::server::Agent;
+use crate::failure::Failure;
+use crate::openssh::agent_protocol::{Request, Response};
+use crate::openssh::session_bind;
+
+/// How long a connection may be silent.
+const CONNECTION_IDLE: Duration = Duration::from_secs(3600);
+/// How long a message may take from its first byte to its last, either way.
+const MESSAGE_LIMIT: Duration = Duration::from_secs(10);
+/// How long one question of our own programs may take.
+const QUESTION_LIMIT: Duration = Duration::from_secs(90);
+
+/// The extensions that ssh and its kin may use, as the extension `query` lists them.
+const EXTENSIONS: &[&str] = &[QUERY, session_bind::EXTENSION];
+const QUERY: &str = "query";
+
+/// Where a question comes from.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(super) enum Door {
+    /// Our own programs' socket, which never leaves the machine.
+    OwnPrograms,
+    /// The socket that ssh is told of, which `ssh -A` carries to other machines.
+    Ssh,
+}
+
+/// Answers one connection until it ends, is silent for too long, or sends what is no message.
+pub(super) async fn converse(agent: &Agent, mut stream: UnixStream, door: Door) {
+    let mut bindings = Bindings::default();
+    let mut first = [0];
+    while let Ok(Ok(1)) = timeout(CONNECTION_IDLE, stream.read(&mut first)).await {
+        let rest = timeout(MESSAGE_LIMIT, read_rest(&mut stream, first));
+        let Ok(Ok(message)) = rest.await else {
+            return;
+        };
+        agent.is_asked();
+        let response = match Request::decode(&message) {
+            Some(request) => respond(agent, request, door, &mut bindings).await,
+            None => Response::Failure,
+        };
+        let bytes = Zeroizing::new(response.encode());
+        let written = timeout(MESSAGE_LIMIT, stream.write_all(&bytes)).await;
+        agent.has_answered();
+        if !matches!(written, Ok(Ok(()))) {
+            return;
+        }
+    }
+}
+
+async fn respond(
+    agent: &Agent,
+    request: Request<'_>,
+    door: Door,
+    bindings: &mut Bindings,
+) -> Response {
+    match request {
+        Request::RequestIdentities => Response::Identities(agent.offer(bindings).await),
+        Request::Sign { key, data, flags } => agent
+            .sign(bindings, key, data, flags)
+            .await
+            .unwrap_or(Response::Failure),
+        Request::Remove { key } => done(agent.remove(bindings, key).await),
+        Request::RemoveAll => done(agent.remove_all(bindings).await),
+        Request::Lock(passphrase) => done(agent.passphrase_lock.lock(passphrase).await),
+        Request::Unlock(passphrase) => done(agent.passphrase_lock.unlock(passphrase).await),
+        Request::Extension {
+            name: ASK,
+            contents,
+        } if door == Door::OwnPrograms => answer(agent, contents).await,
+        Request::Extension { name: QUERY, .. } => Response::Extensions(EXTENSIONS),
+        // Taken note of while the agent is locked, too: that it is unlocked later makes no forwarded connection a local one.
+        Request::Extension {
+            name: session_bind::EXTENSION,
+            contents,
+        } => {
+            if bindings.bind(contents) {
+                done(true)
+            } else {
+                Response::ExtensionFailure
+            }
+        }
+        Request::Extension { .. } | Request::Other(_) => Response::Failure,
+    }
+}
+
+async fn answer(agent: &Agent, contents: &[u8]) -> Response {
+    let result = match serde_json::from_slice(contents) {
+        Ok(question) => timeout(QUESTION_LIMIT, agent.answer(question))
+            .await
+            .unwrap_or_else(|_| {
+                Err(Failure::new("the agent did not finish in time").hint("try again"))
+            }),
+        Err(_) => Err(another_version()),
+    };
+    match serde_json::to_vec::<AskResult>(&result) {
+        Ok(contents) => Response::Success(Zeroizing::new(contents)),
+        Err(_) => Response::ExtensionFailure,
+    }
+}
+
+fn done(is_done: bool) -> Response {
+    if is_done {
+        Response::Success(Zeroizing::default())
+    } else {
+        Response::Failure
+    }
+}

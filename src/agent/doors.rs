@@ -1,0 +1,103 @@
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::net::{UnixListener, UnixStream};
+use tokio::time::{Instant, sleep};
+
+use super::client::ask_socket;
+use crate::host::lock::Lock;
+use crate::host::{files, inherited};
+
+/// How long a new agent waits for one that is about to end.
+const TAKE_OVER_LIMIT: Duration = Duration::from_secs(1);
+/// How often it tries meanwhile.
+const TAKE_OVER_POLL: Duration = Duration::from_millis(10);
+
+/// The two sockets of the agent, and the lock that one agent holds.
+#[derive(Debug)]
+pub(super) struct Doors {
+    /// The socket that ssh is told of.
+    pub(super) for_ssh: UnixListener,
+    /// The socket that our own programs ask at.
+    pub(super) for_us: UnixListener,
+    /// Where the sockets lie, if they are ours to remove: those that systemd listens on are not.
+    ours: Vec<PathBuf>,
+    _lock: Lock,
+}
+
+impl Doors {
+    /// Opens the sockets, or takes those that systemd hands over. Returns `None` if another agent has them.
+    pub(super) async fn open(socket: &Path) -> io::Result<Option<Self>> {
+        let ask_socket = ask_socket(socket);
+        let mut inherited = inherited::unix_listeners()?.into_iter();
+        let inherited = (inherited.next(), inherited.next());
+        let folder = socket.parent().unwrap_or(Path::new("/"));
+        let name = socket.file_name().unwrap_or_default().to_string_lossy();
+        let lock = format!("{name}.lock");
+        if let (Some(for_ssh), Some(for_us)) = inherited {
+            // Whoever connects reaches systemd's sockets and nobody else's: an agent that still ends has no say.
+            let lock = Lock::take(folder, &lock, TAKE_OVER_LIMIT).await?;
+            return Ok(Some(Self {
+                for_ssh: UnixListener::from_std(for_ssh)?,
+                for_us: UnixListener::from_std(for_us)?,
+                ours: Vec::new(),
+                _lock: lock,
+            }));
+        }
+        let Some(lock) = become_the_agent(folder, &lock, &ask_socket).await? else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            // The one that ssh is told of comes first: whoever finds the other may count on it.
+            for_ssh: listen(socket)?,
+            for_us: listen(&ask_socket)?,
+            ours: vec![socket.to_owned(), ask_socket],
+            _lock: lock,
+        }))
+    }
+
+    /// Tells whether whoever connects still gets here.
+    pub(super) fn are_there(&self) -> bool {
+        self.ours.iter().all(|path| path.exists())
+    }
+
+    /// Tells whether systemd listens, and starts the next agent.
+    pub(super) fn are_inherited(&self) -> bool {
+        self.ours.is_empty()
+    }
+
+    /// Closes the sockets and lets go of the lock: whoever comes now starts another agent.
+    pub(super) fn close(self) -> io::Result<()> {
+        self.ours
+            .iter()
+            .try_for_each(|path| files::remove_stale_socket(path))
+    }
+}
+
+/// Takes the lock that one agent holds. Returns `None` if another one answers; one that is about to end holds the lock for a
+/// moment longer than it answers.
+async fn become_the_agent(
+    folder: &Path,
+    lock: &str,
+    ask_socket: &Path,
+) -> io::Result<Option<Lock>> {
+    let deadline = Instant::now() + TAKE_OVER_LIMIT;
+    loop {
+        if let Some(lock) = Lock::try_take(folder, lock)? {
+            return Ok(Some(lock));
+        }
+        if UnixStream::connect(ask_socket).await.is_ok() || Instant::now() >= deadline {
+            return Ok(None);
+        }
+        sleep(TAKE_OVER_POLL).await;
+    }
+}
+
+/// Opens a socket for this user alone, in place of one that nobody listens on any more.
+fn listen(socket: &Path) -> io::Result<UnixListener> {
+    files::remove_stale_socket(socket)?;
+    let listener = UnixListener::bind(socket)?;
+    files::make_private(socket)?;
+    Ok(listener)
+}

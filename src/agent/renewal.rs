@@ -1,0 +1,164 @@
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::failure::{Failure, FailureKind};
+
+/// How long after a first failed try the next one is made; after each further one twice as long.
+const FIRST_REST: Duration = Duration::from_secs(2);
+/// How long a rest is at most.
+const LONGEST_REST: Duration = Duration::from_secs(60);
+/// How long nothing is tried after a failure that only a person can mend.
+const REST_FOR_A_PERSON: Duration = Duration::from_secs(600);
+
+/// What Entra says when something is wrong on its own side that passes.
+const PASSING: [&str; 4] = ["AADSTS90006", "AADSTS90023", "AADSTS90024", "AADSTS90033"];
+
+/// What is told when no answer of Entra's came; the test below holds these words to those of `EntraError`.
+const UNREACHED: [&str; 2] = [
+    "cannot ask Entra for a token",
+    "did not answer like a token endpoint",
+];
+
+/// How the renewals of one account have gone. It holds no certificate and does no renewing.
+#[derive(Debug, Default)]
+pub(super) struct Renewal {
+    /// How many tries have ended, well or not: whoever waited for one that failed need not make another.
+    tries: u64,
+    /// How many have failed since one went well.
+    failures: u32,
+    /// Why the last one failed, if it did.
+    failure: Option<Failure>,
+    rest_until: Option<Instant>,
+}
+
+impl Renewal {
+    pub(super) const fn tries(&self) -> u64 {
+        self.tries
+    }
+
+    pub(super) const fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+
+    pub(super) fn succeeded(&mut self) {
+        *self = Self {
+            tries: self.tries + 1,
+            ..Self::default()
+        };
+    }
+
+    /// Takes note of a failure. The rest after it takes no more than a quarter of the time that is `left` of the certificate,
+    /// so that a short-lived one is tried often enough, too. `random` spreads those who fail at once.
+    pub(super) fn failed(&mut self, failure: Failure, now: Instant, left: Duration, random: u8) {
+        self.tries += 1;
+        self.failures = self.failures.saturating_add(1);
+        let rest = if failure.kind == FailureKind::SignInNeeded {
+            REST_FOR_A_PERSON
+        } else {
+            let doublings = 2_u32.saturating_pow(self.failures - 1);
+            let short_enough = (left / 4).max(FIRST_REST / 2);
+            FIRST_REST
+                .saturating_mul(doublings)
+                .min(LONGEST_REST)
+                .min(short_enough)
+        };
+        self.failure = Some(failure);
+        self.rest_until = Some(now + jittered(rest, random));
+    }
+
+    /// Returns how long it still rests.
+    pub(super) fn rest(&self, now: Instant) -> Duration {
+        self.rest_until
+            .map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
+    }
+
+    /// Ends the rest: the machine has slept, and the network may be another.
+    pub(super) const fn wake(&mut self) {
+        self.rest_until = None;
+    }
+}
+
+/// Tells whether it may help to try at once again: Entra was not reached, or says itself that it will pass.
+pub(super) fn is_passing(failure: &Failure) -> bool {
+    match failure.code.as_deref() {
+        Some(code) => PASSING.contains(&code),
+        None => UNREACHED.iter().any(|text| failure.error.contains(text)),
+    }
+}
+
+/// Lengthens or shortens a time by up to a quarter.
+pub(super) fn jittered(time: Duration, random: u8) -> Duration {
+    time * 3 / 4 + time * u32::from(random) / 510
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certificate::CertificateError;
+    use crate::entra::EntraError;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+    /// The random byte that changes a time the least.
+    const MIDDLE: u8 = 128;
+
+    fn rests(left: Duration, failure: &Failure) -> Vec<u64> {
+        let now = Instant::now();
+        let mut renewal = Renewal::default();
+        (0..8)
+            .map(|_| {
+                renewal.failed(failure.clone(), now, left, MIDDLE);
+                renewal.rest(now).as_secs()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn rests_grow_and_end() {
+        let failure = Failure::new("no network");
+        assert_eq!(rests(HOUR, &failure), [2, 4, 8, 16, 32, 60, 60, 60]);
+        let left = Duration::from_secs(20);
+        assert_eq!(rests(left, &failure), [2, 4, 5, 5, 5, 5, 5, 5]);
+        assert_eq!(rests(Duration::ZERO, &failure), [1; 8]);
+        let for_a_person = failure.kind(FailureKind::SignInNeeded);
+        assert_eq!(rests(left, &for_a_person), [600; 8]);
+    }
+
+    #[test]
+    fn what_went_well_or_woke_up_does_not_rest() {
+        let now = Instant::now();
+        let mut renewal = Renewal::default();
+        renewal.failed(Failure::new("x"), now, HOUR, 0);
+        assert!(renewal.rest(now) > Duration::ZERO);
+        renewal.wake();
+        assert_eq!(renewal.rest(now), Duration::ZERO);
+        assert!(renewal.failure().is_some());
+        renewal.failed(Failure::new("x"), now, HOUR, 0);
+        renewal.succeeded();
+        assert_eq!(renewal.rest(now), Duration::ZERO);
+        assert_eq!((renewal.failure(), renewal.tries()), (None, 3));
+    }
+
+    #[test]
+    fn jitter_is_a_quarter_at_most() {
+        let time = Duration::from_secs(100);
+        assert_eq!(jittered(time, 0), Duration::from_secs(75));
+        assert_eq!(jittered(time, 255), Duration::from_secs(125));
+    }
+
+    #[test]
+    fn what_entra_is_certain_of_is_not_asked_again() {
+        let mut failure = Failure::new("refused");
+        assert!(!is_passing(&failure));
+        for (code, passes) in [("AADSTS90033", true), ("AADSTS7000215", false)] {
+            failure.code = Some(code.into());
+            assert_eq!(is_passing(&failure), passes, "{code}");
+        }
+        let (host, status) = ("login.example".to_owned(), 503);
+        let error = EntraError::Unintelligible { host, status };
+        assert!(is_passing(&Failure::from(error)));
+        let sdk = azure_core::Error::with_message(azure_core::error::ErrorKind::Io, "reset");
+        assert!(is_passing(&Failure::from(EntraError::Pipeline(sdk))));
+        assert!(!is_passing(&CertificateError::WrongType.into()));
+    }
+}

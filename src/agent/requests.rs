@@ -1,0 +1,99 @@
+//! What ssh and its kin ask: which keys there are, a signature, and to forget keys.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::timeout;
+
+use super::account::Account;
+use super::bindings::Bindings;
+use super::server::Agent;
+use crate::certificate::SignatureAlgorithm;
+use crate::openssh::agent_protocol::{FLAG_RSA_SHA2_256, FLAG_RSA_SHA2_512, OfferedKey, Response};
+
+/// How long ssh is kept waiting for the list of keys while a certificate is renewed.
+const LIST_PATIENCE: Duration = Duration::from_secs(20);
+
+impl Agent {
+    /// Returns the certificates that may be seen through a connection, each renewed first if it is due and that can be done
+    /// within ssh's patience. While the agent is locked there are none.
+    pub(super) async fn offer(&self, bindings: &Bindings) -> Vec<OfferedKey> {
+        let accounts = self.accounts_through(bindings).await;
+        let offers = accounts.iter().map(|account| self.offer_of(account));
+        join_all(offers).await.into_iter().flatten().collect()
+    }
+
+    async fn offer_of(&self, account: &Arc<Account>) -> Option<OfferedKey> {
+        let held = account.certificate_at_hand().await?;
+        let issued = match timeout(LIST_PATIENCE, account.certificate()).await {
+            Ok(Ok(issued)) => issued,
+            _ => held,
+        };
+        Some(OfferedKey {
+            blob: issued.certificate.blob().to_vec(),
+            comment: account.comment(&issued, self.host.clock.now()),
+        })
+    }
+
+    /// Signs, if there is such a key and this connection may use it.
+    pub(super) async fn sign(
+        &self,
+        bindings: &Bindings,
+        key: &[u8],
+        data: &[u8],
+        flags: u32,
+    ) -> Option<Response> {
+        // Without a flag the client asks for SHA-1, which this agent does not do.
+        let algorithm = match flags {
+            FLAG_RSA_SHA2_512 => SignatureAlgorithm::RsaSha512,
+            FLAG_RSA_SHA2_256 => SignatureAlgorithm::RsaSha256,
+            _ => return None,
+        };
+        for account in self.accounts_through(bindings).await {
+            if let Some(key_pair) = account.key_pair(key).await {
+                if !bindings.let_sign(key, data, account.may_be_forwarded()) {
+                    return None;
+                }
+                return Some(Response::Signature {
+                    algorithm: algorithm.name(),
+                    signature: key_pair.sign(algorithm, data).ok()?,
+                });
+            }
+        }
+        None
+    }
+
+    /// Forgets the account that a key or certificate belongs to; tells whether there was one.
+    pub(super) async fn remove(&self, bindings: &Bindings, key: &[u8]) -> bool {
+        for account in self.accounts_through(bindings).await {
+            if account.key_pair(key).await.is_some() {
+                account.withdraw();
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Forgets all accounts; tells whether that was allowed.
+    pub(super) async fn remove_all(&self, bindings: &Bindings) -> bool {
+        if self.passphrase_lock.is_locked() {
+            return false;
+        }
+        for account in self.accounts_through(bindings).await {
+            account.withdraw();
+        }
+        true
+    }
+
+    async fn accounts_through(&self, bindings: &Bindings) -> Vec<Arc<Account>> {
+        if self.passphrase_lock.is_locked() {
+            return Vec::new();
+        }
+        let mut accounts = self.accounts.all().await;
+        accounts.retain(|account| {
+            !account.is_withdrawn() && bindings.let_see(account.may_be_forwarded())
+        });
+        accounts
+    }
+}

@@ -1,0 +1,48 @@
+use clap::Args;
+use serde_json::json;
+
+use super::super::context::Context;
+use super::super::ui::Ui;
+use crate::agent::DEFAULT_IDLE_SECONDS;
+use crate::agent::systemd::{SERVICE_UNIT, SOCKET_UNIT, service_unit, socket_unit};
+use crate::failure::{Failure, file_failure};
+use crate::host::files::{self, Access};
+
+/// Write units with which systemd starts the agent when somebody asks for it
+#[derive(Args, Debug)]
+pub(in super::super) struct InstallArgs {
+    /// Have the agent end after this many seconds without a question
+    #[arg(long, default_value_t = DEFAULT_IDLE_SECONDS, value_name = "SECONDS")]
+    idle: u32,
+}
+
+pub(in super::super) fn run(ui: Ui, context: &Context, args: &InstallArgs) -> Result<(), Failure> {
+    let folder = context.host.paths.systemd_user_units();
+    let surroundings = context.surroundings()?;
+    let units = [
+        (SOCKET_UNIT, socket_unit(&surroundings.agent_socket)),
+        (
+            SERVICE_UNIT,
+            service_unit(&surroundings.program, &surroundings.agent_socket, args.idle),
+        ),
+    ];
+    files::make_private_folder(&folder)
+        .map_err(|error| file_failure("make the folder", &folder, &error))?;
+    let mut written = Vec::new();
+    for (name, text) in units {
+        let path = folder.join(name);
+        files::write(&path, text.as_bytes(), Access::Public)
+            .map_err(|error| file_failure("write", &path, &error))?;
+        written.push(path);
+    }
+    let lines: Vec<_> = written
+        .iter()
+        .map(|path| format!("wrote {}\n", path.display()))
+        .collect();
+    let text = lines.concat();
+    ui.result(&json!({ "units": written }), &text);
+    ui.say(&format!(
+        "start it with: entra-ssh agent stop; systemctl --user daemon-reload; systemctl --user enable --now {SOCKET_UNIT}"
+    ));
+    Ok(())
+}

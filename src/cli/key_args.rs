@@ -1,0 +1,67 @@
+use clap::{Args, ValueEnum};
+
+use crate::failure::{Failure, FailureKind};
+use crate::profile::KeyOptions;
+
+/// What the keys of a profile are to be like; kept in the profile.
+#[derive(Args, Clone, Copy, Debug)]
+pub(super) struct KeyArgs {
+    /// The length of new RSA keys in bits; 3072 unless something else was said before
+    #[arg(long, value_name = "BITS")]
+    key_size: Option<KeySize>,
+    /// The kind of new keys; Entra certifies RSA keys only today
+    #[arg(long, value_name = "KIND")]
+    key_type: Option<KeyType>,
+    /// Whether keys may be used from the machines that the agent is forwarded to (ssh -A); no unless said so before
+    #[arg(long, value_name = "YES|NO", hide_possible_values = true)]
+    forwardable: Option<YesNo>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum KeySize {
+    #[value(name = "2048")]
+    Rsa2048,
+    #[value(name = "3072")]
+    Rsa3072,
+    #[value(name = "4096")]
+    Rsa4096,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum KeyType {
+    Ed25519,
+    Rsa,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum YesNo {
+    No,
+    Yes,
+}
+
+impl KeyArgs {
+    /// Returns what holds from now on, where `before` is what held so far.
+    pub(super) fn over(self, before: KeyOptions) -> Result<KeyOptions, Failure> {
+        if matches!(self.key_type, Some(KeyType::Ed25519)) {
+            return Err(
+                Failure::new("Entra certifies RSA keys only today, and no `ed25519`")
+                    .kind(FailureKind::Usage)
+                    .hint("use RSA: --key-type rsa --key-size 3072"),
+            );
+        }
+        let bits = match self.key_size {
+            None => before.bits,
+            Some(KeySize::Rsa2048) => 2048,
+            Some(KeySize::Rsa3072) => 3072,
+            Some(KeySize::Rsa4096) => 4096,
+        };
+        let may_be_forwarded = match self.forwardable {
+            None => before.may_be_forwarded,
+            Some(answer) => answer == YesNo::Yes,
+        };
+        Ok(KeyOptions {
+            bits,
+            may_be_forwarded,
+        })
+    }
+}

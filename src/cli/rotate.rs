@@ -1,0 +1,176 @@
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::context::Context;
+use super::ui::Ui;
+use crate::agent::ask::{Answer, Question, RenewWhen, RenewedAnswer, Tenancy, another_version};
+use crate::agent::client;
+use crate::failure::{Failure, FailureKind};
+use crate::ids::ProfileName;
+use crate::time::Spoken;
+
+/// Renew a certificate that is about to end; for timers and `Match exec`
+///
+/// Nobody is asked anything. Ends with 0 if the certificate is fresh or was renewed, with 4 if somebody has to sign in, and
+/// with 1 if it could not be renewed.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  entra-ssh rotate\n  entra-ssh rotate --all --within 30m --quiet\n  entra-ssh rotate --new-key"
+)]
+pub(super) struct RotateArgs {
+    /// Renew what ends within this time: 90s, 10m, 1h; without it, within 10 minutes or the last third of its life
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    within: Option<Duration>,
+    /// Renew the certificates of all profiles
+    #[arg(long)]
+    all: bool,
+    /// Renew whatever time is left
+    #[arg(long)]
+    force: bool,
+    /// Change the key at once: the same as --force, since every certificate has a key of its own
+    #[arg(long)]
+    new_key: bool,
+}
+
+pub(super) async fn run(ui: Ui, context: &Context, args: RotateArgs) -> Result<(), Failure> {
+    let names = if args.all {
+        context.profiles().names()?
+    } else {
+        vec![context.load_profile().await?.name]
+    };
+    let mut rows = Vec::new();
+    let mut failures = Vec::new();
+    for name in names {
+        for tenancy in tenancies(context, &name) {
+            match rotate(context, &name, tenancy, &args).await {
+                Ok(renewed) => rows.push((name.clone(), renewed)),
+                Err(failure) => failures.push((name.clone(), failure)),
+            }
+        }
+    }
+    let json: Vec<Value> = rows.iter().map(to_json).collect();
+    let text = if ui.is_quiet() {
+        String::new()
+    } else {
+        rows.iter().map(to_text).collect()
+    };
+    ui.result(&json, &text);
+    worst(failures).map_or(Ok(()), Err)
+}
+
+/// Returns the tenants that a profile has certificates of.
+fn tenancies(context: &Context, name: &ProfileName) -> Vec<Tenancy> {
+    // Whoever asks the agent for a profile that cannot be read is told why.
+    let guest_in = context
+        .profiles()
+        .load(name)
+        .map_or_else(|_| Vec::new(), |profile| profile.guest_in);
+    let mut tenancies = vec![Tenancy::Home];
+    tenancies.extend(guest_in.into_iter().map(Tenancy::Tenant));
+    tenancies
+}
+
+async fn rotate(
+    context: &Context,
+    profile: &ProfileName,
+    tenancy: Tenancy,
+    args: &RotateArgs,
+) -> Result<RenewedAnswer, Failure> {
+    let question = Question::Renew {
+        profile: profile.clone(),
+        tenancy,
+        when: match args.within {
+            _ if args.force || args.new_key => RenewWhen::Now,
+            Some(time) => RenewWhen::WithinSeconds(time.as_secs()),
+            None => RenewWhen::Due,
+        },
+    };
+    match client::ask(&context.agent_socket, &question).await? {
+        Answer::Renewed(answer) => Ok(answer),
+        _ => Err(another_version()),
+    }
+}
+
+fn to_json((name, answer): &(ProfileName, RenewedAnswer)) -> Value {
+    json!({
+        "profile": name, "renewed": answer.is_new, "certificate": answer.certificate,
+    })
+}
+
+fn to_text((name, answer): &(ProfileName, RenewedAnswer)) -> String {
+    let verb = if answer.is_new { "renewed" } else { "fresh" };
+    let left = Duration::from_secs(answer.certificate.remaining_seconds);
+    format!("{name}  {verb}, {} left\n", Spoken(left))
+}
+
+/// Returns what the exit status is made of: a failure that cannot be helped by signing in comes first. The others are named.
+fn worst(mut failures: Vec<(ProfileName, Failure)>) -> Option<Failure> {
+    failures.sort_by_key(|(_, failure)| failure.kind == FailureKind::SignInNeeded);
+    let mut failures = failures.into_iter();
+    let (name, first) = failures.next()?;
+    let mut failure = first.within(format!(
+        "cannot renew the certificate of the profile `{name}`"
+    ));
+    for (name, other) in failures {
+        failure.causes.push(format!("profile `{name}`: {other}"));
+    }
+    Some(failure)
+}
+
+/// Reads a time as ssh's own config has it: seconds, or a number with `s`, `m`, `h` or `d`.
+fn parse_time(text: &str) -> Result<Duration, String> {
+    let (number, unit) = match text.strip_suffix(['s', 'm', 'h', 'd']) {
+        Some(number) => (number, text.chars().last()),
+        None => (text, None),
+    };
+    let seconds = match unit {
+        Some('m') => 60,
+        Some('h') => 3600,
+        Some('d') => 86_400,
+        _ => 1,
+    };
+    number
+        .parse::<u32>()
+        .map(|number| Duration::from_secs(u64::from(number) * seconds))
+        .map_err(|_| format!("`{text}` is no time such as 90s, 10m or 1h"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_ssh_reads_them() {
+        for (text, seconds) in [
+            ("90", 90),
+            ("90s", 90),
+            ("10m", 600),
+            ("1h", 3600),
+            ("2d", 172_800),
+        ] {
+            assert_eq!(parse_time(text), Ok(Duration::from_secs(seconds)));
+        }
+        for text in ["", "m", "-1m", "1w", "1.5h", "10 m"] {
+            assert!(parse_time(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_failure_that_no_sign_in_mends_decides() {
+        let name = |text: &str| text.parse::<ProfileName>().unwrap();
+        let failures = vec![
+            (
+                name("one"),
+                Failure::new("sign in").kind(FailureKind::SignInNeeded),
+            ),
+            (name("two"), Failure::new("no network")),
+        ];
+        let failure = worst(failures).unwrap();
+        assert_eq!(failure.kind, FailureKind::Failed);
+        assert!(failure.error.contains("`two`"));
+        assert_eq!(failure.causes, ["no network", "profile `one`: sign in"]);
+        assert!(worst(Vec::new()).is_none());
+    }
+}

@@ -1,0 +1,334 @@
+//! What ssh's own programs do with the agent, and what it does for nobody.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::time::{Duration, Instant};
+
+use ring::rand::SystemRandom;
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
+
+use crate::agent::{
+    FAILURE, SIGN_REQUEST, SIGN_RESPONSE, ask, connect, identities, signed_in_with_agent, string,
+};
+use crate::world::{ADA, Output, World, options_with, wait_for};
+
+const SUCCESS: u8 = 6;
+const EXTENSION: u8 = 27;
+const EXTENSION_FAILURE: u8 = 28;
+const EXTENSION_RESPONSE: u8 = 29;
+const SHA_512: u32 = 4;
+const MAX_MESSAGE: usize = 256 * 1024;
+
+/// Counts the keys that `ssh-add -l` shows.
+fn listed(world: &World) -> usize {
+    let output = world.ssh_add("-l");
+    if output.stdout.starts_with("The agent has no identities.") {
+        return 0;
+    }
+    output.succeeded();
+    output.stdout.lines().count()
+}
+
+/// Writes the listed certificate where ssh's programs look for a key called `listed`.
+fn write_listed(world: &World) {
+    let listed = world.ssh_add("-L");
+    listed.succeeded();
+    fs::write(world.home().join("listed.pub"), &listed.stdout).unwrap();
+}
+
+/// Runs `ssh-add -x` or `-X`, which ask a program for the passphrase where there is no terminal.
+fn with_passphrase(world: &World, argument: &str, passphrase: &str) -> Output {
+    let script = world.home().join("askpass");
+    fs::write(&script, format!("#!/bin/sh\necho '{passphrase}'\n")).unwrap();
+    world
+        .program("chmod")
+        .arg("700")
+        .arg(&script)
+        .run()
+        .succeeded();
+    world
+        .program("ssh-add")
+        .env("SSH_AUTH_SOCK", world.socket())
+        .env("SSH_ASKPASS", &script)
+        .env("SSH_ASKPASS_REQUIRE", "force")
+        .arg(argument)
+        .run()
+}
+
+#[test]
+fn keys_of_others_are_not_taken_in() {
+    let world = signed_in_with_agent();
+    world
+        .program("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-f", "other"])
+        .run()
+        .succeeded();
+    let refused = world.ssh_add("other");
+    assert_ne!(refused.status, 0, "{refused}");
+    assert!(
+        refused.stderr.contains("agent refused operation"),
+        "{refused}"
+    );
+    assert_eq!(listed(&world), 1);
+}
+
+#[test]
+fn what_is_removed_stays_away_until_one_of_our_own_programs_asks() {
+    let world = signed_in_with_agent();
+    let before = world.certificate_requests();
+    for arguments in [&["-d", "listed"][..], &["-D"]] {
+        write_listed(&world);
+        let removed = world
+            .program("ssh-add")
+            .env("SSH_AUTH_SOCK", world.socket())
+            .args(arguments)
+            .run();
+        removed.succeeded();
+        assert_eq!(listed(&world), 0, "{removed}");
+        assert_eq!(listed(&world), 0, "and stays away");
+        // The ProxyCommand of a managed host is one of our own programs.
+        world.ssh(&["web01", "true"]).run().succeeded();
+        assert_eq!(listed(&world), 1);
+    }
+    assert_eq!(world.certificate_requests(), before, "the keyring has it");
+    // What is not there cannot be removed.
+    world.ssh_add("-D").succeeded();
+    assert_ne!(world.ssh_add("-d").status, 0);
+}
+
+#[test]
+fn a_locked_agent_shows_and_signs_nothing_until_it_is_unlocked() {
+    let world = signed_in_with_agent();
+    let blob = identities(&world).remove(0);
+    let sign = [
+        &[SIGN_REQUEST][..],
+        &string(&blob),
+        &string(b"data"),
+        &SHA_512.to_be_bytes(),
+    ]
+    .concat();
+    let mut stream = connect(&world);
+    assert_eq!(ask(&mut stream, &sign)[0], SIGN_RESPONSE);
+    with_passphrase(&world, "-x", "tr0ub4dor").succeeded();
+    assert_eq!(listed(&world), 0);
+    assert_eq!(ask(&mut stream, &sign), [FAILURE]);
+    assert_ne!(world.ssh_add("-D").status, 0);
+    assert_ne!(with_passphrase(&world, "-x", "other").status, 0);
+    let refused = world.ssh(&["-o", "BatchMode=yes", "web01", "true"]).run();
+    assert_eq!(refused.status, 255, "{refused}");
+    // Renewals go on.
+    world.json(&["rotate", "--force"]);
+    assert_ne!(with_passphrase(&world, "-X", "wrong").status, 0);
+    assert_eq!(listed(&world), 0);
+    with_passphrase(&world, "-X", "tr0ub4dor").succeeded();
+    assert_eq!(listed(&world), 1);
+    world.ssh(&["web01", "true"]).run().succeeded();
+    assert_ne!(with_passphrase(&world, "-X", "tr0ub4dor").status, 0);
+}
+
+#[test]
+fn ssh_keygen_signs_files_with_it() {
+    let world = signed_in_with_agent();
+    write_listed(&world);
+    fs::write(world.home().join("letter"), "Dear Grace\n").unwrap();
+    world
+        .program("ssh-keygen")
+        .env("SSH_AUTH_SOCK", world.socket())
+        .args(["-Y", "sign", "-n", "file", "-f", "listed.pub", "letter"])
+        .run()
+        .succeeded();
+    let authority = world.sandbox.ssh_authority();
+    let line = format!("{ADA} cert-authority {}\n", authority.trim());
+    fs::write(world.home().join("signers"), line).unwrap();
+    let verify = |letter: &str| {
+        world
+            .program("ssh-keygen")
+            .args(["-Y", "verify", "-n", "file", "-f", "signers", "-I", ADA])
+            .args(["-s", "letter.sig"])
+            .stdin(letter)
+            .run()
+    };
+    verify("Dear Grace\n").succeeded();
+    assert_ne!(verify("Dear Alan\n").status, 0);
+}
+
+/// A host, as a session bind shows it.
+struct Host(Ed25519KeyPair);
+
+impl Host {
+    fn new() -> Self {
+        let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
+        Self(Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).unwrap())
+    }
+
+    fn blob(&self) -> Vec<u8> {
+        let public = self.0.public_key().as_ref();
+        [string(b"ssh-ed25519"), string(public)].concat()
+    }
+
+    fn bind(&self, session_id: &[u8], is_forwarding: bool) -> Vec<u8> {
+        let signed = self.0.sign(session_id);
+        let signature = [string(b"ssh-ed25519"), string(signed.as_ref())].concat();
+        [
+            &[EXTENSION][..],
+            &string(b"session-bind@openssh.com"),
+            &string(&self.blob()),
+            &string(session_id),
+            &string(&signature),
+            &[u8::from(is_forwarding)],
+        ]
+        .concat()
+    }
+}
+
+/// Returns a request to sign a login.
+fn login(key: &[u8], session_id: &[u8]) -> Vec<u8> {
+    let data = [
+        &string(session_id)[..],
+        &[50],
+        &string(ADA.as_bytes()),
+        &string(b"ssh-connection"),
+        &string(b"publickey"),
+        &[1],
+        &string(b"rsa-sha2-512-cert-v01@openssh.com"),
+        &string(key),
+    ]
+    .concat();
+    [
+        &[SIGN_REQUEST][..],
+        &string(key),
+        &string(&data),
+        &SHA_512.to_be_bytes(),
+    ]
+    .concat()
+}
+
+#[test]
+fn a_bound_connection_signs_logins_of_its_session_alone() {
+    let world = signed_in_with_agent();
+    let key = identities(&world).remove(0);
+    let (host, mut stream) = (Host::new(), connect(&world));
+    assert_eq!(ask(&mut stream, &host.bind(b"one", false)), [SUCCESS]);
+    assert_eq!(ask(&mut stream, &login(&key, b"one"))[0], SIGN_RESPONSE);
+    assert_eq!(ask(&mut stream, &login(&key, b"two")), [FAILURE]);
+    let letter = [
+        &[SIGN_REQUEST][..],
+        &string(&key),
+        &string(b"SSHSIG"),
+        &SHA_512.to_be_bytes(),
+    ]
+    .concat();
+    assert_eq!(ask(&mut stream, &letter), [FAILURE]);
+    // Another connection is not bound.
+    assert_eq!(ask(&mut connect(&world), &letter)[0], SIGN_RESPONSE);
+    let mut forged = host.bind(b"three", false);
+    let last = forged.len() - 2;
+    forged[last] ^= 1;
+    let mut stream = connect(&world);
+    assert_eq!(ask(&mut stream, &forged), [EXTENSION_FAILURE]);
+    assert_eq!(ask(&mut stream, &login(&key, b"three")), [FAILURE]);
+}
+
+#[test]
+fn a_forwarded_connection_sees_and_signs_nothing_unless_the_profile_says_so() {
+    let world = signed_in_with_agent();
+    let (near, far) = (Host::new(), Host::new());
+    let try_both = |key: &[u8]| {
+        let mut stream = connect(&world);
+        assert_eq!(ask(&mut stream, &near.bind(b"near", true)), [SUCCESS]);
+        let listed = ask(&mut stream, &[11])[4];
+        assert_eq!(ask(&mut stream, &far.bind(b"far", false)), [SUCCESS]);
+        (listed, ask(&mut stream, &login(key, b"far"))[0])
+    };
+    let key = identities(&world).remove(0);
+    assert_eq!(try_both(&key), (0, FAILURE));
+    // A binding counts though the agent is locked when it comes.
+    let mut stream = connect(&world);
+    with_passphrase(&world, "-x", "secret").succeeded();
+    assert_eq!(ask(&mut stream, &near.bind(b"near", true)), [SUCCESS]);
+    with_passphrase(&world, "-X", "secret").succeeded();
+    assert_eq!(ask(&mut stream, &login(&key, b"near")), [FAILURE]);
+    world.json(&["cert", "--forwardable", "yes"]);
+    let key = identities(&world).remove(0);
+    assert_eq!(try_both(&key), (1, SIGN_RESPONSE));
+    world.json(&["cert", "--forwardable", "no"]);
+    let key = identities(&world).remove(0);
+    assert_eq!(try_both(&key), (0, FAILURE));
+}
+
+#[test]
+fn sixteen_bindings_are_held_and_no_more() {
+    let world = signed_in_with_agent();
+    let (host, mut stream) = (Host::new(), connect(&world));
+    for number in 0..16 {
+        assert_eq!(ask(&mut stream, &host.bind(&[number], true)), [SUCCESS]);
+    }
+    assert_eq!(
+        ask(&mut stream, &host.bind(&[16], true)),
+        [EXTENSION_FAILURE]
+    );
+}
+
+#[test]
+fn extensions_are_listed() {
+    let world = signed_in_with_agent();
+    let query = [&[EXTENSION][..], &string(b"query")].concat();
+    let expected = [
+        &[EXTENSION_RESPONSE][..],
+        &string(b"query"),
+        &string(b"query"),
+        &string(b"session-bind@openssh.com"),
+    ]
+    .concat();
+    assert_eq!(ask(&mut connect(&world), &query), expected);
+    let unknown = [&[EXTENSION][..], &string(b"make-tea")].concat();
+    assert_eq!(ask(&mut connect(&world), &unknown), [FAILURE]);
+}
+
+#[test]
+fn a_message_may_be_as_long_as_the_limit_and_no_longer() {
+    let world = signed_in_with_agent();
+    let mut stream = connect(&world);
+    assert_eq!(ask(&mut stream, &vec![200; MAX_MESSAGE]), [FAILURE]);
+    let length = u32::try_from(MAX_MESSAGE + 1).unwrap();
+    stream.write_all(&length.to_be_bytes()).unwrap();
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).unwrap();
+    assert!(rest.is_empty(), "the connection ends without an answer");
+}
+
+#[test]
+fn a_message_that_does_not_end_ends_the_connection_after_ten_seconds() {
+    let world = signed_in_with_agent();
+    let mut silent = connect(&world);
+    let mut half = connect(&world);
+    let begun = Instant::now();
+    half.write_all(&[0, 0, 0, 9, 11]).unwrap();
+    let mut rest = Vec::new();
+    half.read_to_end(&mut rest).unwrap();
+    let seconds = begun.elapsed().as_secs_f64();
+    assert!((9.5..18.0).contains(&seconds), "{seconds} s");
+    assert_eq!(ask(&mut silent, &[11])[0], 12, "silence does no harm");
+}
+
+#[test]
+fn as_many_connections_as_the_limit_are_served_and_one_more_waits() {
+    const MAX_CONNECTIONS: usize = 512;
+    let world = World::with(options_with(&[]));
+    world.json(&["agent", "start"]);
+    let mut held: Vec<_> = (0..MAX_CONNECTIONS).map(|_| connect(&world)).collect();
+    assert_eq!(ask(held.last_mut().unwrap(), &[11])[0], 12);
+    let mut waiting = connect(&world);
+    waiting.write_all(&string(&[11])).unwrap();
+    waiting
+        .set_read_timeout(Some(Duration::from_millis(500)))
+        .unwrap();
+    let mut byte = [0];
+    assert!(waiting.read(&mut byte).is_err(), "there is no place yet");
+    held.pop();
+    let mut answered = false;
+    wait_for("the answer", || {
+        answered = answered || waiting.read(&mut byte).is_ok();
+        answered
+    });
+}
