@@ -116,8 +116,10 @@ fn page(heading: &str, sentence: &str) -> String {
     format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{heading} – entra-ssh</title>\
          <meta name=\"viewport\" content=\"width=device-width\"><style>\
+         :root{{color-scheme:light dark}}\
          body{{font:1.125rem/1.6 system-ui,sans-serif;max-width:36rem;margin:20vh auto 0;padding:0 1.5rem;\
          color:#1b1f24;background:#fff}}h1{{font-size:1.6rem;margin:0 0 .5rem}}\
+         h1,p{{text-wrap:balance;overflow-wrap:anywhere}}\
          @media(prefers-color-scheme:dark){{body{{color:#e6e8eb;background:#16191d}}}}</style></head>\
          <body><h1>{heading}</h1><p>{sentence}</p></body></html>",
         heading = escaped(heading),
