@@ -12,7 +12,7 @@ use url::Url;
 use crate::world::{ADA, Invocation, World, wait_for};
 
 /// Returns `entra-ssh login` at a terminal, with a browser that writes down what it is to open.
-fn login(world: &World, arguments: &str) -> Invocation {
+pub(crate) fn login(world: &World, arguments: &str) -> Invocation {
     let browser = world.home().join("browser");
     fs::write(
         &browser,
@@ -31,7 +31,7 @@ fn login(world: &World, arguments: &str) -> Invocation {
 }
 
 /// Returns the address that the browser was told to open.
-fn opened(world: &World) -> Url {
+pub(crate) fn opened(world: &World) -> Url {
     let file = world.home().join("address");
     wait_for("the browser to be opened", || file.exists());
     Url::parse(&fs::read_to_string(file).unwrap()).unwrap()

@@ -22,6 +22,7 @@ mod agent_life;
 mod agent_protocol;
 mod browser;
 mod certificate;
+mod chromium;
 mod config;
 mod connect;
 mod end_to_end;

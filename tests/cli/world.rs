@@ -1,5 +1,6 @@
 //! A home folder, a sandbox, and the programs that run in between. Nothing of the machine's own user is seen or touched.
 
+mod chromium;
 mod filter;
 mod processes;
 mod run;
@@ -16,6 +17,7 @@ use sandbox::{Options, RequestRow, Sandbox, Service};
 use serde_json::Value;
 use tempfile::TempDir;
 
+pub(crate) use self::chromium::Chromium;
 pub(crate) use self::processes::Process;
 pub(crate) use self::run::{Invocation, Output, Running};
 pub(crate) use self::secret_service::{PASSWORD, SecretService};
