@@ -26,6 +26,7 @@ mod chromium;
 mod config;
 mod connect;
 mod end_to_end;
+mod http_proxy;
 mod keyring;
 mod login;
 mod network;

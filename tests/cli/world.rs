@@ -2,6 +2,7 @@
 
 mod chromium;
 mod filter;
+mod http_proxy;
 mod processes;
 mod run;
 mod secret_service;
@@ -18,6 +19,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 pub(crate) use self::chromium::Chromium;
+pub(crate) use self::http_proxy::HttpProxy;
 pub(crate) use self::processes::Process;
 pub(crate) use self::run::{Invocation, Output, Running};
 pub(crate) use self::secret_service::{PASSWORD, SecretService};
