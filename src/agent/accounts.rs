@@ -54,13 +54,12 @@ impl Accounts {
         let is_wanted = |account: &Arc<Account>| {
             account.sign_in().profile.name == *name && account.sign_in().tenant == tenant
         };
-        let account = match opened.iter().position(is_wanted) {
-            Some(index) => opened.remove(index),
-            None => {
-                let sign_in = SignIn::open(&self.host, profile).await?;
-                let sign_in = sign_in.in_tenant(tenant);
-                Arc::new(Account::new(sign_in, self.shared.clone()))
-            }
+        let account = if let Some(index) = opened.iter().position(is_wanted) {
+            opened.remove(index)
+        } else {
+            let sign_in = SignIn::open(&self.host, profile).await?;
+            let sign_in = sign_in.in_tenant(tenant);
+            Arc::new(Account::new(sign_in, self.shared.clone()))
         };
         opened.insert(0, Arc::clone(&account));
         Ok(account)

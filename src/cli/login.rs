@@ -31,8 +31,8 @@ use crate::profile::{Flow, Method, Profile};
 ///
 /// A person signs in in the browser of this machine; with --no-browser, in any browser; with --device-code, by entering a
 /// code in any browser. A pipeline signs in as a service principal: with a secret or a certificate of its own, or with a
-/// token that the pipeline issues. Where the variables AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET,
-/// AZURE_CLIENT_CERTIFICATE_PATH or AZURE_FEDERATED_TOKEN_FILE are set, it need not sign in at all.
+/// token that the pipeline issues. Where the variables `AZURE_CLIENT_ID`, `AZURE_TENANT_ID` and `AZURE_CLIENT_SECRET`,
+/// `AZURE_CLIENT_CERTIFICATE_PATH` or `AZURE_FEDERATED_TOKEN_FILE` are set, it need not sign in at all.
 #[derive(Args, Debug)]
 #[command(
     group = ArgGroup::new("proof").args([

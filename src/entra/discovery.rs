@@ -36,7 +36,7 @@ pub async fn tenant_id(
         .ok_or_else(|| unintelligible(&url, &reply))
 }
 
-/// Returns `{authority}/{tenant}/v2.0/.well-known/openid-configuration` (OpenID Connect Discovery, section 4).
+/// Returns `{authority}/{tenant}/v2.0/.well-known/openid-configuration` (`OpenID` Connect Discovery, section 4).
 fn configuration_url(cloud: &Cloud, tenant: &TenantId) -> Url {
     let mut url = cloud.authority.clone();
     // An https address can always be a base, so the path can be set.

@@ -94,23 +94,14 @@ impl Refusal {
     /// Returns what a person can do about it at a terminal: answer, or sign in again. `None` if neither helps.
     #[must_use]
     pub fn persons_remedy(&self) -> Option<Remedy> {
-        match self.advice() {
-            Some(Advice {
-                remedy: remedy @ (Remedy::Answer | Remedy::SignIn),
-                ..
-            }) => Some(remedy),
-            Some(_) => None,
-            None if self.claims.is_some() || self.error == "interaction_required" => {
-                Some(Remedy::Answer)
-            }
-            None if matches!(
-                self.error.as_str(),
-                "invalid_grant" | "login_required" | "consent_required"
-            ) =>
-            {
-                Some(Remedy::SignIn)
-            }
-            None => None,
+        if let Some(Advice { remedy, .. }) = self.advice() {
+            return Some(remedy).filter(|remedy| !matches!(remedy, Remedy::Do(_)));
+        }
+        match self.error.as_str() {
+            "interaction_required" => Some(Remedy::Answer),
+            _ if self.claims.is_some() => Some(Remedy::Answer),
+            "consent_required" | "invalid_grant" | "login_required" => Some(Remedy::SignIn),
+            _ => None,
         }
     }
 }

@@ -50,7 +50,7 @@ impl Prompt<'_> {
         format!("{} {LASTING}", self.application.scope(cloud))
     }
 
-    /// Returns the claims request parameter (OpenID Connect Core, section 5.5): what this client can do, and what was asked
+    /// Returns the claims request parameter (`OpenID` Connect Core, section 5.5): what this client can do, and what was asked
     /// for.
     pub(super) fn claims_parameter(&self) -> String {
         let mut all = client_capabilities();

@@ -1,6 +1,8 @@
 //! Signing in through a real HTTP proxy that asks for a password.
 
-use crate::world::{CONTOSO, DEPLOY, DEPLOY_SECRET, HttpProxy, Invocation, World};
+use crate::world::{
+    ADA, CONTOSO, DEPLOY, DEPLOY_SECRET, HttpProxy, Invocation, World, options_with,
+};
 
 /// Returns the sign-in of a service principal through a proxy.
 fn login(world: &World, proxy: &str) -> Invocation {
@@ -29,4 +31,74 @@ fn what_no_proxy_names_is_reached_directly() {
     let login = login(&world, &proxy.address()).env("NO_PROXY", "example.org,localhost");
     login.run().succeeded();
     assert!(proxy.tunnels().is_empty());
+}
+
+#[test]
+fn a_session_goes_through_the_proxy_and_one_that_no_proxy_names_does_not() {
+    let world = World::with(options_with(&["web01"]));
+    world.login(ADA);
+    world.add(&["web01"]);
+    let relay = world.sandbox.relay_endpoint();
+    let proxy = HttpProxy::start(&world);
+    world
+        .ssh(&["web01", "true"])
+        .env("HTTPS_PROXY", proxy.address())
+        .run()
+        .succeeded();
+    // The agent was there before, and goes its own way: the session alone came through the proxy.
+    assert_eq!(proxy.tunnels(), [relay.as_str()]);
+    for (name, value) in [("NO_PROXY", "127.0.0.0/8"), ("no_proxy", "*")] {
+        world
+            .ssh(&["web01", "true"])
+            .env("HTTPS_PROXY", proxy.address())
+            .env(name, value)
+            .run()
+            .succeeded();
+    }
+    assert_eq!(proxy.tunnels().len(), 1);
+    // With an agent of its own all of it goes through.
+    world.stop_agent();
+    world.remove_stored_certificates();
+    world
+        .ssh(&["web01", "true"])
+        .env("ALL_PROXY", proxy.address())
+        .run()
+        .succeeded();
+    let target = world.sandbox.authority().trim_start_matches("https://");
+    assert!(proxy.tunnels().iter().any(|tunnel| tunnel == target));
+}
+
+#[test]
+fn a_password_that_the_proxy_does_not_take_is_told_in_a_sentence() {
+    let world = World::with(options_with(&["web01"]));
+    world.login(ADA);
+    world.add(&["web01"]);
+    let proxy = HttpProxy::start(&world);
+    let output = login(&world, &proxy.address_with("wrong")).run();
+    output.ended_with(1);
+    assert_eq!(
+        world.filtered(&output),
+        "error: cannot ask Entra for a token\n\
+         caused by: there is no reply\n\
+         caused by: the proxy on the way to `localhost:[PORT]` does not take the user name and password\n\
+         hint: check user name and password of the proxy in HTTPS_PROXY or ALL_PROXY\n"
+    );
+    assert!(output.seconds < 30.0, "{} s", output.seconds);
+    let output = world
+        .ssh(&["web01", "true"])
+        .env("HTTPS_PROXY", proxy.address_with("wrong"))
+        .run();
+    output.ended_with(255);
+    let said = world.filtered(&output);
+    assert!(
+        said.contains("error: the proxy `127.0.0.1:[PORT]` refused: 407 "),
+        "{output}"
+    );
+    assert!(
+        said.contains(
+            "\nhint: check user name and password of the proxy in HTTPS_PROXY or ALL_PROXY\n"
+        ),
+        "{output}"
+    );
+    assert!(!said.contains("wrong"), "{output}");
 }

@@ -33,6 +33,7 @@ mod network;
 mod pipelines;
 mod refusals;
 mod rotation;
+mod secrets;
 mod step_up;
 mod tenants;
 mod world;

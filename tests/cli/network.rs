@@ -148,11 +148,8 @@ fn who_reads_tls_on_the_way_is_named() {
 fn roots_come_from_the_variable_too() {
     let world = World::with(options_with(&[]));
     let cloud = std::fs::read_to_string(world.sandbox.cloud_file()).unwrap();
-    let without_ca: String = cloud
-        .lines()
-        .filter(|line| !line.starts_with("ca_file"))
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let lines = cloud.lines().filter(|line| !line.starts_with("ca_file"));
+    let without_ca = lines.collect::<Vec<_>>().join("\n");
     let file = world.home().join("cloud.toml");
     std::fs::write(&file, without_ca).unwrap();
     let login = || {

@@ -23,6 +23,12 @@ impl Process {
         let _killed = kill_process(id, Signal::KILL);
     }
 
+    /// Makes it crash.
+    pub(crate) fn crash(&self) {
+        let id = Pid::from_raw(self.id).unwrap();
+        kill_process(id, Signal::SEGV).unwrap();
+    }
+
     pub(crate) fn is_agent(&self) -> bool {
         contains(&self.command_line, b"entra-ssh\0agent\0run\0")
     }

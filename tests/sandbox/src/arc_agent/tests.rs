@@ -122,7 +122,6 @@ impl FakeRelay {
 async fn upgrade(stream: TlsStream<TcpStream>) -> Arrival {
     let mut uri = String::new();
     let mut token = None;
-    #[expect(clippy::result_large_err, reason = "so the library has it")]
     let judge = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
         uri = request.uri().to_string();
         let header = request.headers().get("servicebusauthorization");
