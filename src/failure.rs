@@ -122,7 +122,8 @@ impl Failure {
         self
     }
 
-    fn add_causes(&mut self, mut source: Option<&(dyn Error + 'static)>) {
+    fn add_causes(&mut self, source: Option<&(dyn Error + 'static)>) {
+        let mut source = past_the_sdk(source);
         while let Some(cause) = source {
             let text = cause.to_string();
             // The TLS library says so of what our verifier found.
@@ -135,6 +136,20 @@ impl Failure {
             source = cause.source();
         }
     }
+}
+
+/// Returns what our own client said, if the Azure SDK has wrapped it in words of its own.
+fn past_the_sdk<'a>(
+    source: Option<&'a (dyn Error + 'static)>,
+) -> Option<&'a (dyn Error + 'static)> {
+    let mut inner = source;
+    while let Some(error) = inner {
+        if error.is::<HttpError>() {
+            return inner;
+        }
+        inner = error.source();
+    }
+    source
 }
 
 impl fmt::Display for Failure {
@@ -189,10 +204,12 @@ impl From<HttpError> for Failure {
     }
 }
 
+const PROXY_HINT: &str = "check user name and password of the proxy in HTTPS_PROXY or ALL_PROXY";
+
 fn network_hint(causes: &[String]) -> Option<&'static str> {
     let text = causes.join(" ").to_lowercase();
     if text.contains("proxy") {
-        return Some("check user name and password of the proxy in HTTPS_PROXY or ALL_PROXY");
+        return Some(PROXY_HINT);
     }
     if text.contains("certificate") || text.contains("unknownissuer") {
         return Some(
@@ -384,9 +401,9 @@ impl From<RelayError> for Failure {
         let failure = Self::of(&error);
         let hint = match &error {
             RelayError::Refused { status, text } => refusal_hint(*status, text),
-            RelayError::Proxy(HttpProxyError::Refused { status: 407, .. }) => {
-                "check user name and password of the proxy in HTTPS_PROXY or ALL_PROXY"
-            }
+            RelayError::Proxy(HttpProxyError::Refused {
+                status: 401 | 407, ..
+            }) => PROXY_HINT,
             RelayError::Proxy(_) => {
                 "have the proxy let CONNECT to *.servicebus.windows.net:443 pass, or go around it with NO_PROXY"
             }

@@ -235,7 +235,7 @@ fn two_profiles_live_side_by_side() {
     assert_eq!(
         out.stdout,
         "signed out of the profile ci: removed the sign-in from the file keyring, the key and its certificate from the \
-         file keyring, the profile\n"
+         file keyring, all of it from the agent, the profile\n"
     );
     assert_eq!(world.json(&["cert", "show"])["principals"][0], ADA);
     world.entra_ssh(&["cert", "--profile", "ci"]).ended_with(4);
@@ -321,7 +321,7 @@ fn logout_takes_everything_away() {
     world.add(&["web01"]);
     world.entra_ssh(&["cert", "--profile", "ci"]).succeeded();
     world.ssh(&["web01", "true"]).run().succeeded();
-    assert_eq!(world.ssh_add("-l").stdout.lines().count(), 1);
+    assert_eq!(world.ssh_add("-l").stdout.lines().count(), 2);
     let out = world.entra_ssh(&["logout"]);
     assert_eq!(
         out.stdout,

@@ -15,6 +15,12 @@ pub enum HttpError {
         /// The host, with the port if it is not 443.
         host: String,
     },
+    /// A proxy on the way opens no tunnel.
+    #[error("the proxy on the way to `{host}` refused")]
+    ProxyRefused {
+        /// The host, with the port if it is not 443.
+        host: String,
+    },
     /// The HTTP library refused its settings.
     #[error("cannot set up HTTPS")]
     Settings(#[source] reqwest::Error),
@@ -52,9 +58,15 @@ impl HttpError {
         let host = url.authority().to_owned();
         let mut cause: Option<&(dyn Error + 'static)> = Some(&source);
         while let Some(error) = cause {
-            // The HTTP library has no type for this that could be asked for.
-            if error.to_string().contains("proxy authorization required") {
-                return Self::ProxyAuthentication { host };
+            // The HTTP library has no types for these that could be asked for.
+            match error.to_string() {
+                text if text.contains("proxy authorization required") => {
+                    return Self::ProxyAuthentication { host };
+                }
+                text if text.starts_with("tunnel error: unsuccessful") => {
+                    return Self::ProxyRefused { host };
+                }
+                _ => {}
             }
             if let Some(error) = tls_error(error) {
                 let source = error.clone();

@@ -26,7 +26,7 @@ impl Process {
     /// Makes it crash.
     pub(crate) fn crash(&self) {
         let id = Pid::from_raw(self.id).unwrap();
-        kill_process(id, Signal::SEGV).unwrap();
+        kill_process(id, Signal::ABORT).unwrap();
     }
 
     pub(crate) fn is_agent(&self) -> bool {
