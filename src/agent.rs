@@ -15,6 +15,7 @@ mod passphrase_lock;
 mod renewal;
 mod requests;
 mod server;
+pub mod system_agent;
 pub mod systemd;
 mod tend;
 

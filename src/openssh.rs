@@ -1,5 +1,6 @@
 //! OpenSSH's programs and protocols: how `ssh` is called, and the messages of its agent (PROTOCOL.agent).
 
+pub mod add_identity;
 pub mod agent_protocol;
 mod client;
 pub mod host_key;

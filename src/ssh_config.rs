@@ -7,6 +7,6 @@ mod block;
 mod include;
 mod managed;
 
-pub use self::block::{Block, Identity, Route, Surroundings};
+pub use self::block::{Block, Identity, Route, Surroundings, key_file_name};
 pub use self::include::with_include;
 pub use self::managed::{ManagedConfig, ManagedConfigError};

@@ -158,7 +158,9 @@ async fn write_and_read(
 }
 
 /// Reads one message without its length; `None` if the stream ended before it.
-async fn read_message(stream: &mut UnixStream) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+pub(super) async fn read_message(
+    stream: &mut UnixStream,
+) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let mut first = [0];
     match stream.read(&mut first).await? {
         0 => Ok(None),

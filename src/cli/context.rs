@@ -153,6 +153,7 @@ impl Context {
             program,
             agent_socket: self.agent_socket.clone(),
             known_hosts: self.host.paths.known_hosts(),
+            keys: self.host.paths.ssh_keys(),
         })
     }
 

@@ -2,6 +2,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::context::Context;
+use super::rotate;
 use super::ui::Ui;
 use crate::agent::ask::Question;
 use crate::agent::client;
@@ -109,6 +110,7 @@ async fn sign_out(
     if forgotten.is_some() {
         removed.push("all of it from the agent".to_owned());
     }
+    removed.extend(rotate::forget(context, &profile).await?);
     context.profiles().remove(name)?;
     removed.push("the profile".to_owned());
     Ok((name.clone(), removed))

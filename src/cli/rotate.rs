@@ -1,14 +1,18 @@
+mod identity;
+
 use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
+
+pub(super) use self::identity::{KeptIn, forget};
 
 use super::context::Context;
 use super::ui::Ui;
 use crate::agent::ask::{Answer, Question, RenewWhen, RenewedAnswer, Tenancy, another_version};
 use crate::agent::client;
 use crate::failure::{Failure, FailureKind};
-use crate::ids::ProfileName;
+use crate::ids::{ProfileName, TenantId};
 use crate::time::Spoken;
 
 /// Renew a certificate that is about to end; for timers and `Match exec`
@@ -32,6 +36,12 @@ pub(super) struct RotateArgs {
     /// Change the key at once: the same as --force, since every certificate has a key of its own
     #[arg(long)]
     new_key: bool,
+    /// Renew the certificate of this tenant alone
+    #[arg(long, value_name = "ID", conflicts_with = "all")]
+    tenant: Option<TenantId>,
+    /// Keep key and certificate there, too
+    #[arg(long, value_enum, value_name = "WHERE")]
+    identity: Option<KeptIn>,
 }
 
 pub(super) async fn run(ui: Ui, context: &Context, args: RotateArgs) -> Result<(), Failure> {
@@ -43,7 +53,11 @@ pub(super) async fn run(ui: Ui, context: &Context, args: RotateArgs) -> Result<(
     let mut rows = Vec::new();
     let mut failures = Vec::new();
     for name in names {
-        for tenancy in tenancies(context, &name) {
+        let tenancies = match &args.tenant {
+            Some(tenant) => vec![Tenancy::Tenant(tenant.clone())],
+            None => tenancies(context, &name),
+        };
+        for tenancy in tenancies {
             match rotate(context, &name, tenancy, &args).await {
                 Ok(renewed) => rows.push((name.clone(), renewed)),
                 Err(failure) => failures.push((name.clone(), failure)),
@@ -87,10 +101,13 @@ async fn rotate(
             None => RenewWhen::Due,
         },
     };
-    match client::ask(&context.agent_socket, &question).await? {
-        Answer::Renewed(answer) => Ok(answer),
-        _ => Err(another_version()),
+    let Answer::Renewed(answer) = client::ask(&context.agent_socket, &question).await? else {
+        return Err(another_version());
+    };
+    if let Some(kept_in) = args.identity {
+        identity::keep(context, profile, args.tenant.as_ref(), kept_in).await?;
     }
+    Ok(answer)
 }
 
 fn to_json((name, answer): &(ProfileName, RenewedAnswer)) -> Value {

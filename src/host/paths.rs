@@ -74,6 +74,12 @@ impl Paths {
         self.home.join(".ssh").join("entra-ssh").join("config")
     }
 
+    /// Returns the folder of keys and certificates that are kept in files, for clients without agents.
+    #[must_use]
+    pub fn ssh_keys(&self) -> PathBuf {
+        self.home.join(".ssh").join("entra-ssh").join("keys")
+    }
+
     /// Returns the known hosts of managed machines, each under a name made from its resource ID.
     #[must_use]
     pub fn known_hosts(&self) -> PathBuf {

@@ -195,6 +195,25 @@ impl Response {
         })
     }
 
+    /// Returns the keys that an agent lists, from a message without its length; `None` if it is another message or damaged.
+    #[must_use]
+    pub fn identities(message: &[u8]) -> Option<Vec<OfferedKey>> {
+        let mut reader = Reader::new(message);
+        if reader.byte()? != IDENTITIES_ANSWER {
+            return None;
+        }
+        let count = reader.uint32()?;
+        let mut keys = Vec::new();
+        // The message ends before a count that is too large does.
+        for _ in 0..count {
+            keys.push(OfferedKey {
+                blob: reader.string()?.to_vec(),
+                comment: String::from_utf8_lossy(reader.string()?).into_owned(),
+            });
+        }
+        reader.is_empty().then_some(keys)
+    }
+
     /// Returns what an extension answered, from a message without its length; `None` if it failed.
     #[must_use]
     pub fn success_contents(message: &[u8]) -> Option<&[u8]> {
@@ -307,5 +326,10 @@ mod tests {
         }]);
         let bytes = answer.encode();
         assert_eq!(bytes, b"\0\0\0\x13\x0c\0\0\0\x01\0\0\0\x04blob\0\0\0\x02me");
+        assert_eq!(
+            Response::identities(&bytes[4..]).map(Response::Identities),
+            Some(answer)
+        );
+        assert_eq!(Response::identities(&[12, 0xff, 0xff, 0xff, 0xff]), None);
     }
 }

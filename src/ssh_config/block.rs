@@ -20,8 +20,12 @@ pub enum Route {
 pub enum Identity {
     /// In our agent.
     Agent,
+    /// In files, for clients without agents; `Match exec` keeps them fresh.
+    File,
     /// With the user: a local account of the machine, and the user's own keys.
     Own,
+    /// The private key in the user's own agent, its public half and the certificate in files.
+    SystemAgent,
 }
 
 /// One managed host.
@@ -58,6 +62,8 @@ pub struct Surroundings {
     pub agent_socket: PathBuf,
     /// Where the host keys of managed machines are kept.
     pub known_hosts: PathBuf,
+    /// Where keys and certificates lie that are kept in files.
+    pub keys: PathBuf,
 }
 
 impl Block {
@@ -84,6 +90,16 @@ impl Block {
                 // The agent that would be forwarded is this one, and its keys are nobody else's to use.
                 ("ForwardAgent", "no".to_owned()),
             ]),
+            Identity::File => {
+                options.extend(self.files(&self.key_file(surroundings), surroundings));
+                options.push(("IdentityAgent", "none".to_owned()));
+            }
+            // With the public half in a file, ssh takes the private one from the agent, and offers no other key of it.
+            Identity::SystemAgent => {
+                let mut public = self.key_file(surroundings).into_os_string();
+                public.push(".pub");
+                options.extend(self.files(Path::new(&public), surroundings));
+            }
             Identity::Own => {
                 if let Some(file) = &self.private_key_file {
                     options.push(("IdentityFile", quoted_path(file)));
@@ -94,22 +110,71 @@ impl Block {
         options
     }
 
+    /// Returns the command that sees to key and certificate while ssh reads its config, if this host has need of one: ssh reads
+    /// certificate files as soon as it has started `ProxyCommand`, which is too early for the latter to renew them.
+    #[must_use]
+    pub fn before(&self, surroundings: &Surroundings) -> Option<String> {
+        let identity = match self.identity {
+            Identity::Agent | Identity::Own => return None,
+            Identity::File => "file",
+            Identity::SystemAgent => "system-agent",
+        };
+        Some(format!(
+            "{} rotate --quiet --profile {}{} --agent-socket {} --identity {identity}",
+            shell_path(&surroundings.program),
+            self.profile,
+            self.tenant_option(),
+            shell_path(&surroundings.agent_socket),
+        ))
+    }
+
+    fn files(&self, identity: &Path, surroundings: &Surroundings) -> [(&'static str, String); 5] {
+        let mut certificate = self.key_file(surroundings).into_os_string();
+        certificate.push("-cert.pub");
+        [
+            ("IdentityFile", quoted_path(identity)),
+            ("CertificateFile", quoted_path(Path::new(&certificate))),
+            ("IdentitiesOnly", "yes".to_owned()),
+            ("PreferredAuthentications", "publickey".to_owned()),
+            ("ForwardAgent", "no".to_owned()),
+        ]
+    }
+
+    fn key_file(&self, surroundings: &Surroundings) -> PathBuf {
+        let name = key_file_name(&self.profile, self.tenant.as_ref());
+        surroundings.keys.join(name)
+    }
+
+    fn tenant_option(&self) -> String {
+        match &self.tenant {
+            Some(tenant) => format!(" --tenant {tenant}"),
+            None => String::new(),
+        }
+    }
+
     fn proxy_command(&self, surroundings: &Surroundings) -> String {
         let identity = match self.identity {
             Identity::Agent => "",
-            Identity::Own => " --no-certificate",
-        };
-        let tenant = match &self.tenant {
-            Some(tenant) => format!(" --tenant {tenant}"),
-            None => String::new(),
+            // Those in files have been seen to before ssh read them.
+            Identity::File | Identity::Own | Identity::SystemAgent => " --no-certificate",
         };
         format!(
-            "{} proxy --profile {}{tenant} --agent-socket {} --port %p{identity} {}",
+            "{} proxy --profile {}{} --agent-socket {} --port %p{identity} {}",
             shell_path(&surroundings.program),
             self.profile,
+            self.tenant_option(),
             shell_path(&surroundings.agent_socket),
             shell_word(&self.resource_id.to_string()),
         )
+    }
+}
+
+/// Returns the name of the file that keeps the key of a profile's certificate of a tenant.
+#[must_use]
+pub fn key_file_name(profile: &ProfileName, tenant: Option<&TenantId>) -> String {
+    match tenant {
+        Some(tenant) => format!("{profile}-{tenant}"),
+        None => profile.to_string(),
     }
 }
 
@@ -170,6 +235,7 @@ pub(super) mod tests {
             program: "/opt/entra ssh/100%/entra-ssh".into(),
             agent_socket: "/run/user/1000/entra-ssh/agent.sock".into(),
             known_hosts: "/home/alice smith/.ssh/entra-ssh/known_hosts".into(),
+            keys: "/home/alice smith/.ssh/entra-ssh/keys".into(),
         }
     }
 
@@ -219,5 +285,32 @@ pub(super) mod tests {
                 .unwrap()
                 .contains("--no-certificate")
         );
+    }
+
+    #[test]
+    fn keys_in_files_are_seen_to_before_ssh_reads_them() {
+        let mut block = web01();
+        assert_eq!(block.before(&surroundings()), None);
+        block.identity = Identity::File;
+        assert_eq!(
+            block.before(&surroundings()).unwrap(),
+            "'/opt/entra ssh/100%%/entra-ssh' rotate --quiet --profile default \
+             --tenant 72f988bf-86f1-41af-91ab-2d7cd011db47 --agent-socket /run/user/1000/entra-ssh/agent.sock --identity file"
+        );
+        let file =
+            "\"/home/alice smith/.ssh/entra-ssh/keys/default-72f988bf-86f1-41af-91ab-2d7cd011db47";
+        assert_eq!(option(&block, "IdentityFile").unwrap(), format!("{file}\""));
+        assert_eq!(
+            option(&block, "CertificateFile").unwrap(),
+            format!("{file}-cert.pub\"")
+        );
+        assert_eq!(option(&block, "IdentityAgent").unwrap(), "none");
+        block.identity = Identity::SystemAgent;
+        assert_eq!(
+            option(&block, "IdentityFile").unwrap(),
+            format!("{file}.pub\"")
+        );
+        assert_eq!(option(&block, "IdentityAgent"), None);
+        assert_eq!(option(&block, "IdentitiesOnly").unwrap(), "yes");
     }
 }

@@ -109,7 +109,16 @@ impl ManagedConfig {
             .map(|(keyword, value)| format!("    {keyword} {value}\n"))
             .collect::<Vec<_>>()
             .concat();
-        format!("{BEGIN}{json}\nHost {}\n{options}{END}\n", block.host)
+        // The host comes first: for every other one, ssh stops there and runs nothing.
+        let before = block
+            .before(surroundings)
+            .map_or_else(String::new, |command| {
+                format!("Match host {} exec \"{command}\"\n", block.host)
+            });
+        format!(
+            "{BEGIN}{json}\n{before}Host {}\n{options}{END}\n",
+            block.host
+        )
     }
 
     /// Returns the managed hosts in the order of the file.

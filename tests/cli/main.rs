@@ -27,6 +27,7 @@ mod config;
 mod connect;
 mod end_to_end;
 mod http_proxy;
+mod identity;
 mod keyring;
 mod login;
 mod network;

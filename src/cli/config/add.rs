@@ -40,6 +40,9 @@ pub(in super::super) struct HostOptions {
     /// The private key for --local-user
     #[arg(long, value_name = "FILE", requires = "local_user")]
     private_key_file: Option<PathBuf>,
+    /// Where ssh finds key and certificate: agent (ours), system-agent (yours, at `SSH_AUTH_SOCK`), or file
+    #[arg(long, value_name = "WHERE", default_value = "agent", conflicts_with = "local_user", value_parser = parse_identity)]
+    identity: Identity,
     /// The port of sshd on the machine, if it is not 22
     #[arg(long)]
     port: Option<u16>,
@@ -49,8 +52,11 @@ const DEFAULT_PORT: u16 = 22;
 
 impl HostOptions {
     /// Tells whether nothing was asked for.
-    pub(in super::super) const fn are_default(&self) -> bool {
-        self.local_user.is_none() && self.private_key_file.is_none() && self.port.is_none()
+    pub(in super::super) fn are_default(&self) -> bool {
+        self.identity == Identity::Agent
+            && self.local_user.is_none()
+            && self.private_key_file.is_none()
+            && self.port.is_none()
     }
 }
 
@@ -126,7 +132,7 @@ pub(in super::super) async fn block(
         let tenancy = tenancy_of(tenant.as_ref(), &resource_id);
         let certify = async || context.certificate(&profile, &tenancy).await;
         let answer = context.answering(ui, &profile, certify).await?;
-        (answer.login_name, Identity::Agent)
+        (answer.login_name, options.identity)
     };
     let private_key_file = match &options.private_key_file {
         Some(file) if !file.is_file() => {
@@ -157,6 +163,15 @@ fn tenancy_of(tenant: Option<&TenantId>, machine: &ResourceId) -> Tenancy {
     match tenant {
         Some(tenant) => Tenancy::Tenant(tenant.clone()),
         None => Tenancy::OfSubscription(machine.subscription().clone()),
+    }
+}
+
+fn parse_identity(text: &str) -> Result<Identity, String> {
+    match text {
+        "agent" => Ok(Identity::Agent),
+        "file" => Ok(Identity::File),
+        "system-agent" => Ok(Identity::SystemAgent),
+        _ => Err(format!("`{text}` is none of agent, system-agent, file")),
     }
 }
 

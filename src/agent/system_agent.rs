@@ -1,0 +1,128 @@
+//! The user's own agent, at `SSH_AUTH_SOCK`: our certificate is added to it, those of ours that are over are taken out, and
+//! nothing else in it is touched.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+use super::client::read_message;
+use crate::certificate::{RsaNumbers, Unverified};
+use crate::failure::Failure;
+use crate::issue::Issued;
+use crate::openssh::add_identity::add_rsa;
+use crate::openssh::agent_protocol::{OfferedKey, Request, Response};
+use crate::time::UnixTime;
+
+/// What the comments of ours begin with.
+const MARK: &str = "entra-ssh ";
+/// How long an answer may take; some agents ask a person.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+
+/// Adds key and certificate to the agent at `socket` for as long as the certificate lives, unless they are there, and takes
+/// out what is ours and over, or of the same account and replaced. The key is added bare, too: ssh asks for that one where the
+/// certificate is in a file.
+///
+/// # Errors
+/// [`Failure`] if it does not answer or does not take them.
+pub async fn keep(
+    socket: &Path,
+    issued: &Issued,
+    account: &str,
+    now: UnixTime,
+) -> Result<(), Failure> {
+    let failed = |error: &io::Error| {
+        Failure::new(format!("cannot use your agent at `{}`", socket.display()))
+            .caused_by(error)
+            .hint("start it (eval $(ssh-agent)), or use ours: entra-ssh config add NAME --identity agent")
+    };
+    let mut stream = UnixStream::connect(socket)
+        .await
+        .map_err(|error| failed(&error))?;
+    let comment = format!("{MARK}{account}");
+    let held = list(&mut stream).await.map_err(|error| failed(&error))?;
+    let (certificate, key) = (
+        issued.certificate.blob(),
+        issued.key_pair.public_key().blob(),
+    );
+    let (ours, others): (Vec<_>, Vec<_>) = held
+        .iter()
+        .filter(|held| held.comment.starts_with(MARK))
+        .partition(|held| held.blob == certificate || held.blob == key);
+    if ours.len() < 2 {
+        let left = issued.certificate.validity().1.since(now).as_secs();
+        let seconds = u32::try_from(left).unwrap_or(u32::MAX);
+        let numbers = RsaNumbers::of(&issued.key_pair)?;
+        for certificate in [Some(certificate), None] {
+            let message = add_rsa(&numbers, certificate, &comment, seconds);
+            let answer = exchange(&mut stream, &message).await;
+            let answer = answer.map_err(|error| failed(&error))?;
+            if Response::success_contents(&answer).is_none() {
+                return Err(refused(socket));
+            }
+        }
+    }
+    for key in others {
+        if key.comment == comment || is_over(&key.blob, now) {
+            let request = Request::Remove { key: &key.blob };
+            exchange(&mut stream, &request.encode())
+                .await
+                .map_err(|error| failed(&error))?;
+        }
+    }
+    Ok(())
+}
+
+fn refused(socket: &Path) -> Failure {
+    Failure::new(format!(
+        "your agent at `{}` does not take a key with a lifetime",
+        socket.display()
+    ))
+    .hint("use ours: entra-ssh config add NAME --identity agent")
+}
+
+/// Takes out what is ours of an account; tells whether there was any. An agent that does not answer holds nothing any more that
+/// could be taken out.
+pub async fn forget(socket: &Path, account: &str) -> bool {
+    let comment = format!("{MARK}{account}");
+    let Ok(mut stream) = UnixStream::connect(socket).await else {
+        return false;
+    };
+    let mut has_removed = false;
+    for key in list(&mut stream).await.unwrap_or_default() {
+        if key.comment == comment {
+            let request = Request::Remove { key: &key.blob }.encode();
+            let answer = exchange(&mut stream, &request).await;
+            has_removed |= answer.is_ok_and(|answer| Response::success_contents(&answer).is_some());
+        }
+    }
+    has_removed
+}
+
+/// Tells whether a blob is a certificate that has ended. What is no certificate does not end.
+fn is_over(blob: &[u8], now: UnixTime) -> bool {
+    Unverified::from_blob(blob).is_ok_and(|certificate| certificate.validity().1 <= now)
+}
+
+async fn list(stream: &mut UnixStream) -> io::Result<Vec<OfferedKey>> {
+    let answer = exchange(stream, &Request::RequestIdentities.encode()).await?;
+    Response::identities(&answer)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it does not list its keys"))
+}
+
+async fn exchange(
+    stream: &mut UnixStream,
+    message: &[u8],
+) -> io::Result<zeroize::Zeroizing<Vec<u8>>> {
+    let answer = timeout(ANSWER_LIMIT, async {
+        stream.write_all(message).await?;
+        read_message(stream).await
+    });
+    answer
+        .await
+        .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??
+        .ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+}

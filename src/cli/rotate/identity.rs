@@ -1,0 +1,148 @@
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use clap::ValueEnum;
+use zeroize::Zeroizing;
+
+use super::super::context::Context;
+use crate::agent::system_agent;
+use crate::certificate::KeyPair;
+use crate::failure::{Failure, file_failure};
+use crate::host::files::{self, Access};
+use crate::ids::{ProfileName, TenantId};
+use crate::issue::{self, Issued};
+use crate::profile::Profile;
+use crate::sign_in::SignIn;
+use crate::ssh_config::key_file_name;
+
+/// The longest file that is read here, in bytes.
+const MAX_FILE_BYTES: usize = 256 * 1024;
+/// How many characters a line of PEM has (RFC 7468, section 2).
+const PEM_LINE: usize = 64;
+
+/// Where key and certificate are kept besides our own agent and the keyring.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(in super::super) enum KeptIn {
+    /// In files that only you may read, for clients without agents
+    File,
+    /// In your own agent, at `SSH_AUTH_SOCK`
+    SystemAgent,
+}
+
+/// Sees to it that what is kept elsewhere is what the keyring holds.
+pub(super) async fn keep(
+    context: &Context,
+    profile: &ProfileName,
+    tenant: Option<&TenantId>,
+    kept_in: KeptIn,
+) -> Result<(), Failure> {
+    let mut sign_in = SignIn::open(&context.host, context.profiles().load(profile)?).await?;
+    if let Some(tenant) = tenant {
+        sign_in = sign_in.in_tenant(tenant.clone());
+    }
+    let issued = issue::stored(&sign_in).await?.ok_or_else(|| {
+        Failure::new("there is no certificate in the keyring, or it is over")
+            .hint("issue one: entra-ssh cert")
+    })?;
+    let folder = context.host.paths.ssh_keys();
+    files::make_private_folder(&folder)
+        .map_err(|error| file_failure("make the folder", &folder, &error))?;
+    let key = folder.join(key_file_name(profile, tenant));
+    match kept_in {
+        KeptIn::File => write(&key, &private_key_pem(&issued.key_pair))?,
+        KeptIn::SystemAgent => {
+            keep_in_agent(context, &sign_in, &issued).await?;
+            write(&with(&key, ".pub"), public_key_line(&issued).as_bytes())?;
+        }
+    }
+    let certificate = issued.certificate.to_openssh();
+    write(&with(&key, "-cert.pub"), certificate.as_bytes())
+}
+
+/// Removes what [`keep`] has kept of a profile, and says what.
+pub(in super::super) async fn forget(
+    context: &Context,
+    profile: &Profile,
+) -> Result<Vec<String>, Failure> {
+    let mut removed = Vec::new();
+    let folder = context.host.paths.ssh_keys();
+    for tenant in std::iter::once(None).chain(profile.tenants().map(Some)) {
+        let key = folder.join(key_file_name(&profile.name, tenant));
+        let paths = [key.clone(), with(&key, ".pub"), with(&key, "-cert.pub")];
+        if paths.iter().any(|path| path.exists()) {
+            for path in &paths {
+                files::remove_if_there(path)
+                    .map_err(|error| file_failure("remove", path, &error))?;
+            }
+            removed.push(format!("key and certificate from {}", key.display()));
+        }
+    }
+    if let Some(socket) = context.host.env.var_os("SSH_AUTH_SOCK") {
+        for tenant in profile.tenants() {
+            let label = label(profile, tenant);
+            if system_agent::forget(Path::new(socket), &label).await {
+                removed.push("the key from your own agent".to_owned());
+            }
+        }
+    }
+    Ok(removed)
+}
+
+/// Says in the user's own agent whose key it is.
+fn label(profile: &Profile, tenant: &TenantId) -> String {
+    if *tenant == profile.tenant {
+        profile.account.to_string()
+    } else {
+        format!("{} {tenant}", profile.account)
+    }
+}
+
+async fn keep_in_agent(
+    context: &Context,
+    sign_in: &SignIn,
+    issued: &Issued,
+) -> Result<(), Failure> {
+    let socket = context.host.env.var_os("SSH_AUTH_SOCK").ok_or_else(|| {
+        Failure::new("there is no agent of yours: `SSH_AUTH_SOCK` is not set")
+            .hint("start one: eval $(ssh-agent)")
+    })?;
+    let label = label(&sign_in.profile, &sign_in.tenant);
+    let now = context.host.clock.now();
+    system_agent::keep(Path::new(socket), issued, &label, now).await
+}
+
+/// Writes a file unless it holds that already: most of the time nothing has changed.
+fn write(path: &Path, contents: &[u8]) -> Result<(), Failure> {
+    let held = files::read_capped(path, MAX_FILE_BYTES).map(Zeroizing::new);
+    if held.is_ok_and(|held| held.as_slice() == contents) {
+        return Ok(());
+    }
+    files::write(path, contents, Access::Private)
+        .map_err(|error| file_failure("write", path, &error))
+}
+
+fn with(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
+/// Returns the private key as ssh reads it: `RSAPrivateKey` of RFC 8017 in PEM.
+fn private_key_pem(key_pair: &KeyPair) -> Zeroizing<Vec<u8>> {
+    let base64 = Zeroizing::new(STANDARD.encode(key_pair.pkcs1_der().expose()));
+    let lines = base64.len().div_ceil(PEM_LINE);
+    let mut pem = Zeroizing::new(Vec::with_capacity(base64.len() + lines + 100));
+    pem.extend_from_slice(b"-----BEGIN RSA PRIVATE KEY-----\n");
+    for line in base64.as_bytes().chunks(PEM_LINE) {
+        pem.extend_from_slice(line);
+        pem.push(b'\n');
+    }
+    pem.extend_from_slice(b"-----END RSA PRIVATE KEY-----\n");
+    pem
+}
+
+fn public_key_line(issued: &Issued) -> String {
+    let key = issued.key_pair.public_key();
+    format!("{} {}\n", key.algorithm(), STANDARD.encode(key.blob()))
+}
