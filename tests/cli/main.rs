@@ -18,6 +18,7 @@
 
 mod aadsts;
 mod agent;
+mod agent_cost;
 mod agent_life;
 mod agent_protocol;
 mod browser;
@@ -28,13 +29,16 @@ mod connect;
 mod end_to_end;
 mod http_proxy;
 mod identity;
+mod interop;
 mod keyring;
+mod kill;
 mod login;
 mod network;
 mod pipelines;
 mod refusals;
 mod rotation;
 mod secrets;
+mod soak;
 mod step_up;
 mod tenants;
 mod world;

@@ -1,0 +1,151 @@
+//! Other people's clients with our agent: paramiko and asyncssh, and OpenSSH with a forwarded agent.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+
+use sandbox::{MachineKind, Options};
+
+use crate::world::{ADA, Output, Running, World, options_with, wait_for};
+
+/// The Python with paramiko and asyncssh that `tests/run` makes.
+fn python() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = package.join("target/interop/bin/python");
+    assert!(
+        python.exists(),
+        "`{}` is missing: tests/run makes it",
+        python.display()
+    );
+    python
+}
+
+/// Returns a world with real `sshd` on both machines, and somebody signed in.
+fn signed_in_with_sshd() -> World {
+    let world = World::with(Options {
+        machine_kind: MachineKind::Sshd,
+        ..options_with(&["web01", "web02"])
+    });
+    world.login(ADA);
+    world.add(&["web01"]);
+    world
+}
+
+fn log_in_by(world: &World, script: &str) -> Output {
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/interop");
+    let address = world.sandbox.machine_address("web01").unwrap();
+    world
+        .program(python())
+        .env("SSH_AUTH_SOCK", world.socket())
+        .arg(scripts.join(script))
+        .args([address.ip().to_string(), address.port().to_string()])
+        .arg(ADA)
+        .run()
+}
+
+#[test]
+fn paramiko_logs_in() {
+    let world = signed_in_with_sshd();
+    let output = log_in_by(&world, "paramiko_login.py");
+    output.succeeded();
+    assert_eq!(output.stdout, "paramiko is in\n");
+    world.ssh_add("-D").succeeded();
+    assert_ne!(log_in_by(&world, "paramiko_login.py").status, 0);
+}
+
+#[test]
+fn asyncssh_logs_in() {
+    let world = signed_in_with_sshd();
+    let output = log_in_by(&world, "asyncssh_login.py");
+    output.succeeded();
+    assert_eq!(output.stdout, "asyncssh is in\n");
+    world.ssh_add("-D").succeeded();
+    assert_ne!(log_in_by(&world, "asyncssh_login.py").status, 0);
+}
+
+/// A machine in between that is not of Azure: `sshd`, which lets this user in with a key of their own.
+struct JumpHost {
+    port: u16,
+    user: String,
+    _running: Running,
+}
+
+impl JumpHost {
+    fn start(world: &World) -> Self {
+        let home = world.home();
+        for name in ["jump_host_key", "own_key"] {
+            world
+                .program("ssh-keygen")
+                .args(["-q", "-t", "ed25519", "-N", "", "-f", name])
+                .run()
+                .succeeded();
+        }
+        let port = TcpListener::bind(("127.0.0.1", 0))
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let home_path = home.display();
+        let config = format!(
+            "ListenAddress 127.0.0.1\nPort {port}\nPidFile none\nHostKey {home_path}/jump_host_key\n\
+             AuthorizedKeysFile {home_path}/own_key.pub\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n"
+        );
+        fs::write(home.join("jump_config"), config).unwrap();
+        let running = world
+            .program("/usr/sbin/sshd")
+            .args(["-D", "-e", "-f"])
+            .arg(home.join("jump_config"))
+            .start();
+        wait_for("the machine in between", || {
+            TcpStream::connect(("127.0.0.1", port)).is_ok()
+        });
+        let user = world.program("id").arg("-un").run();
+        Self {
+            port,
+            user: user.stdout.trim().to_owned(),
+            _running: running,
+        }
+    }
+
+    /// Runs a command there, with our agent forwarded.
+    fn run(&self, world: &World, command: &str) -> Output {
+        world
+            .program("ssh")
+            .args(["-A", "-F", "none", "-i", "own_key"])
+            .args(["-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"])
+            .args(["-o", "StrictHostKeyChecking=no"])
+            .args(["-o", "UserKnownHostsFile=/dev/null"])
+            .args(["-p", &self.port.to_string(), "-l", &self.user])
+            .args(["127.0.0.1", command])
+            .env("SSH_AUTH_SOCK", world.socket())
+            .run()
+    }
+}
+
+// Certificates of Entra do not permit agent forwarding, so that no machine of Azure forwards the agent for whoever came with
+// one. One that they reached with another key does.
+#[test]
+fn a_forwarded_agent_signs_for_no_third_host_unless_the_profile_says_so() {
+    let world = signed_in_with_sshd();
+    let jump_host = JumpHost::start(&world);
+    let third = world.sandbox.machine_address("web02").unwrap();
+    let onwards = format!(
+        "ssh -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -F none -p {} -l {ADA} {} \
+         echo on the third",
+        third.port(),
+        third.ip()
+    );
+    let refused = jump_host.run(&world, &onwards);
+    assert_eq!(refused.status, 255, "{refused}");
+    assert!(refused.stderr.contains("Permission denied"), "{refused}");
+    // The agent is there, and shows nothing.
+    let listed = jump_host.run(&world, "ssh-add -l");
+    assert!(
+        listed.stdout.contains("The agent has no identities."),
+        "{listed}"
+    );
+    world.json(&["cert", "--forwardable", "yes"]);
+    let allowed = jump_host.run(&world, &onwards);
+    allowed.succeeded();
+    assert_eq!(allowed.stdout, "on the third\n");
+}
