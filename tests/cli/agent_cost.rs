@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use entra_ssh::agent::ask::{Question, RenewWhen};
+use entra_ssh::agent::ask::{Question, RenewWhen, Tenancy};
 use entra_ssh::agent::client;
 use entra_ssh::certificate::KeyPair;
 use entra_ssh::host::Host;
@@ -152,6 +152,7 @@ fn issuing_costs_the_token_request_and_little_more() {
     let key = KeyPair::generate(3072).unwrap();
     let question = Question::Renew {
         profile: "default".parse().unwrap(),
+        tenancy: Tenancy::Home,
         when: RenewWhen::Now,
     };
     let (mut bare, mut whole) = (Vec::new(), Vec::new());
