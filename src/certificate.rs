@@ -21,7 +21,7 @@ pub use self::public_key::PublicKey;
 pub use self::rsa_numbers::RsaNumbers;
 
 use self::parsed::{Kind, Parsed};
-use crate::ids::Principal;
+use crate::ids::{Principal, TenantId};
 use crate::time::UnixTime;
 
 /// The longest certificate that is looked at, in bytes. OpenSSH itself takes no key blob above 256 KiB.
@@ -153,6 +153,9 @@ impl Unverified {
     }
 }
 
+/// The extension by which Entra's certificates name their tenant.
+const TENANT_EXTENSION: &str = "tid@sshservice.azure.net";
+
 /// A certificate that was verified against our key and our clock.
 #[derive(Clone, Debug)]
 pub struct Certificate {
@@ -183,6 +186,30 @@ impl Certificate {
     #[must_use]
     pub const fn validity(&self) -> (UnixTime, UnixTime) {
         self.unverified.validity()
+    }
+
+    /// Checks that it is of a tenant that is named by its ID. A certificate that names no tenant is not of Entra's usual form,
+    /// and the machine decides about it.
+    ///
+    /// # Errors
+    /// [`CertificateError::WrongTenant`] if it names another one.
+    pub fn check_tenant(&self, tenant: &TenantId) -> Result<(), CertificateError> {
+        let extensions = &self.unverified.parsed.extensions;
+        let certified = extensions
+            .iter()
+            .find(|(name, _)| name == TENANT_EXTENSION)
+            .map(|(_, tenant)| tenant);
+        match certified {
+            Some(certified)
+                if tenant.is_id() && !certified.eq_ignore_ascii_case(tenant.as_str()) =>
+            {
+                Err(CertificateError::WrongTenant {
+                    certified: certified.escape_debug().to_string(),
+                    ours: tenant.to_string(),
+                })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Returns the line of a certificate file: `{type} {base64} {comment}` and a line end.

@@ -110,9 +110,11 @@ pub async fn certify(sign_in: &SignIn, key: &PublicKey) -> Result<Certificate, F
     let request = CertificateRequest::new(key)?;
     let tokens = sign_in.buy(Wanted::Certificate(&request)).await?;
     let unverified = Unverified::from_base64(tokens.access_token.expose())?;
-    unverified
+    let certificate = unverified
         .verify(sign_in.clock.now(), key)
-        .map_err(|error| sign_in.blame_the_clock(error.into()))
+        .map_err(|error| sign_in.blame_the_clock(error.into()))?;
+    certificate.check_tenant(&sign_in.tenant)?;
+    Ok(certificate)
 }
 
 /// Returns the stored certificate if it `is_good`, or a new one. Of any number of processes that ask at once, one issues and

@@ -67,6 +67,14 @@ pub enum CertificateError {
         /// The fingerprint of our key.
         ours: String,
     },
+    /// It is of another tenant, and the machine would refuse it.
+    #[error("the certificate is of the tenant `{certified}`, and `{ours}` was asked for it")]
+    WrongTenant {
+        /// The tenant that it names.
+        certified: String,
+        /// The tenant that was asked.
+        ours: String,
+    },
     /// It is a host certificate.
     #[error("this is a host certificate, not a user certificate")]
     WrongType,

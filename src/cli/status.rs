@@ -10,7 +10,7 @@ use crate::agent::ask::{Answer, Question};
 use crate::agent::client;
 use crate::certificate::CertificateSummary;
 use crate::failure::Failure;
-use crate::ids::ProfileName;
+use crate::ids::{ProfileName, TenantId};
 use crate::issue;
 use crate::keyring::{Keyring, Kind};
 use crate::profile::Profile;
@@ -27,6 +27,8 @@ struct Row {
     cloud: String,
     signed_in: Result<bool, Failure>,
     certificate: Option<CertificateSummary>,
+    /// The tenants that the account is a guest of, each with the certificate from there.
+    guest_in: Vec<(TenantId, Option<CertificateSummary>)>,
 }
 
 pub(super) async fn run(ui: Ui, context: &Context, _args: StatusArgs) -> Result<(), Failure> {
@@ -77,27 +79,35 @@ async fn row(context: &Context, name: &ProfileName) -> Result<Row, Failure> {
     let profile = context.profiles().load(name)?;
     let cloud = profile.cloud.open()?.name;
     let sign_in = SignIn::open(&context.host, profile.clone()).await;
-    let (signed_in, certificate) = match sign_in {
+    let (mut certificate, mut guest_in) = (None, Vec::new());
+    let signed_in = match sign_in {
         Ok(sign_in) => {
-            let there = sign_in.keyring.load(&profile.entry(Kind::SignIn)).await;
-            let issued = issue::stored(&sign_in).await.unwrap_or_default();
-            let certificate = issued.map(|issued| issued.certificate.explain());
-            (
-                there
-                    .map(|entry| entry.is_some() || !profile.method.keeps_secret())
-                    .map_err(Failure::from),
-                certificate
-                    .map(|explanation| explanation.summarize(context.host.clock.now(), None)),
-            )
+            certificate = stored(context, &sign_in).await;
+            for tenant in &profile.guest_in {
+                let there = sign_in.in_tenant(tenant.clone());
+                guest_in.push((tenant.clone(), stored(context, &there).await));
+            }
+            let entry = sign_in.keyring.load(&profile.entry(Kind::SignIn)).await;
+            entry
+                .map(|entry| entry.is_some() || !profile.method.keeps_secret())
+                .map_err(Failure::from)
         }
-        Err(failure) => (Err(failure), None),
+        Err(failure) => Err(failure),
     };
     Ok(Row {
         profile,
         cloud,
         signed_in,
         certificate,
+        guest_in,
     })
+}
+
+/// Returns the certificate that the keyring holds. That there is none, or the keyring is away, is told otherwise.
+async fn stored(context: &Context, sign_in: &SignIn) -> Option<CertificateSummary> {
+    let issued = issue::stored(sign_in).await.unwrap_or_default()?;
+    let now = context.host.clock.now();
+    Some(issued.certificate.explain().summarize(now, None))
 }
 
 impl Row {
@@ -109,26 +119,44 @@ impl Row {
             "account": self.profile.account,
             "signed_in": self.signed_in.as_ref().is_ok_and(|there| *there),
             "certificate": self.certificate,
+            "guest_in": self.guest_in.iter().map(|(tenant, certificate)| {
+                json!({ "tenant": tenant, "certificate": certificate })
+            }).collect::<Vec<_>>(),
             "keyring": self.profile.keyring,
         })
     }
 
     fn to_text(&self) -> String {
         let certificate = match (&self.certificate, &self.signed_in) {
-            (Some(certificate), _) => format!(
-                "certificate for {}, {} left",
-                certificate.principals.join(", "),
-                Spoken(Duration::from_secs(certificate.remaining_seconds))
-            ),
+            (Some(certificate), _) => summary(certificate),
             (None, Ok(true)) => "no certificate yet".to_owned(),
             (None, Ok(false)) => "signed out; sign in with: entra-ssh login".to_owned(),
             (None, Err(failure)) => format!("unknown: {failure}"),
         };
-        format!(
+        let mut text = format!(
             "{}  {} in {} ({}): {certificate}\n",
             self.profile.name, self.profile.account, self.profile.tenant, self.cloud
-        )
+        );
+        for (tenant, certificate) in &self.guest_in {
+            let certificate = certificate.as_ref().map(summary);
+            // Writing to a String does not fail.
+            let _written = writeln!(
+                text,
+                "{}  guest in {tenant}: {}",
+                self.profile.name,
+                certificate.as_deref().unwrap_or("no certificate now")
+            );
+        }
+        text
     }
+}
+
+fn summary(certificate: &CertificateSummary) -> String {
+    format!(
+        "certificate for {}, {} left",
+        certificate.principals.join(", "),
+        Spoken(Duration::from_secs(certificate.remaining_seconds))
+    )
 }
 
 /// A profile that cannot be read is shown as such, and hides no other.

@@ -33,10 +33,15 @@ impl HttpProxy {
             let found = names.iter().find_map(|name| env.var(name));
             found.unwrap_or_default().to_owned()
         };
+        let no = value(["NO_PROXY", "no_proxy"]);
+        // The rules take a `*` for all names, and not for addresses.
+        if no.split(',').any(|entry| entry.trim() == "*") {
+            return None;
+        }
         let matcher = Matcher::builder()
             .all(value(["ALL_PROXY", "all_proxy"]))
             .https(value(["HTTPS_PROXY", "https_proxy"]))
-            .no(value(["NO_PROXY", "no_proxy"]))
+            .no(no)
             .build();
         let destination = format!("https://{host}:{port}").parse().ok()?;
         let found = matcher.intercept(&destination)?;
@@ -209,6 +214,7 @@ mod tests {
             ("x, example", "a.example"),
             ("127.0.0.0/8", "127.0.0.1"),
             ("*", "a.example"),
+            ("x, *", "127.0.0.1"),
         ] {
             assert!(proxy(set(no), host).is_none(), "{no} {host}");
         }

@@ -336,10 +336,16 @@ fn keys_that_entra_does_not_certify_are_refused_before_it_is_asked() {
 }
 
 /// Every way in which a certificate can be wrong, and the sentence that goes with it.
-const FAULTS: [(Variation, &str); 6] = [
+const FAULTS: [(Variation, &str); 7] = [
     (
         Variation::WrongKey,
         "error: the certificate is for another key: it certifies `[FINGERPRINT]`, ours is `[FINGERPRINT]`\n\
+         hint: nothing was stored; try again: entra-ssh cert\n",
+    ),
+    (
+        Variation::WrongTenant,
+        "error: the certificate is of the tenant `fab21ca0-0000-4000-8000-000000000002`, and \
+         `c0a70500-0000-4000-8000-000000000001` was asked for it\n\
          hint: nothing was stored; try again: entra-ssh cert\n",
     ),
     (

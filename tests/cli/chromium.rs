@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use sandbox::Fault;
+use sandbox::{Fault, MachineKind, Options};
 
 use crate::browser::{login, opened};
-use crate::world::{Chromium, World, wait_for};
+use crate::world::{ADA, Chromium, World, options_with, wait_for};
 
 /// Returns where a screenshot goes: to a folder that was named, for people to look at, or away with the test.
 fn picture(world: &World, name: &str) -> PathBuf {
@@ -23,8 +23,11 @@ fn our_page(chromium: &Chromium) -> String {
 }
 
 #[test]
-fn a_person_signs_in_in_chromium_and_its_page_says_so() {
-    let world = World::new();
+fn a_person_signs_in_in_chromium_and_logs_in_to_the_real_sshd() {
+    let world = World::with(Options {
+        machine_kind: MachineKind::Sshd,
+        ..options_with(&["web01"])
+    });
     let login = login(&world, "").start();
     let chromium = Chromium::start(&world);
     chromium.open(opened(&world).as_str());
@@ -40,7 +43,10 @@ fn a_person_signs_in_in_chromium_and_its_page_says_so() {
     assert_eq!(chromium.title(), "Signed in – entra-ssh");
     chromium.screenshot(&picture(&world, "signed-in"));
     login.finish().succeeded();
-    world.entra_ssh(&["cert"]).succeeded();
+    world.add(&["web01"]);
+    let output = world.ssh(&["web01", "id -un"]).run();
+    output.succeeded();
+    assert_eq!(output.stdout.trim(), ADA);
 }
 
 #[test]

@@ -78,6 +78,22 @@ fn a_guest_is_certified_by_the_tenant_of_the_machine_and_signed_out_of_it() {
         certificate["key_id"].as_str().unwrap().ends_with(FABRIKAM),
         "{certificate}"
     );
+    let status = world.json(&["status"]);
+    let guest_in = &status["profiles"][0]["guest_in"][0];
+    assert_eq!(guest_in["tenant"], FABRIKAM);
+    assert!(
+        guest_in["certificate"]["remaining_seconds"]
+            .as_u64()
+            .unwrap()
+            > 3000
+    );
+    let text = world.entra_ssh(&["status"]).stdout;
+    assert!(
+        text.contains(&format!(
+            "default  guest in {FABRIKAM}: certificate for ada_"
+        )),
+        "{text}"
+    );
     // Both tenants' keys are kept, and both go.
     let mut keys = world.keyring_files();
     keys.retain(|(kind, _)| *kind == 3);
