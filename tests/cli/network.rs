@@ -90,7 +90,8 @@ fn a_gateway_that_fails_twice_is_asked_again_and_one_that_fails_for_good_is_not_
         ),
         "{output}"
     );
-    assert_eq!(world.token_requests(), 3);
+    // Three times for each of the agent's three tries, and then no more.
+    assert_eq!(world.token_requests(), 9);
 }
 
 #[test]
