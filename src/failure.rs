@@ -185,9 +185,7 @@ impl From<CloudError> for Failure {
 impl From<TlsError> for Failure {
     fn from(error: TlsError) -> Self {
         let hint = match &error {
-            TlsError::NoRoots => {
-                "install the system's root certificates: sudo apt install ca-certificates"
-            }
+            TlsError::NoRoots => NO_ROOTS_HINT,
             _ => "check ca_file in the cloud file",
         };
         Self::of(&error).hint(hint)
@@ -204,10 +202,15 @@ impl From<HttpError> for Failure {
     }
 }
 
+const NO_ROOTS_HINT: &str =
+    "install the system's root certificates: sudo apt install ca-certificates";
 const PROXY_HINT: &str = "check user name and password of the proxy in HTTPS_PROXY or ALL_PROXY";
 
 fn network_hint(causes: &[String]) -> Option<&'static str> {
     let text = causes.join(" ").to_lowercase();
+    if text.contains("no root certificates") {
+        return Some(NO_ROOTS_HINT);
+    }
     if text.contains("proxy") {
         return Some(PROXY_HINT);
     }

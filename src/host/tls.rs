@@ -5,41 +5,56 @@ mod named_issuer;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::thread;
 
-use rustls::client::{VerifierBuilderError, WebPkiServerVerifier};
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::ring::{self, kx_group};
-use rustls::pki_types::CertificateDer;
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+};
 use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
+    SignatureScheme,
+};
 
-use self::named_issuer::NamedIssuer;
+use self::named_issuer::name_issuer;
 
 /// Returns the settings of a TLS client that trusts the system's roots, those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name,
 /// and those in `ca_file`.
 ///
+/// The system's roots are some 140 certificates, and reading them takes longer than a handshake. Without a `ca_file` that is
+/// done on a thread from now on, while the network is waited for; with one, only once a certificate comes that `ca_file`
+/// does not vouch for.
+///
 /// The first key share is P-384, which Azure's front ends ask for: any other costs a round trip there.
 ///
 /// # Errors
-/// [`TlsError::CaFile`] if `ca_file` cannot be read or holds no certificate; [`TlsError::NoRoots`] if there is no root
-/// at all; [`TlsError::Settings`] if the TLS library refuses the settings.
+/// [`TlsError::CaFile`] if `ca_file` cannot be read or holds no certificate; [`TlsError::Certificate`] if one in it cannot be
+/// used; [`TlsError::Settings`] if the TLS library refuses the settings. That the system has no root at all is told by the
+/// handshake.
 pub fn client_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(system_roots());
-    if let Some(path) = ca_file {
-        for certificate in read_pem(path)? {
-            roots
-                .add(certificate)
-                .map_err(|source| TlsError::Certificate {
-                    path: path.to_owned(),
-                    source,
-                })?;
-        }
+    let provider = provider();
+    let system = SystemRoots::new(&provider);
+    if ca_file.is_none() {
+        system.read_ahead();
     }
-    if roots.is_empty() {
-        return Err(TlsError::NoRoots);
-    }
-    Ok(Arc::new(trusting(roots)?))
+    let own = ca_file.map(|path| own_roots(path, &provider)).transpose()?;
+    let verifier = Roots {
+        own,
+        system,
+        algorithms: provider.signature_verification_algorithms,
+    };
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Settings)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    Ok(Arc::new(config))
 }
 
 /// Returns the settings of a TLS client that opens no connection at all, for a client that speaks plain HTTP.
@@ -47,26 +62,136 @@ pub fn client_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TlsErr
 /// # Errors
 /// [`TlsError::Settings`] if the TLS library refuses the settings.
 pub fn trusting_nobody() -> Result<ClientConfig, TlsError> {
-    trusting(RootCertStore::empty())
-}
-
-fn trusting(roots: RootCertStore) -> Result<ClientConfig, TlsError> {
-    let mut provider = ring::default_provider();
-    provider.kx_groups = vec![kx_group::SECP384R1, kx_group::X25519, kx_group::SECP256R1];
-    let provider = Arc::new(provider);
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+    let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Settings)?;
-    if roots.is_empty() {
-        return Ok(builder.with_root_certificates(roots).with_no_client_auth());
-    }
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
-        .build()
-        .map_err(TlsError::Verifier)?;
     Ok(builder
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(NamedIssuer::new(verifier)))
+        .with_root_certificates(RootCertStore::empty())
         .with_no_client_auth())
+}
+
+/// Returns the cryptography, with P-384 as the first key share.
+fn provider() -> Arc<CryptoProvider> {
+    let mut provider = ring::default_provider();
+    provider.kx_groups = vec![kx_group::SECP384R1, kx_group::X25519, kx_group::SECP256R1];
+    Arc::new(provider)
+}
+
+fn own_roots(
+    path: &Path,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<WebPkiServerVerifier>, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in read_pem(path)? {
+        roots
+            .add(certificate)
+            .map_err(|source| TlsError::Certificate {
+                path: path.to_owned(),
+                source,
+            })?;
+    }
+    verifier(roots, provider).map_err(TlsError::Settings)
+}
+
+fn verifier(
+    roots: RootCertStore,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<WebPkiServerVerifier>, rustls::Error> {
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+        .build()
+        .map_err(|error| rustls::Error::General(error.to_string()))
+}
+
+/// The roots of `ca_file`, if there is one, and behind them those of the system.
+#[derive(Debug)]
+struct Roots {
+    own: Option<Arc<WebPkiServerVerifier>>,
+    system: SystemRoots,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ServerCertVerifier for Roots {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verify = |roots: &WebPkiServerVerifier| {
+            roots.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        };
+        let unknown = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        match self.own.as_deref().map(verify) {
+            // Only who signed it is a question that other roots answer otherwise.
+            Some(outcome) if outcome.as_ref().err() != Some(&unknown) => outcome,
+            _ => verify(&*self.system.verifier()?)
+                .map_err(|error| name_issuer(error, end_entity, intermediates)),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+type Read = Result<Arc<WebPkiServerVerifier>, rustls::Error>;
+
+/// The system's roots, read once and not before they are wanted.
+#[derive(Clone, Debug)]
+struct SystemRoots {
+    read: Arc<OnceLock<Read>>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl SystemRoots {
+    fn new(provider: &Arc<CryptoProvider>) -> Self {
+        Self {
+            read: Arc::default(),
+            provider: Arc::clone(provider),
+        }
+    }
+
+    /// Begins to read them on a thread of their own; whoever needs them meanwhile waits for it.
+    fn read_ahead(&self) {
+        let roots = self.clone();
+        // Without a thread, they are read when they are needed.
+        let _begun = thread::Builder::new().spawn(move || drop(roots.verifier()));
+    }
+
+    fn verifier(&self) -> Read {
+        self.read
+            .get_or_init(|| {
+                let mut roots = RootCertStore::empty();
+                roots.add_parsable_certificates(system_roots());
+                if roots.is_empty() {
+                    return Err(rustls::Error::Other(OtherError(Arc::new(
+                        TlsError::NoRoots,
+                    ))));
+                }
+                verifier(roots, &self.provider)
+            })
+            .clone()
+    }
 }
 
 /// Where systems keep all their roots in one file: Debian and Ubuntu, Red Hat, SUSE, Alpine and macOS.
@@ -135,9 +260,6 @@ pub enum TlsError {
     /// The TLS library refused its settings.
     #[error("cannot set up TLS")]
     Settings(#[source] rustls::Error),
-    /// The TLS library refused the roots.
-    #[error("cannot set up TLS")]
-    Verifier(#[source] VerifierBuilderError),
 }
 
 #[cfg(test)]
