@@ -19,6 +19,7 @@ pub mod paths;
 pub mod process;
 pub mod program;
 pub mod standard_streams;
+pub mod tcp;
 pub mod tls;
 
 use std::sync::Arc;
