@@ -5,18 +5,21 @@
 //! ```
 //!
 //! A connection is a WebSocket (RFC 6455) to the relay; binary messages carry the bytes as they are, with no framing of
-//! their own. The handshake (`handshake`) and the frames (`frame`) know nothing of sockets and are tested apart from
-//! them. Bytes are passed on as they come, whatever the length of a message, so that memory stays bounded: one buffer each
-//! way.
+//! their own. The handshake (`handshake`), TLS (`records`), the frames (`frame`) and the deadlines (`watch`) know nothing of
+//! sockets and clocks; `dial` and `tunnel` bring them together. Bytes are passed on as they come, whatever the length of a
+//! message, in buffers of a fixed size, so that memory stays bounded whatever the far side does.
 
+mod buffer;
 mod dial;
 mod endpoint;
 mod error;
 mod frame;
 mod handshake;
+mod records;
 mod tunnel;
+mod watch;
 
 pub use self::dial::{Connection, dial};
 pub use self::endpoint::Endpoint;
 pub use self::error::RelayError;
-pub use self::tunnel::{Ending, carry};
+pub use self::tunnel::{Ending, Output, carry};

@@ -51,6 +51,16 @@ impl Input {
 }
 
 impl Output {
+    /// Tells whether whoever read this has gone. That of anything but a pipe shows only when it is written to.
+    #[must_use]
+    pub fn is_abandoned(&self) -> bool {
+        match self {
+            #[cfg(unix)]
+            Self::Pipe(pipe) => has_no_reader(pipe),
+            Self::Other(_) => false,
+        }
+    }
+
     /// Opens standard output. Call it within a tokio runtime, once.
     #[must_use]
     pub fn open() -> Self {
@@ -68,6 +78,18 @@ fn open_pipe<P: AsFd>(descriptor: &impl AsFd, open: fn(OwnedFd) -> io::Result<P>
     let pipe = open(descriptor.as_fd().try_clone_to_owned()?)?;
     enlarge(&pipe);
     Ok(pipe)
+}
+
+#[cfg(unix)]
+fn has_no_reader(pipe: &impl AsFd) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut pipe = [PollFd::new(pipe, PollFlags::empty())];
+    let at_once = Timespec::default();
+    let polled = poll(&mut pipe, Some(&at_once));
+    polled.is_ok()
+        && pipe
+            .iter()
+            .any(|pipe| pipe.revents().contains(PollFlags::ERR))
 }
 
 #[cfg(target_os = "linux")]

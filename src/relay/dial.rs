@@ -8,32 +8,39 @@ use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
+use super::buffer::Buffer;
 use super::handshake::{Handshake, MAX_HEAD_BYTES};
+use super::records::{INCOMING_BYTES, Records};
 use super::{Endpoint, RelayError};
 use crate::host::http_proxy::HttpProxy;
-use crate::host::liveness;
+use crate::host::tcp;
 
 /// How long one try may take.
 const TRY_LIMIT: Duration = Duration::from_secs(10);
+/// How long a try is usually over in, at the most; one that takes longer gets company. One connect in ten to forty takes
+/// three to seven seconds, and another one that is begun then most often does not.
+const USUAL_TIME: Duration = Duration::from_secs(2);
 /// How long it is waited between two tries.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// How long all tries together may take.
 const DIAL_LIMIT: Duration = Duration::from_secs(30);
+/// How much is held decrypted and not passed on yet at most, in bytes: what one read of the socket can come to, and as much
+/// again.
+const PLAIN_BYTES: usize = 2 * INCOMING_BYTES;
 
 /// An open connection.
 #[derive(Debug)]
 pub struct Connection {
-    pub(super) stream: TlsStream<TcpStream>,
-    /// What came after the head of the handshake: the first frames.
-    pub(super) early: Vec<u8>,
+    pub(super) tcp: TcpStream,
+    pub(super) records: Records,
+    /// What has come and was decrypted; the first frames may have come with the answer to the handshake.
+    pub(super) plain: Buffer,
     pub(super) host: String,
 }
 
-/// Opens a connection through the relay, by way of a proxy if there is one: TCP, TLS, and the handshake of RFC 6455. A try that stalls is given up and made
-/// again while there is time.
+/// Opens a connection through the relay, by way of a proxy if there is one: TCP, TLS, and the handshake of RFC 6455. A try
+/// that is slow gets a second one beside it, and tries that stall are given up and made again while there is time.
 ///
 /// # Errors
 /// [`RelayError`].
@@ -45,12 +52,9 @@ pub async fn dial(
     let deadline = Instant::now() + DIAL_LIMIT;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let tried = match timeout(TRY_LIMIT.min(left), try_once(endpoint, tls, proxy)).await {
+        let tried = match timeout(left, try_hedged(endpoint, tls, proxy)).await {
             Ok(tried) => tried,
-            Err(_) => Err(RelayError::TimedOut {
-                host: endpoint.to_string(),
-                seconds: DIAL_LIMIT.as_secs(),
-            }),
+            Err(_) => Err(timed_out(endpoint)),
         };
         match tried {
             Err(RelayError::TimedOut { .. } | RelayError::Refused { status: 504, .. })
@@ -63,6 +67,46 @@ pub async fn dial(
     }
 }
 
+/// Makes a try, and a second one beside it once the first has taken longer than usual. The first that opens a connection or
+/// is refused decides.
+async fn try_hedged(
+    endpoint: &Endpoint,
+    tls: &Arc<ClientConfig>,
+    proxy: Option<&HttpProxy>,
+) -> Result<Connection, RelayError> {
+    let mut first = Box::pin(try_within_limit(endpoint, tls, proxy));
+    tokio::select! {
+        tried = &mut first => return tried,
+        () = sleep(USUAL_TIME) => {}
+    }
+    let mut second = Box::pin(try_within_limit(endpoint, tls, proxy));
+    tokio::select! {
+        tried = &mut first => if decides(&tried) { tried } else { second.await },
+        tried = &mut second => if decides(&tried) { tried } else { first.await },
+    }
+}
+
+const fn decides(tried: &Result<Connection, RelayError>) -> bool {
+    matches!(tried, Ok(_) | Err(RelayError::Refused { .. }))
+}
+
+async fn try_within_limit(
+    endpoint: &Endpoint,
+    tls: &Arc<ClientConfig>,
+    proxy: Option<&HttpProxy>,
+) -> Result<Connection, RelayError> {
+    timeout(TRY_LIMIT, try_once(endpoint, tls, proxy))
+        .await
+        .unwrap_or_else(|_| Err(timed_out(endpoint)))
+}
+
+fn timed_out(endpoint: &Endpoint) -> RelayError {
+    RelayError::TimedOut {
+        host: endpoint.to_string(),
+        seconds: DIAL_LIMIT.as_secs(),
+    }
+}
+
 async fn try_once(
     endpoint: &Endpoint,
     tls: &Arc<ClientConfig>,
@@ -70,39 +114,83 @@ async fn try_once(
 ) -> Result<Connection, RelayError> {
     let host = endpoint.to_string();
     tracing::info!(relay = host, ?proxy, "connects to the relay");
-    let tcp = open_tcp(endpoint, proxy).await?;
     let name = ServerName::try_from(endpoint.host().to_owned())
         .map_err(|_| RelayError::BadCredentials { part: "host" })?;
-    let mut stream = TlsConnector::from(Arc::clone(tls))
-        .connect(name, tcp)
-        .await
-        .map_err(|source| RelayError::Tls {
-            host: host.clone(),
-            source,
-        })?;
-    let (handshake, request) = Handshake::begin(endpoint, random()?, random()?);
-    let dropped = |source| RelayError::Dropped {
+    let bad_tls = |source| RelayError::Tls {
         host: host.clone(),
         source,
     };
-    stream
-        .write_all(request.expose().as_bytes())
-        .await
-        .map_err(dropped)?;
-    stream.flush().await.map_err(dropped)?;
-    let mut bytes = Vec::with_capacity(MAX_HEAD_BYTES);
-    loop {
-        if stream.read_buf(&mut bytes).await.map_err(dropped)? == 0 {
-            return Err(dropped(io::ErrorKind::UnexpectedEof.into()));
+    let tcp = open_tcp(endpoint, proxy).await?;
+    let mut connection = Connection {
+        records: Records::begin(tls, name).map_err(|error| bad_tls(invalid(error)))?,
+        tcp,
+        plain: Buffer::new(PLAIN_BYTES),
+        host: host.clone(),
+    };
+    connection.open_tls().await.map_err(bad_tls)?;
+    connection.open_web_socket(endpoint).await?;
+    Ok(connection)
+}
+
+impl Connection {
+    async fn open_tls(&mut self) -> io::Result<()> {
+        loop {
+            let received = self.records.receive(&mut self.plain);
+            // What is sent may be an alert that says why there will be no connection.
+            let flushed = self.flush().await;
+            received.map_err(invalid)?;
+            flushed?;
+            if !self.records.is_handshaking() {
+                return Ok(());
+            }
+            self.read().await?;
         }
-        if let Some(length) = handshake.on_bytes(&host, &bytes)? {
-            let early = bytes.split_off(length);
-            return Ok(Connection {
-                stream,
-                early,
-                host,
-            });
+    }
+
+    async fn open_web_socket(&mut self, endpoint: &Endpoint) -> Result<(), RelayError> {
+        let host = self.host.clone();
+        let dropped = |source| RelayError::Dropped {
+            host: host.clone(),
+            source,
+        };
+        let (handshake, request) = Handshake::begin(endpoint, random()?, random()?);
+        self.records
+            .send(request.expose().as_bytes())
+            .map_err(|error| dropped(invalid(error)))?;
+        self.flush().await.map_err(dropped)?;
+        loop {
+            self.records
+                .receive(&mut self.plain)
+                .map_err(|error| dropped(invalid(error)))?;
+            let seen = self.plain.filled();
+            let head = seen.get(..MAX_HEAD_BYTES).unwrap_or(seen);
+            if let Some(length) = handshake.on_bytes(&host, head)? {
+                self.plain.remove(length);
+                return Ok(());
+            }
+            if self.records.is_closed() {
+                return Err(dropped(io::ErrorKind::UnexpectedEof.into()));
+            }
+            self.flush().await.map_err(dropped)?;
+            self.read().await.map_err(dropped)?;
         }
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        while !self.records.outgoing.is_empty() {
+            let written = self.tcp.write(self.records.outgoing.filled()).await?;
+            self.records.outgoing.remove(written);
+        }
+        Ok(())
+    }
+
+    async fn read(&mut self) -> io::Result<()> {
+        let length = self.tcp.read(self.records.incoming.room()).await?;
+        if length == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.records.incoming.add(length);
+        Ok(())
     }
 }
 
@@ -112,9 +200,8 @@ async fn open_tcp(endpoint: &Endpoint, proxy: Option<&HttpProxy>) -> Result<TcpS
         Some(proxy) => (proxy.host(), proxy.port()),
         None => (endpoint.host(), endpoint.port()),
     };
-    let mut stream = TcpStream::connect((host, port))
+    let mut stream = tcp::connect(host, port, DIAL_LIMIT)
         .await
-        .and_then(|stream| liveness::set(&stream).map(|()| stream))
         .map_err(|source| RelayError::Unreachable {
             host: proxy.map_or_else(|| endpoint.to_string(), HttpProxy::to_string),
             source,
@@ -126,6 +213,10 @@ async fn open_tcp(endpoint: &Endpoint, proxy: Option<&HttpProxy>) -> Result<TcpS
             .map_err(RelayError::Proxy)?;
     }
     Ok(stream)
+}
+
+pub(super) fn invalid(error: rustls::Error) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
 fn random() -> Result<[u8; 16], RelayError> {

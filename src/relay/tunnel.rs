@@ -1,34 +1,24 @@
-use std::cell::Cell;
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::time::{Instant, timeout, timeout_at};
 
+use super::dial::invalid;
 use super::frame::{self, Decoder, Event, MAX_HEADER_BYTES, Opcode};
+use super::records::{INCOMING_BYTES, MAX_PLAIN_BYTES};
+use super::watch::{Overdue, Watch};
 use super::{Connection, RelayError};
+use crate::host::standard_streams;
 
-/// How many bytes a frame of ours carries at most.
-const CHUNK_BYTES: usize = 64 * 1024;
-/// How many bytes are read at once.
-const READ_BYTES: usize = 128 * 1024;
-/// How often a ping is sent; the relay drops what is idle for two minutes.
-const PING_INTERVAL: Duration = Duration::from_secs(30);
-/// How long nothing at all may come after a ping. A dead link is noticed sooner, by the limits of its TCP connection; this
-/// is for a relay that holds the connection and does nothing, and must not hit one that is merely slow to take an upload.
-const PONG_LIMIT: Duration = Duration::from_secs(90);
-/// How often the watch looks.
-const WATCH_INTERVAL: Duration = Duration::from_secs(5);
-/// How long the far side's last words are waited for when sending fails.
-const LAST_WORDS_LIMIT: Duration = Duration::from_secs(2);
-/// How long what still comes is passed on after our input has ended.
-const DRAIN_LIMIT: Duration = Duration::from_secs(10);
+/// How many bytes a frame of ours carries at most: with its header, which then has eight bytes, it fills whole TLS records.
+const CHUNK_BYTES: usize = MAX_PLAIN_BYTES - 8;
 /// How long the last frame may take.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
-/// How many answers to pings may wait to be sent; more than a peer has reason to ask for.
-const MAX_PENDING_CONTROLS: usize = 16;
 
 /// How a connection came to its end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -39,249 +29,322 @@ pub enum Ending {
     Near,
 }
 
-/// A control frame to be sent.
-struct Control(Opcode, Vec<u8>);
-
-/// Whether the far side owes an answer, and since when.
-#[derive(Default)]
-struct Watch {
-    /// When the first ping was sent that nothing has come after.
-    pinged: Cell<Option<Instant>>,
-    /// Whether what comes cannot be read, because our output takes nothing: then silence says nothing.
-    is_output_full: Cell<bool>,
+/// Where relayed bytes go: an output that can tell when nobody reads it any more.
+pub trait Output: AsyncWrite + Unpin {
+    /// Tells whether whoever read this output has gone.
+    fn is_abandoned(&self) -> bool {
+        false
+    }
 }
 
-impl Watch {
-    fn on_ping(&self) {
-        self.pinged
-            .set(self.pinged.get().or_else(|| Some(Instant::now())));
-    }
-
-    fn on_bytes(&self) {
-        self.pinged.set(None);
-    }
-
-    /// Returns how long the far side has been silent once that is too long.
-    async fn silence(&self) -> Duration {
-        loop {
-            tokio::time::sleep(WATCH_INTERVAL).await;
-            if self.is_output_full.get() {
-                self.on_bytes();
-            }
-            if let Some(silence) = self.pinged.get().map(|since| since.elapsed())
-                && silence > PONG_LIMIT
-            {
-                return silence;
-            }
-        }
+impl Output for standard_streams::Output {
+    fn is_abandoned(&self) -> bool {
+        Self::is_abandoned(self)
     }
 }
 
 /// Carries bytes both ways until one side ends.
 ///
 /// What has come is passed on before the end is told. When the machine's side goes, this goes at once, whatever `input`
-/// does; when `input` ends, what still comes is passed on for a bounded while, since a WebSocket has no half close.
+/// does; when `input` ends, what still comes is passed on until nothing has come for a while, since a WebSocket has no half
+/// close.
 ///
 /// # Errors
 /// [`RelayError`] if the connection was closed for a reason, or broke.
 pub async fn carry(
     connection: Connection,
     input: impl AsyncRead + Unpin,
-    output: impl AsyncWrite + Unpin,
+    output: impl Output,
 ) -> Result<Ending, RelayError> {
-    let Connection {
-        stream,
-        early,
-        host,
-    } = connection;
-    let (reader, writer) = tokio::io::split(stream);
-    let (controls, pending_controls) = mpsc::channel(MAX_PENDING_CONTROLS);
-    let watch = Watch::default();
-    let mut sender = Sender {
-        writer,
+    let mut tunnel = Tunnel {
+        connection,
+        input,
+        output,
+        frame: vec![0; MAX_HEADER_BYTES + CHUNK_BYTES].into_boxed_slice(),
         random: SystemRandom::new(),
-        host: &host,
+        decoder: Decoder::default(),
+        deliverable: 0,
+        pong: None,
+        is_ping_due: false,
+        lost: None,
+        broken: None,
+        watch: Watch::begin(Instant::now()),
     };
-    let mut down = Box::pin(down(reader, output, early, controls, &watch, &host));
-    let outcome = {
-        let mut up = Box::pin(up(input, &mut sender, pending_controls, &watch));
-        tokio::select! {
-            biased;
-            outcome = &mut down => outcome,
-            ended = &mut up => match ended {
-                Ok(()) => match timeout(DRAIN_LIMIT, &mut down).await {
-                    Ok(Err(error)) => Err(error),
-                    Ok(Ok(_)) | Err(_) => Ok(Ending::Near),
-                },
-                // Sending fails because the far side has gone; why it has may still be there to read.
-                Err(error) => match timeout(LAST_WORDS_LIMIT, &mut down).await {
-                    Ok(Err(RelayError::Dropped { .. })) | Err(_) => Err(error),
-                    Ok(outcome) => outcome,
-                },
-            },
-            silence = watch.silence() => Err(RelayError::Silent {
-                host: host.clone(),
-                seconds: silence.as_secs(),
-            }),
-        }
-    };
+    let outcome = tunnel.run().await;
     // The connection is over either way; a close frame is a courtesy.
-    let _closed = timeout(CLOSE_LIMIT, sender.close()).await;
+    let _closed = timeout(CLOSE_LIMIT, tunnel.close()).await;
     outcome
 }
 
-struct Sender<'a, W> {
-    writer: W,
+/// One connection at work. Both directions are one task's, so that nothing is locked and whatever the machine hands over is
+/// dealt with in as few turns as possible.
+struct Tunnel<I, O> {
+    connection: Connection,
+    input: I,
+    output: O,
+    /// A frame of ours in the making: room for a header, and the payload.
+    frame: Box<[u8]>,
     random: SystemRandom,
-    host: &'a str,
+    decoder: Decoder,
+    /// How many bytes at the front of what was decrypted are payload for the output.
+    deliverable: usize,
+    /// What a ping asks to have back. Of several only the last one is owed (RFC 6455, section 5.5.3).
+    pong: Option<Vec<u8>>,
+    is_ping_due: bool,
+    /// Why nothing more will come, once it is so; what has come before is passed on first.
+    lost: Option<io::Error>,
+    /// Why nothing can be sent any more. What the far side said last may still be there to read.
+    broken: Option<RelayError>,
+    watch: Watch,
 }
 
-impl<W: AsyncWrite + Unpin> Sender<'_, W> {
-    /// Sends the payload that lies behind room for a header in `buffer`.
-    async fn send(&mut self, opcode: Opcode, buffer: &mut [u8]) -> Result<(), RelayError> {
+impl<I: AsyncRead + Unpin, O: Output> Tunnel<I, O> {
+    async fn run(&mut self) -> Result<Ending, RelayError> {
+        loop {
+            let deadline = self.watch.deadline();
+            match timeout_at(deadline, poll_fn(|context| self.poll(context))).await {
+                Ok(Some(outcome)) => return outcome,
+                // A deadline has changed.
+                Ok(None) => {}
+                Err(_) => {
+                    if let Some(outcome) = self.on_deadline() {
+                        return outcome;
+                    }
+                }
+            }
+        }
+    }
+
+    fn on_deadline(&mut self) -> Option<Result<Ending, RelayError>> {
+        let is_output_full = self.deliverable > 0;
+        match self.watch.on_deadline(Instant::now(), is_output_full)? {
+            Overdue::Ping => {
+                self.is_ping_due = true;
+                None
+            }
+            Overdue::Look => self.output.is_abandoned().then_some(Ok(Ending::Near)),
+            Overdue::Drain => Some(Ok(Ending::Near)),
+            Overdue::LastWords => Some(self.broken.take().map_or(Ok(Ending::Near), Err)),
+            Overdue::Pong(silence) => Some(Err(RelayError::Silent {
+                host: self.connection.host.clone(),
+                seconds: silence.as_secs(),
+            })),
+        }
+    }
+
+    /// Moves whatever can be moved. Ready with the end, or with nothing if a deadline has changed.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Ending, RelayError>>> {
+        loop {
+            let is_sending = match self.poll_up(context) {
+                Poll::Ready(Ok(Up::Sent)) => true,
+                Poll::Ready(Ok(Up::InputEnded)) => {
+                    self.watch.on_input_end(Instant::now());
+                    return Poll::Ready(None);
+                }
+                Poll::Ready(Err(error)) => {
+                    self.broken = Some(error);
+                    self.watch.on_break(Instant::now());
+                    return Poll::Ready(None);
+                }
+                Poll::Pending => false,
+            };
+            match self.poll_down(context) {
+                Poll::Ready(Ok(Some(ending))) => return Poll::Ready(Some(Ok(ending))),
+                Poll::Ready(Err(error)) => {
+                    // That the far side has gone shows first where it is sent to, but that is not more of a reason.
+                    let error = match (error, self.broken.take()) {
+                        (RelayError::Dropped { .. }, Some(first)) => first,
+                        (error, _) => error,
+                    };
+                    return Poll::Ready(Some(Err(error)));
+                }
+                Poll::Pending if !is_sending => return Poll::Pending,
+                Poll::Ready(Ok(None)) | Poll::Pending => {}
+            }
+        }
+    }
+
+    /// Sends what is ready to be sent, and then takes in more: first what is owed, then from the input.
+    fn poll_up(&mut self, context: &mut Context<'_>) -> Poll<Result<Up, RelayError>> {
+        if self.broken.is_some() {
+            return Poll::Pending;
+        }
+        ready!(self.poll_flush(context)).map_err(|source| self.dropped(source))?;
+        if let Some(payload) = self.pong.take() {
+            self.encrypt_control(Opcode::Pong, &payload)?;
+        } else if std::mem::take(&mut self.is_ping_due) {
+            self.encrypt_control(Opcode::Ping, &[])?;
+            self.watch.on_ping(Instant::now());
+        } else if self.watch.has_input_ended() {
+            return Poll::Pending;
+        } else {
+            let (_, payload) = self.frame.split_at_mut(MAX_HEADER_BYTES);
+            let mut payload = ReadBuf::new(payload);
+            let read = ready!(Pin::new(&mut self.input).poll_read(context, &mut payload));
+            let length = payload.filled().len();
+            // An input that fails is one that has ended: ssh is gone.
+            if read.is_err() || length == 0 {
+                return Poll::Ready(Ok(Up::InputEnded));
+            }
+            self.encrypt(Opcode::Binary, length)?;
+        }
+        // Most often the socket takes it at once.
+        match self.poll_flush(context) {
+            Poll::Ready(Err(source)) => Poll::Ready(Err(self.dropped(source))),
+            _ => Poll::Ready(Ok(Up::Sent)),
+        }
+    }
+
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Connection { tcp, records, .. } = &mut self.connection;
+        while !records.outgoing.is_empty() {
+            let written =
+                ready!(Pin::new(&mut *tcp).poll_write(context, records.outgoing.filled()))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            records.outgoing.remove(written);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn encrypt_control(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), RelayError> {
+        let (_, place) = self.frame.split_at_mut(MAX_HEADER_BYTES);
+        for (place, byte) in place.iter_mut().zip(payload) {
+            *place = *byte;
+        }
+        self.encrypt(opcode, payload.len())
+    }
+
+    /// Makes a frame of the payload that lies behind the room for a header, and encrypts it.
+    fn encrypt(&mut self, opcode: Opcode, length: usize) -> Result<(), RelayError> {
         let mut mask = [0; 4];
-        self.random
-            .fill(&mut mask)
-            .map_err(|_| self.dropped(io::Error::other("the system gives no random numbers")))?;
-        let length = buffer.len().saturating_sub(MAX_HEADER_BYTES);
+        if self.random.fill(&mut mask).is_err() {
+            return Err(self.dropped(io::Error::other("the system gives no random numbers")));
+        }
         let (header, used) = frame::header(opcode, length, mask);
         let start = MAX_HEADER_BYTES - used;
-        let (room, payload) = buffer.split_at_mut(MAX_HEADER_BYTES);
-        frame::apply_mask(payload, mask);
+        let (room, payload) = self.frame.split_at_mut(MAX_HEADER_BYTES);
+        if let Some(payload) = payload.get_mut(..length) {
+            frame::apply_mask(payload, mask);
+        }
         for (place, byte) in room.iter_mut().skip(start).zip(header) {
             *place = byte;
         }
-        let frame = buffer.get(start..).unwrap_or_default();
-        self.writer
-            .write_all(frame)
-            .await
-            .map_err(|error| self.dropped(error))?;
-        self.writer
-            .flush()
-            .await
-            .map_err(|error| self.dropped(error))
+        let bytes = self
+            .frame
+            .get(start..MAX_HEADER_BYTES + length)
+            .unwrap_or_default();
+        self.connection
+            .records
+            .send(bytes)
+            .map_err(|error| self.dropped(invalid(error)))
     }
 
-    async fn send_control(&mut self, control: &Control) -> Result<(), RelayError> {
-        let mut buffer = vec![0; MAX_HEADER_BYTES];
-        buffer.extend_from_slice(&control.1);
-        self.send(control.0, &mut buffer).await
+    /// Passes on what has come, and takes in more once there is room for it. Ready with nothing if something has moved.
+    fn poll_down(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Ending>, RelayError>> {
+        if let Some(ending) = self.deliver(context)? {
+            return Poll::Ready(Ok(Some(ending)));
+        }
+        let Connection {
+            tcp,
+            records,
+            plain,
+            ..
+        } = &mut self.connection;
+        if self.lost.is_some() || records.is_closed() {
+            if self.deliverable > 0 {
+                return Poll::Pending;
+            }
+            let source = self.lost.take();
+            let source = source.unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
+            return Poll::Ready(Err(self.dropped(source)));
+        }
+        if plain.room_left() < INCOMING_BYTES {
+            // The output holds it up, and wakes this task when it takes more.
+            return Poll::Pending;
+        }
+        let mut room = ReadBuf::new(records.incoming.room());
+        let read = ready!(Pin::new(tcp).poll_read(context, &mut room));
+        let length = room.filled().len();
+        self.watch.on_bytes();
+        self.lost = match read {
+            Err(source) => Some(source),
+            Ok(()) if length == 0 => Some(io::ErrorKind::UnexpectedEof.into()),
+            Ok(()) => {
+                records.incoming.add(length);
+                records.receive(plain).map_err(invalid).err()
+            }
+        };
+        Poll::Ready(Ok(None))
     }
 
-    async fn close(&mut self) -> Result<(), RelayError> {
-        let normal = Control(Opcode::Close, 1000_u16.to_be_bytes().to_vec());
-        self.send_control(&normal).await?;
-        self.writer
-            .shutdown()
-            .await
-            .map_err(|error| self.dropped(error))
+    /// Writes what there is of payload to the output, as much as it takes, and answers to control frames.
+    fn deliver(&mut self, context: &mut Context<'_>) -> Result<Option<Ending>, RelayError> {
+        loop {
+            let plain = &mut self.connection.plain;
+            while self.deliverable > 0 {
+                let bytes = plain.filled();
+                let bytes = bytes.get(..self.deliverable).unwrap_or(bytes);
+                match Pin::new(&mut self.output).poll_write(context, bytes) {
+                    Poll::Ready(Ok(written @ 1..)) => {
+                        plain.remove(written);
+                        self.deliverable = self.deliverable.saturating_sub(written);
+                    }
+                    // Whoever read our output has gone.
+                    Poll::Ready(_) => return Ok(Some(Ending::Near)),
+                    Poll::Pending => return Ok(None),
+                }
+            }
+            let (length, event) = match self.decoder.next(plain.filled()) {
+                Ok(next) => next,
+                Err(reason) => {
+                    return Err(RelayError::NotARelay {
+                        host: self.connection.host.clone(),
+                        reason: reason.to_owned(),
+                    });
+                }
+            };
+            match event {
+                Event::More => return Ok(None),
+                Event::Data(bytes) if !bytes.is_empty() => {
+                    // It stays where it is until the output has taken it.
+                    self.deliverable = bytes.len();
+                    continue;
+                }
+                Event::Data(_) | Event::Pong => {}
+                Event::Ping(payload) => self.pong = Some(payload),
+                Event::Close(1000 | 1005, _) => return Ok(Some(Ending::Far)),
+                Event::Close(code, reason) => return Err(RelayError::Closed { code, reason }),
+            }
+            plain.remove(length);
+        }
+    }
+
+    /// Says good-bye: what is still to be sent, a close frame, the end of TLS, the end of TCP.
+    async fn close(&mut self) -> io::Result<()> {
+        if self.broken.is_none() {
+            poll_fn(|context| self.poll_flush(context)).await?;
+            let normal = 1000_u16.to_be_bytes();
+            if self.encrypt_control(Opcode::Close, &normal).is_ok() {
+                self.connection.records.close();
+            }
+            poll_fn(|context| self.poll_flush(context)).await?;
+        }
+        poll_fn(|context| Pin::new(&mut self.output).poll_flush(context)).await?;
+        self.connection.tcp.shutdown().await
     }
 
     fn dropped(&self, source: io::Error) -> RelayError {
         RelayError::Dropped {
-            host: self.host.to_owned(),
+            host: self.connection.host.clone(),
             source,
         }
     }
 }
 
-/// Sends what comes from `input`, and control frames in between. Returns when `input` has ended.
-async fn up(
-    mut input: impl AsyncRead + Unpin,
-    sender: &mut Sender<'_, impl AsyncWrite + Unpin>,
-    mut controls: mpsc::Receiver<Control>,
-    watch: &Watch,
-) -> Result<(), RelayError> {
-    let mut buffer = vec![0; MAX_HEADER_BYTES + CHUNK_BYTES];
-    let mut ticks = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        let (_, payload) = buffer.split_at_mut(MAX_HEADER_BYTES);
-        tokio::select! {
-            read = input.read(payload) => {
-                // An input that fails is one that has ended: ssh is gone.
-                let length = read.unwrap_or(0);
-                if length == 0 {
-                    return Ok(());
-                }
-                if let Some(frame) = buffer.get_mut(..MAX_HEADER_BYTES + length) {
-                    sender.send(Opcode::Binary, frame).await?;
-                }
-            }
-            Some(control) = controls.recv() => sender.send_control(&control).await?,
-            _ = ticks.tick() => {
-                sender.send_control(&Control(Opcode::Ping, Vec::new())).await?;
-                watch.on_ping();
-            }
-        }
-    }
-}
-
-/// Passes what comes on to `output`, until the far side ends.
-async fn down(
-    mut reader: impl AsyncRead + Unpin,
-    mut output: impl AsyncWrite + Unpin,
-    early: Vec<u8>,
-    controls: mpsc::Sender<Control>,
-    watch: &Watch,
-    host: &str,
-) -> Result<Ending, RelayError> {
-    let mut decoder = Decoder::default();
-    let mut buffer = early;
-    buffer.reserve(READ_BYTES);
-    loop {
-        let mut used = 0;
-        loop {
-            let rest = buffer.get(used..).unwrap_or_default();
-            let (length, event) = decoder.next(rest).map_err(|reason| RelayError::NotARelay {
-                host: host.to_owned(),
-                reason: reason.to_owned(),
-            })?;
-            used += length;
-            match event {
-                Event::More => break,
-                Event::Data(bytes) => {
-                    watch.is_output_full.set(true);
-                    let written = output.write_all(bytes).await;
-                    watch.is_output_full.set(false);
-                    if written.is_err() {
-                        // Whoever read our output has gone.
-                        return Ok(Ending::Near);
-                    }
-                }
-                // A peer that pings faster than answers can be sent is owed only the last ones (RFC 6455, section 5.5.3).
-                Event::Ping(payload) => drop(controls.try_send(Control(Opcode::Pong, payload))),
-                Event::Pong => {}
-                Event::Close(code, reason) => {
-                    flush(&mut output).await;
-                    return match code {
-                        1000 | 1005 => Ok(Ending::Far),
-                        _ => Err(RelayError::Closed { code, reason }),
-                    };
-                }
-            }
-        }
-        buffer.drain(..used);
-        flush(&mut output).await;
-        match reader.read_buf(&mut buffer).await {
-            Ok(0) => {
-                return Err(RelayError::Dropped {
-                    host: host.to_owned(),
-                    source: io::ErrorKind::UnexpectedEof.into(),
-                });
-            }
-            Ok(_) => watch.on_bytes(),
-            Err(source) => {
-                return Err(RelayError::Dropped {
-                    host: host.to_owned(),
-                    source,
-                });
-            }
-        }
-    }
-}
-
-/// Flushes output; that its reader has gone shows at the next write.
-async fn flush(output: &mut (impl AsyncWrite + Unpin)) {
-    let _flushed = output.flush().await;
+/// What was done about sending.
+enum Up {
+    InputEnded,
+    Sent,
 }
