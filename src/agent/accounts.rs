@@ -21,6 +21,8 @@ pub(super) struct Accounts {
     host: Host,
     shared: Shared,
     opened: Mutex<Vec<Arc<Account>>>,
+    /// Whose turn it is to open one.
+    opening: Mutex<()>,
     tenants: Mutex<HashMap<(CloudName, SubscriptionId), TenantId>>,
 }
 
@@ -30,6 +32,7 @@ impl Accounts {
             host,
             shared: Shared::default(),
             opened: Mutex::default(),
+            opening: Mutex::default(),
             tenants: Mutex::default(),
         }
     }
@@ -46,23 +49,35 @@ impl Accounts {
             Tenancy::Tenant(tenant) => tenant.clone(),
             Tenancy::OfSubscription(subscription) => self.tenant_of(&profile, subscription).await?,
         };
+        if let Some(account) = self.find(&profile, &tenant).await {
+            return Ok(account);
+        }
+        // While one is opened, which takes as long as its keyring does, those that are open can be found.
+        let _turn = self.opening.lock().await;
+        if let Some(account) = self.find(&profile, &tenant).await {
+            return Ok(account);
+        }
+        let sign_in = SignIn::open(&self.host, profile).await?;
+        let sign_in = sign_in.in_tenant(tenant);
+        let account = Arc::new(Account::new(sign_in, self.shared.clone()));
+        self.opened.lock().await.insert(0, Arc::clone(&account));
+        Ok(account)
+    }
+
+    /// Returns the account of a profile in a tenant if it is open, and puts it first. Those of an earlier sign-in of that
+    /// profile are closed.
+    async fn find(&self, profile: &Profile, tenant: &TenantId) -> Option<Arc<Account>> {
         let mut opened = self.opened.lock().await;
         opened.retain(|account| {
-            account.sign_in().profile.name != *name
-                || account.sign_in().profile.is_same_sign_in(&profile)
+            account.sign_in().profile.name != profile.name
+                || account.sign_in().profile.is_same_sign_in(profile)
         });
-        let is_wanted = |account: &Arc<Account>| {
-            account.sign_in().profile.name == *name && account.sign_in().tenant == tenant
-        };
-        let account = if let Some(index) = opened.iter().position(is_wanted) {
-            opened.remove(index)
-        } else {
-            let sign_in = SignIn::open(&self.host, profile).await?;
-            let sign_in = sign_in.in_tenant(tenant);
-            Arc::new(Account::new(sign_in, self.shared.clone()))
-        };
+        let index = opened.iter().position(|account| {
+            account.sign_in().profile.name == profile.name && account.sign_in().tenant == *tenant
+        })?;
+        let account = opened.remove(index);
         opened.insert(0, Arc::clone(&account));
-        Ok(account)
+        Some(account)
     }
 
     /// Returns the tenant of a subscription; that of the profile if the cloud does not know the subscription.
