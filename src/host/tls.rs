@@ -16,10 +16,7 @@ use rustls::crypto::{
 };
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
-    SignatureScheme,
-};
+use rustls::{ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 
 use self::named_issuer::name_issuer;
 
@@ -122,13 +119,13 @@ impl ServerCertVerifier for Roots {
         let verify = |roots: &WebPkiServerVerifier| {
             roots.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
         };
-        let unknown = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
-        match self.own.as_deref().map(verify) {
-            // Only who signed it is a question that other roots answer otherwise.
-            Some(outcome) if outcome.as_ref().err() != Some(&unknown) => outcome,
-            _ => verify(&*self.system.verifier()?)
-                .map_err(|error| name_issuer(error, end_entity, intermediates)),
-        }
+        let system = || verify(&*self.system.verifier()?);
+        let verified = match self.own.as_deref().map(verify) {
+            None => system(),
+            Some(Err(refusal)) => system().map_err(|_| refusal),
+            Some(verified) => verified,
+        };
+        verified.map_err(|error| name_issuer(error, end_entity, intermediates))
     }
 
     fn verify_tls12_signature(
