@@ -26,6 +26,8 @@ use crate::time::{Spoken, UnixTime};
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureKind {
+    /// A connection that was open broke: 3.
+    Dropped,
     /// It was refused or did not work: 1.
     Failed,
     /// Somebody has to sign in, and nobody could be asked: 4.
@@ -420,7 +422,13 @@ impl From<RelayError> for Failure {
             RelayError::Closed { code: 1008, .. } => "connect again: new credentials are fetched",
             _ => "connect again",
         };
-        failure.hint(hint)
+        let kind = match &error {
+            RelayError::Closed { .. } | RelayError::Dropped { .. } | RelayError::Silent { .. } => {
+                FailureKind::Dropped
+            }
+            _ => FailureKind::Failed,
+        };
+        failure.hint(hint).kind(kind)
     }
 }
 

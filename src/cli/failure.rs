@@ -7,6 +7,7 @@ pub(super) fn exit_status(failure: &Failure) -> ExitCode {
     ExitCode::from(match failure.kind {
         FailureKind::Failed => 1,
         FailureKind::Usage => 2,
+        FailureKind::Dropped => 3,
         FailureKind::SignInNeeded => 4,
     })
 }

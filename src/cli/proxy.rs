@@ -59,33 +59,42 @@ pub(super) async fn run(ui: Ui, context: &Context, args: ProxyArgs) -> Result<u8
             .await
             .map(drop)
     };
-    let (connection, ()) = tokio::try_join!(connect(ui, context, &profile, &args), certificate)?;
-    relay::carry(connection, Input::open(), Output::open()).await?;
+    let ((connection, fingerprint), ()) =
+        tokio::try_join!(connect(ui, context, &profile, &args), certificate)?;
+    let outcome = relay::carry(connection, Input::open(), Output::open()).await;
+    if let Err(RelayError::Closed { code: 1008, .. }) = outcome {
+        // The session is lost; the next one is to find other credentials at hand.
+        let _asked = Way::ask_for(context, &args, Some(fingerprint)).await;
+    }
+    outcome?;
     Ok(0)
 }
 
+/// Returns a connection, and the fingerprint of the credentials that it was opened with.
 async fn connect(
     ui: Ui,
     context: &Context,
     profile: &Profile,
     args: &ProxyArgs,
-) -> Result<Connection, Failure> {
+) -> Result<(Connection, String), Failure> {
     let cloud = profile.cloud.open()?;
     let tls = tls::client_config(cloud.ca_file.as_deref())?;
     let way = Way::ask_for(context, args, None).await?;
     match way.dial(context, &tls).await {
         Err(RelayError::Refused { status: 404, .. }) if way.is_new => {
-            return wait_until_it_listens(ui, context, &way, &tls).await;
+            let connection = wait_until_it_listens(ui, context, &way, &tls).await?;
+            return Ok((connection, way.fingerprint));
         }
         Err(RelayError::Refused {
             status: 401 | 403 | 404,
             ..
         }) => {}
-        dialled => return Ok(dialled?),
+        dialled => return Ok((dialled?, way.fingerprint)),
     }
     // The token may have been revoked, or the machine have got another hybrid connection since.
     let other = Way::ask_for(context, args, Some(way.fingerprint)).await?;
-    Ok(other.dial(context, &tls).await?)
+    let connection = other.dial(context, &tls).await?;
+    Ok((connection, other.fingerprint))
 }
 
 async fn wait_until_it_listens(

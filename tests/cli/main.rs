@@ -27,6 +27,7 @@ mod chromium;
 mod config;
 mod connect;
 mod end_to_end;
+mod faults;
 mod http_proxy;
 mod identity;
 mod interop;

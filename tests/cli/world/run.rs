@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
-/// How long a child may take.
+/// How long a child may take, unless it is given longer.
 const LIMIT: Duration = Duration::from_secs(60);
 /// How often it is looked at.
 const POLL: Duration = Duration::from_millis(5);
@@ -20,6 +20,7 @@ const POLL: Duration = Duration::from_millis(5);
 #[must_use]
 pub(crate) struct Invocation {
     command: Command,
+    limit: Duration,
     stdin: Option<Vec<u8>>,
 }
 
@@ -27,6 +28,7 @@ impl Invocation {
     pub(super) fn new(command: Command) -> Self {
         Self {
             command,
+            limit: LIMIT,
             stdin: Some(Vec::new()),
         }
     }
@@ -48,6 +50,12 @@ impl Invocation {
 
     pub(crate) fn env_remove(mut self, name: &str) -> Self {
         self.command.env_remove(name);
+        self
+    }
+
+    /// Gives it this long.
+    pub(crate) fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
         self
     }
 
@@ -101,6 +109,7 @@ impl Invocation {
             stdout,
             stderr,
             title: format!("{:?}", self.command),
+            limit: self.limit,
             begun: Instant::now(),
         }
     }
@@ -114,6 +123,7 @@ pub(crate) struct Running {
     stdout: File,
     stderr: File,
     title: String,
+    limit: Duration,
     begun: Instant,
 }
 
@@ -134,7 +144,7 @@ impl Running {
 
     /// Does something again and again until it ends.
     pub(crate) fn meanwhile(&mut self, mut job: impl FnMut()) {
-        while !self.wait(Duration::ZERO) && self.begun.elapsed() < LIMIT {
+        while !self.wait(Duration::ZERO) && self.begun.elapsed() < self.limit {
             job();
             thread::sleep(POLL);
         }
@@ -143,11 +153,12 @@ impl Running {
     /// Waits for its end.
     #[track_caller]
     pub(crate) fn finish(mut self) -> Output {
-        let ended = self.wait(LIMIT.saturating_sub(self.begun.elapsed()));
+        let limit = self.limit;
+        let ended = self.wait(limit.saturating_sub(self.begun.elapsed()));
         let (stdout, stderr) = (text(&self.stdout), text(&self.stderr));
         assert!(
             ended,
-            "{} did not end within {LIMIT:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}",
+            "{} did not end within {limit:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}",
             self.title
         );
         let status = self.child.wait().unwrap();

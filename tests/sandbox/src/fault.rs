@@ -98,6 +98,11 @@ pub enum Fault {
         #[serde(default = "two_mebibytes")]
         bytes: usize,
     },
+    /// The relay credentials that ARM lists name another Relay.
+    RelayAddress {
+        /// Its host, with a dot in it, and its port: `relay.invalid:443`.
+        host: String,
+    },
     /// The Relay closes a connection after it carried this many bytes, both ways together.
     RelayClose {
         /// Bytes of payload.
@@ -116,6 +121,8 @@ pub enum Fault {
     },
     /// The Relay answers a `connect` with something that is not HTTP.
     RelayGarbage,
+    /// The Relay takes a connection and then says nothing, not even in TLS.
+    RelayMute,
     /// The Relay refuses a `connect`.
     RelayRefuse {
         /// The HTTP status.

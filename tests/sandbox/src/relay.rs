@@ -19,6 +19,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
@@ -26,6 +27,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 
 use crate::encoding::{hex, sha256};
+use crate::fault::Fault;
 use crate::http::accept_tls;
 use crate::journal::Service;
 use crate::options::{Connectivity, MachineSpec, Options, ResourceKind};
@@ -214,11 +216,25 @@ pub(crate) async fn serve(world: Arc<World>, listener: TcpListener, tls: TlsAcce
         let world = Arc::clone(&world);
         let tls = tls.clone();
         tokio::spawn(async move {
+            let is_mute = world.faults.take(|fault| *fault == Fault::RelayMute);
+            if is_mute.is_some() {
+                return stay_mute(stream).await;
+            }
             if let Ok(stream) = accept_tls(&tls, stream).await {
                 Box::pin(answer(world, stream)).await;
             }
         });
     }
+}
+
+/// Keeps a connection open until the client has had enough.
+async fn stay_mute(mut stream: TcpStream) {
+    let mut ignored = [0; 1_024];
+    while stream
+        .read(&mut ignored)
+        .await
+        .is_ok_and(|length| length > 0)
+    {}
 }
 
 async fn answer(world: Arc<World>, mut stream: Stream) {

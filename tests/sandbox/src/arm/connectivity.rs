@@ -8,6 +8,7 @@ use super::error::ArmError;
 use super::provider;
 use crate::clock::unix_now;
 use crate::entra::jwt;
+use crate::fault::Fault;
 use crate::http::{Reply, Request};
 use crate::options::{Connectivity, MachineSpec};
 use crate::relay::sas::Right;
@@ -209,11 +210,19 @@ impl Endpoint<'_> {
                 "serviceName": "SSH",
             }),
         );
+        // `127` and `0.0.1:port` make an address that resolves everywhere.
+        let mut host = format!("127.0.0.1:{}", world.addresses.relay_port);
+        if let Some(Fault::RelayAddress { host: other }) = world
+            .faults
+            .take(|fault| matches!(fault, Fault::RelayAddress { .. }))
+        {
+            host = other;
+        }
+        let (name, suffix) = host.split_once('.').unwrap_or((&host, ""));
         json!({
             "relay": {
-                // `127` and `0.0.1:port` make an address that resolves everywhere.
-                "namespaceName": "127",
-                "namespaceNameSuffix": format!("0.0.1:{}", world.addresses.relay_port),
+                "namespaceName": name,
+                "namespaceNameSuffix": suffix,
                 "hybridConnectionName": hybrid_connection,
                 "accessKey": world.relay.token(Right::Send, hybrid_connection, expires),
                 "expiresOn": expires,

@@ -1,0 +1,255 @@
+//! Everything that can go wrong between here and the machine: under real `ssh`, each with its sentence, its hint, and an end.
+
+use std::fs;
+
+use sandbox::{Fault, Injection};
+
+use crate::world::{ADA, Output, World, options_with};
+
+/// A world in which everything is at hand for a connection to `web01`.
+fn world() -> World {
+    let world = World::with(options_with(&["web01"]));
+    world.login(ADA);
+    world.add(&["web01"]);
+    world.ssh(&["web01", "true"]).run().succeeded();
+    world
+}
+
+/// Connects with a fault in the way, and asserts what ssh and the proxy tell.
+#[track_caller]
+fn assert_told(world: &World, fault: impl Into<Injection>, expected: &str) -> Output {
+    world.sandbox.clear_faults();
+    world.sandbox.fault(fault);
+    let output = world
+        .ssh(&["web01", "sleep 0.3; head -c 200000 /dev/zero; sleep 20"])
+        .run();
+    output.ended_with(255);
+    let told = world.filtered(&output);
+    assert!(told.contains(expected), "{expected}\n--- is not in\n{told}");
+    assert!(!told.contains("panicked"), "{told}");
+    output
+}
+
+fn refusal(status: u16, text: &str) -> Injection {
+    let text = text.to_owned();
+    Fault::RelayRefuse { status, text }.times(0)
+}
+
+fn close(code: u16, reason: &str) -> Fault {
+    Fault::RelayClose {
+        after_bytes: 16_384,
+        code,
+        reason: reason.to_owned(),
+    }
+}
+
+#[test]
+fn refusals_and_nonsense_are_told_at_once() {
+    let world = world();
+    for (fault, expected) in [
+        (
+            refusal(401, "MalformedToken"),
+            "error: the relay refused the connection: 401 MalformedToken\nhint: connect again; if it stays so, check this \
+             machine's clock",
+        ),
+        (
+            refusal(403, "InvalidSignature"),
+            "error: the relay refused the connection: 403 InvalidSignature\nhint: connect again; if it stays so",
+        ),
+        (
+            refusal(404, "Endpoint does not exist"),
+            "error: the relay refused the connection: 404 Endpoint does not exist\nhint: the machine does not listen yet",
+        ),
+        (
+            refusal(404, "There are no listeners connected for the endpoint"),
+            "the endpoint\nhint: the machine or its Azure agent is down; on the machine: sudo systemctl restart himds",
+        ),
+        (
+            refusal(
+                503,
+                "connection to localhost:22 failed: dial tcp [::1]:22: connect: connection refused",
+            ),
+            "hint: sshd does not run on the machine or listens on another port",
+        ),
+        (
+            Fault::RelayGarbage.into(),
+            "does not speak the relay's protocol: its answer is not HTTP\nhint: a proxy on the way may not pass WebSockets on",
+        ),
+        (
+            Fault::RelayWrongAccept.into(),
+            "does not speak the relay's protocol: its handshake is for another key\n",
+        ),
+        (
+            Fault::RelayReset.into(),
+            "error: the connection to the relay `127.0.0.1:[PORT]` broke\ncaused by: ",
+        ),
+    ] {
+        let output = assert_told(&world, fault, expected);
+        assert!(output.seconds < 15.0, "{} s: {expected}", output.seconds);
+    }
+}
+
+#[test]
+fn a_name_that_is_not_there_is_told_as_such() {
+    let world = world();
+    world.stop_agent();
+    let host = "relay.invalid:443".to_owned();
+    let expected = "error: cannot reach the relay `relay.invalid`\ncaused by: failed to lookup address information";
+    assert_told(&world, Fault::RelayAddress { host }, expected);
+}
+
+#[test]
+fn a_certificate_of_an_unknown_authority_is_taken_for_a_reader_of_tls() {
+    let world = world();
+    // The agent keeps what it has read; the proxy reads the file at each start.
+    let ca_file = world.sandbox.ca_file();
+    let trusted = fs::read(&ca_file).unwrap();
+    let other = World::with(options_with(&[]));
+    fs::copy(other.sandbox.ca_file(), &ca_file).unwrap();
+    let refused = world.ssh(&["web01", "true"]).run();
+    refused.ended_with(255);
+    let told = world.filtered(&refused);
+    let expected = "error: cannot open a TLS connection to the relay `127.0.0.1:[PORT]`\n\
+        caused by: invalid peer certificate: ";
+    assert!(told.contains(expected), "{told}");
+    let hint = "hint: something between here and Azure may read TLS";
+    assert!(told.contains(hint), "{told}");
+    // A root of the system is trusted beside those of the file.
+    let system = world.root().join("system.pem");
+    fs::write(&system, trusted).unwrap();
+    let trusting = world
+        .ssh(&["web01", "true"])
+        .env("SSL_CERT_FILE", &system)
+        .run();
+    trusting.succeeded();
+}
+
+#[test]
+fn an_open_connection_that_is_closed_says_by_whom_and_why() {
+    let world = world();
+    for (code, reason, expected) in [
+        (
+            1001,
+            "",
+            "error: the relay closed the connection: the machine's listener has gone (close code 1001)\nhint: connect again\n",
+        ),
+        (
+            1008,
+            "",
+            "error: the relay closed the connection: the relay token has expired (close code 1008)\nhint: connect again: new \
+             credentials are fetched\n",
+        ),
+        (
+            1011,
+            "the listener failed",
+            "error: the relay closed the connection: the listener failed (close code 1011)\n",
+        ),
+    ] {
+        world.sandbox.clear_requests();
+        let output = assert_told(&world, close(code, reason), expected);
+        assert!(output.seconds < 15.0, "{} s", output.seconds);
+        let fetched = usize::from(code == 1008);
+        assert_eq!(world.credentials_requests(), fetched, "{code}");
+    }
+    // What ends as it should needs no word of ours; ssh has its own.
+    let output = assert_told(&world, close(1000, ""), "closed by remote host");
+    assert!(!output.stderr.contains("error:"), "{output}");
+}
+
+#[test]
+fn a_listener_that_dies_mid_transfer_ends_the_session_whatever_standard_input_does() {
+    let world = world();
+    let mut session = world
+        .ssh(&["web01", "echo ready; exec sleep 50"])
+        .open_stdin()
+        .start();
+    crate::world::wait_for("the session", || session.stdout() == "ready\n");
+    session.write(b"typed");
+    world.sandbox.stop_agent("web01").unwrap();
+    let output = session.finish();
+    output.ended_with(255);
+    assert!(
+        output
+            .stderr
+            .contains("error: the relay closed the connection: "),
+        "{output}"
+    );
+    assert!(output.seconds < 20.0, "{} s", output.seconds);
+}
+
+#[test]
+fn refused_and_dropped_have_exit_statuses_of_their_own() {
+    let world = world();
+    let machine = world.machine("web01");
+    world.sandbox.fault(refusal(503, "busy"));
+    let refused = world.entra_ssh(&["proxy", &machine]);
+    refused.ended_with(1);
+    world.sandbox.clear_faults();
+    world.sandbox.fault(Fault::RelayClose {
+        after_bytes: 0,
+        code: 1011,
+        reason: String::new(),
+    });
+    let mut dropped = world.command(&["proxy", &machine]).open_stdin().start();
+    dropped.write(b"SSH-2.0-nobody\r\n");
+    dropped.finish().ended_with(3);
+}
+
+#[test]
+fn a_relay_that_never_begins_tls_is_given_up_within_its_limit() {
+    assert_given_up(Fault::RelayMute);
+}
+
+#[test]
+fn a_relay_that_never_answers_the_upgrade_is_given_up_within_its_limit() {
+    assert_given_up(Fault::RelayStall { after_bytes: None });
+}
+
+#[test]
+fn a_listener_that_never_answers_is_given_up_within_its_limit() {
+    let world = world();
+    let expected = "error: the relay refused the connection: 504 the listener did not respond in time\nhint: the relay or \
+        the machine is busy";
+    let output = assert_told(
+        &world,
+        refusal(504, "the listener did not respond in time"),
+        expected,
+    );
+    assert!(output.seconds < 40.0, "{} s", output.seconds);
+}
+
+#[track_caller]
+fn assert_given_up(fault: Fault) {
+    let world = world();
+    let expected =
+        "error: the relay `127.0.0.1:[PORT]` did not answer within 30 s\nhint: outgoing HTTPS to";
+    let output = assert_told(&world, fault.times(0), expected);
+    assert!(
+        (28.0..45.0).contains(&output.seconds),
+        "{} s",
+        output.seconds
+    );
+}
+
+/// Takes two minutes: that is how long a relay may hold a connection and do nothing.
+#[test]
+#[ignore = "takes two minutes"]
+fn half_open_silence_is_noticed_by_the_missing_pong() {
+    let world = world();
+    world.sandbox.fault(Fault::RelayStall {
+        after_bytes: Some(0),
+    });
+    let machine = world.machine("web01");
+    let mut silent = world
+        .command(&["proxy", &machine])
+        .limit(std::time::Duration::from_secs(180))
+        .open_stdin()
+        .start();
+    silent.write(b"SSH-2.0-nobody\r\n");
+    let output = silent.finish();
+    output.ended_with(3);
+    assert!(
+        world.filtered(&output).contains("has been silent for 9"),
+        "{output}"
+    );
+}
