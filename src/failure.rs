@@ -483,6 +483,57 @@ mod tests {
     }
 
     #[test]
+    fn refusals_without_a_code_are_known_by_their_text() {
+        let broker = "sign in with a browser: entra-ssh login";
+        let cloud_shell = "sign in as yourself: entra-ssh login --device-code";
+        for (text, meaning, hint) in [
+            (
+                "parent_window_handle is required to show the account picker.",
+                "the sign-in broker of Windows has no window to show itself in",
+                broker,
+            ),
+            (
+                "token_type ssh-cert is not supported by this version of Azure Portal",
+                "Cloud Shell's own identity gets no certificates",
+                cloud_shell,
+            ),
+            (
+                "No matched service principal found",
+                "a managed identity gets no certificates",
+                "let an application trust it, then: entra-ssh login --managed-identity --client-id ID --tenant ID; or sign in \
+                 as a person: entra-ssh login",
+            ),
+            (
+                "Could not retrieve token from local cache",
+                "the identity of this machine or of Cloud Shell is no account that can be certified",
+                "sign in as a person or a service principal: entra-ssh login --help",
+            ),
+            (
+                "No account or login hint was passed to the AcquireTokenSilent call.",
+                "nobody is signed in",
+                "sign in again: entra-ssh login",
+            ),
+        ] {
+            let refusal = Refusal {
+                error: "invalid_request".to_owned(),
+                code: None,
+                description: text.to_owned(),
+                correlation_id: None,
+                timestamp: None,
+                claims: None,
+                presented: None,
+            };
+            let failure = Failure::from(EntraError::Refused(Box::new(refusal)));
+            assert_eq!(
+                failure.error,
+                format!("Entra refused (invalid_request): {text}")
+            );
+            assert_eq!(failure.causes, [meaning]);
+            assert_eq!(failure.hint.as_deref(), Some(hint));
+        }
+    }
+
+    #[test]
     fn a_failure_within_another_becomes_its_first_cause() {
         let failure = Failure::new("inner").within("outer");
         assert_eq!(
