@@ -147,3 +147,40 @@ fn run_command(ui: Ui, host: Host, global: Global, command: Command) -> Result<u
     runtime.shutdown_background();
     outcome
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn without_example(command: &clap::Command, name: &str, found: &mut Vec<String>) {
+        let is_shown = command.get_after_help().is_some_and(|help| {
+            let help = help.to_string();
+            help.starts_with("Examples:\n") && help.contains(name)
+        });
+        if !is_shown {
+            found.push(name.to_owned());
+        }
+        // What stands below `agent` and `cert` is shown by their examples.
+        if command.get_name() == "config" {
+            for below in command.get_subcommands() {
+                without_example(below, below.get_name(), found);
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        let mut found = Vec::new();
+        for command in Cli::command().get_subcommands() {
+            without_example(command, command.get_name(), &mut found);
+        }
+        assert!(found.is_empty(), "{found:?}");
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -241,10 +241,12 @@ impl SignIn {
         match by_person {
             Some((Remedy::Answer, claims)) => {
                 failure.kind = FailureKind::SignInNeeded;
-                failure.hint = Some(format!(
-                    "answer it at a terminal: {}",
-                    self.certify_command()
-                ));
+                // A new sign-in is one to Azure Resource Manager, and meets what is asked for there.
+                let command = match wanted.application() {
+                    Application::ResourceManager => login_command(&self.profile.name),
+                    Application::Ssh => self.certify_command(),
+                };
+                failure.hint = Some(format!("answer it at a terminal: {command}"));
                 failure.challenge = Some(Box::new(Challenge {
                     tenant: self.tenant.clone(),
                     application: wanted.application(),

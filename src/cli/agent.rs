@@ -15,6 +15,7 @@ use crate::time::Spoken;
 
 /// Run, start, stop or look at the agent
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  entra-ssh agent status\n  entra-ssh agent install")]
 pub(super) struct AgentArgs {
     #[command(subcommand)]
     command: AgentCommand,

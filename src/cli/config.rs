@@ -13,6 +13,7 @@ use crate::failure::Failure;
 
 /// Manage the hosts that plain ssh knows
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  entra-ssh config add web01\n  entra-ssh config list")]
 pub(super) struct ConfigArgs {
     #[command(subcommand)]
     command: ConfigCommand,

@@ -14,6 +14,7 @@ use crate::profile::Profile;
 
 /// Remove what login and renewal put into the keyring and the agent
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  entra-ssh logout\n  entra-ssh logout --all")]
 pub(super) struct LogoutArgs {
     /// Sign out of every profile
     #[arg(long)]

@@ -24,6 +24,9 @@ const SET_UP_POLL: Duration = Duration::from_secs(2);
 
 /// Carry one connection to a machine: what ssh runs as `ProxyCommand`
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  ssh -o ProxyCommand='entra-ssh proxy --port %p /subscriptions/…/machines/web01' alice@contoso.com@web01"
+)]
 pub(super) struct ProxyArgs {
     /// The machine's resource ID
     machine: ResourceId,

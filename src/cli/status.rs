@@ -19,6 +19,7 @@ use crate::time::Spoken;
 
 /// Show who is signed in, how long the certificate lives, the agent, and the keyring
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  entra-ssh status\n  entra-ssh status -o json")]
 pub(super) struct StatusArgs {}
 
 /// What is known about a profile.

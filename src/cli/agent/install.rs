@@ -10,6 +10,9 @@ use crate::host::files::{self, Access};
 
 /// Write units with which systemd starts the agent when somebody asks for it
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  entra-ssh agent install\n  entra-ssh agent install --idle 600"
+)]
 pub(in super::super) struct InstallArgs {
     /// Have the agent end after this many seconds without a question
     #[arg(long, default_value_t = DEFAULT_IDLE_SECONDS, value_name = "SECONDS")]

@@ -10,6 +10,7 @@ use crate::ssh_config::Block;
 
 /// List the managed hosts
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  entra-ssh config list\n  entra-ssh config list -o json")]
 pub(in super::super) struct ListArgs {}
 
 pub(in super::super) fn run(ui: Ui, context: &Context, _args: ListArgs) -> Result<(), Failure> {

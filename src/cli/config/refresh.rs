@@ -6,6 +6,7 @@ use crate::failure::Failure;
 
 /// Write all managed hosts anew, for example after this program has moved
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  entra-ssh config refresh")]
 pub(in super::super) struct RefreshArgs {}
 
 pub(in super::super) async fn run(

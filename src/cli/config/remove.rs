@@ -7,6 +7,7 @@ use crate::ids::HostAlias;
 
 /// Remove managed hosts
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  entra-ssh config remove web01 web02")]
 pub(in super::super) struct RemoveArgs {
     /// The hosts, as `config list` shows them
     #[arg(required = true)]

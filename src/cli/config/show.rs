@@ -8,6 +8,7 @@ use crate::ssh_config::ManagedConfig;
 
 /// Print what ssh reads about a managed host
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  entra-ssh config show web01")]
 pub(in super::super) struct ShowArgs {
     /// The host, as `config list` shows it
     host: HostAlias,
