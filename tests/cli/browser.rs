@@ -7,9 +7,10 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 
 use entra_ssh::host::tls;
+use sandbox::{MachineKind, Options};
 use url::Url;
 
-use crate::world::{ADA, Invocation, World, wait_for};
+use crate::world::{ADA, Invocation, World, options_with, wait_for};
 
 /// Returns `entra-ssh login` at a terminal, with a browser that writes down what it is to open.
 pub(crate) fn login(world: &World, arguments: &str) -> Invocation {
@@ -127,7 +128,10 @@ fn a_person_who_declines_is_told_on_the_page_and_at_the_terminal() {
 
 #[test]
 fn without_a_browser_the_address_is_printed_and_the_redirect_can_be_pasted() {
-    let world = World::new();
+    let world = World::with(Options {
+        machine_kind: MachineKind::Sshd,
+        ..options_with(&["web01"])
+    });
     let mut login = login(&world, "--no-browser").start();
     let mut address = None;
     wait_for("the address to be printed", || {
@@ -155,4 +159,8 @@ fn without_a_browser_the_address_is_printed_and_the_redirect_can_be_pasted() {
         !world.home().join("address").exists(),
         "no browser was opened"
     );
+    world.add(&["web01"]);
+    let output = world.ssh(&["web01", "id -un"]).run();
+    output.succeeded();
+    assert_eq!(output.stdout.trim(), ADA);
 }
