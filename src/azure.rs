@@ -58,11 +58,7 @@ impl ResourceManager {
 
     /// Returns the address of a path below Azure Resource Manager; the path holds nothing that needs escaping.
     fn url(&self, path: &str, query: &[(&str, &str)]) -> Url {
-        let mut url = self.base.clone();
-        let base = url.path().trim_end_matches('/').to_owned();
-        url.set_path(&format!("{base}{path}"));
-        url.query_pairs_mut().clear().extend_pairs(query);
-        url
+        address(&self.base, path, query)
     }
 
     async fn send(
@@ -118,6 +114,15 @@ impl Reply {
             about,
         )
     }
+}
+
+/// Returns the address of a path below a base, which may have a path of its own.
+fn address(base: &Url, path: &str, query: &[(&str, &str)]) -> Url {
+    let mut url = base.clone();
+    let base = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&format!("{base}{path}"));
+    url.query_pairs_mut().clear().extend_pairs(query);
+    url
 }
 
 /// Returns the tenant that a 401 names: `Bearer authorization_uri="{authority}/{tenant}", …`.

@@ -1,6 +1,6 @@
 use url::Url;
 
-use super::tenant_of_challenge;
+use super::{address, tenant_of_challenge};
 use crate::cloud::Cloud;
 use crate::host::http::{Http, HttpError};
 use crate::ids::{SubscriptionId, TenantId};
@@ -27,11 +27,11 @@ pub async fn tenant_of_subscription(
 }
 
 fn subscription_url(cloud: &Cloud, subscription: &SubscriptionId) -> Url {
-    let mut url = cloud.resource_manager.clone();
-    let base = url.path().trim_end_matches('/').to_owned();
-    url.set_path(&format!("{base}/subscriptions/{subscription}"));
-    url.set_query(Some("api-version=2022-12-01"));
-    url
+    address(
+        &cloud.resource_manager,
+        &format!("/subscriptions/{subscription}"),
+        &[("api-version", "2022-12-01")],
+    )
 }
 
 #[cfg(test)]
