@@ -1,5 +1,6 @@
 //! TLS: which roots are trusted, and how a handshake is opened.
 
+mod key_share;
 mod named_issuer;
 
 use std::fs::File;
@@ -18,6 +19,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 
+use self::key_share::TWO_SHARES;
 use self::named_issuer::name_issuer;
 
 /// Returns the settings of a TLS client that trusts the system's roots, those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name,
@@ -27,7 +29,8 @@ use self::named_issuer::name_issuer;
 /// done on a thread from now on, while the network is waited for; with one, only once a certificate comes that `ca_file`
 /// does not vouch for.
 ///
-/// The first key share is P-384, which Azure's front ends ask for: any other costs a round trip there.
+/// The first flight has two key shares: P-384, which Azure's front ends ask for, and X25519, which most others do. Any other
+/// would cost a round trip.
 ///
 /// # Errors
 /// [`TlsError::CaFile`] if `ca_file` cannot be read or holds no certificate; [`TlsError::Certificate`] if one in it cannot be
@@ -54,6 +57,11 @@ pub fn client_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TlsErr
     Ok(Arc::new(config))
 }
 
+/// Begins to make the first key share of the next handshake, for a caller that has something else to wait for meanwhile.
+pub fn make_key_share() {
+    TWO_SHARES.make_ahead();
+}
+
 /// Returns the settings of a TLS client that opens no connection at all, for a client that speaks plain HTTP.
 ///
 /// # Errors
@@ -67,10 +75,10 @@ pub fn trusting_nobody() -> Result<ClientConfig, TlsError> {
         .with_no_client_auth())
 }
 
-/// Returns the cryptography, with P-384 as the first key share.
+/// Returns the cryptography, with two key shares for the first flight.
 fn provider() -> Arc<CryptoProvider> {
     let mut provider = ring::default_provider();
-    provider.kx_groups = vec![kx_group::SECP384R1, kx_group::X25519, kx_group::SECP256R1];
+    provider.kx_groups = vec![&TWO_SHARES, kx_group::X25519, kx_group::SECP256R1];
     Arc::new(provider)
 }
 
