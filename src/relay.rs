@@ -13,12 +13,14 @@ mod buffer;
 mod dial;
 mod endpoint;
 mod error;
-mod frame;
+pub mod frame;
 mod handshake;
+mod masks;
 mod records;
 mod tunnel;
 mod watch;
 
+pub use self::buffer::Capacity;
 pub use self::dial::{Connection, dial};
 pub use self::endpoint::Endpoint;
 pub use self::error::RelayError;

@@ -1,5 +1,42 @@
 //! Bytes that come in at one end and go out at the other, in memory that is taken once.
 
+/// What a TLS record carries at most (RFC 8446, section 5.1), in bytes.
+const RECORD_BYTES: usize = 16 * 1024;
+
+/// How much memory a connection may use: how many whole TLS records are dealt with at once. More of them cost fewer turns,
+/// fewer of them leave room for other connections.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Capacity {
+    records: usize,
+}
+
+impl Capacity {
+    /// For the one connection of a process: some 400 KiB.
+    pub const ALONE: Self = Self { records: 4 };
+    /// For one of hundreds: some 130 KiB.
+    pub const AMONG_MANY: Self = Self { records: 1 };
+
+    /// The most plain bytes that are encrypted at once.
+    pub(super) const fn plain_bytes(self) -> usize {
+        self.records * RECORD_BYTES
+    }
+
+    /// How much is held encrypted and unsent at most: what [`Capacity::plain_bytes`] become, and room to spare.
+    pub(super) const fn outgoing_bytes(self) -> usize {
+        self.records * (RECORD_BYTES + 4 * 1024)
+    }
+
+    /// How much is held undecrypted at most: a record more, for what surrounds them, and for a flight of a handshake.
+    pub(super) const fn incoming_bytes(self) -> usize {
+        (self.records + 1) * RECORD_BYTES
+    }
+
+    /// How much is held decrypted and not passed on yet at most: what one read of the socket can come to, and as much again.
+    pub(super) const fn decrypted_bytes(self) -> usize {
+        2 * self.incoming_bytes()
+    }
+}
+
 /// A buffer of a fixed size.
 pub(super) struct Buffer {
     bytes: Box<[u8]>,

@@ -9,9 +9,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::buffer::Buffer;
+use super::buffer::{Buffer, Capacity};
 use super::handshake::{Handshake, MAX_HEAD_BYTES};
-use super::records::{INCOMING_BYTES, Records};
+use super::records::Records;
 use super::{Endpoint, RelayError};
 use crate::host::http_proxy::HttpProxy;
 use crate::host::tcp;
@@ -25,10 +25,6 @@ const USUAL_TIME: Duration = Duration::from_secs(2);
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// How long all tries together may take.
 const DIAL_LIMIT: Duration = Duration::from_secs(30);
-/// How much is held decrypted and not passed on yet at most, in bytes: what one read of the socket can come to, and as much
-/// again.
-const PLAIN_BYTES: usize = 2 * INCOMING_BYTES;
-
 /// An open connection.
 #[derive(Debug)]
 pub struct Connection {
@@ -36,6 +32,7 @@ pub struct Connection {
     pub(super) records: Records,
     /// What has come and was decrypted; the first frames may have come with the answer to the handshake.
     pub(super) plain: Buffer,
+    pub(super) capacity: Capacity,
     pub(super) host: String,
 }
 
@@ -48,11 +45,12 @@ pub async fn dial(
     endpoint: &Endpoint,
     tls: &Arc<ClientConfig>,
     proxy: Option<&HttpProxy>,
+    capacity: Capacity,
 ) -> Result<Connection, RelayError> {
     let deadline = Instant::now() + DIAL_LIMIT;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let tried = match timeout(left, try_hedged(endpoint, tls, proxy)).await {
+        let tried = match timeout(left, try_hedged(endpoint, tls, proxy, capacity)).await {
             Ok(tried) => tried,
             Err(_) => Err(timed_out(endpoint)),
         };
@@ -73,13 +71,14 @@ async fn try_hedged(
     endpoint: &Endpoint,
     tls: &Arc<ClientConfig>,
     proxy: Option<&HttpProxy>,
+    capacity: Capacity,
 ) -> Result<Connection, RelayError> {
-    let mut first = Box::pin(try_within_limit(endpoint, tls, proxy));
+    let mut first = Box::pin(try_within_limit(endpoint, tls, proxy, capacity));
     tokio::select! {
         tried = &mut first => return tried,
         () = sleep(USUAL_TIME) => {}
     }
-    let mut second = Box::pin(try_within_limit(endpoint, tls, proxy));
+    let mut second = Box::pin(try_within_limit(endpoint, tls, proxy, capacity));
     tokio::select! {
         tried = &mut first => if decides(&tried) { tried } else { second.await },
         tried = &mut second => if decides(&tried) { tried } else { first.await },
@@ -94,8 +93,9 @@ async fn try_within_limit(
     endpoint: &Endpoint,
     tls: &Arc<ClientConfig>,
     proxy: Option<&HttpProxy>,
+    capacity: Capacity,
 ) -> Result<Connection, RelayError> {
-    timeout(TRY_LIMIT, try_once(endpoint, tls, proxy))
+    timeout(TRY_LIMIT, try_once(endpoint, tls, proxy, capacity))
         .await
         .unwrap_or_else(|_| Err(timed_out(endpoint)))
 }
@@ -111,6 +111,7 @@ async fn try_once(
     endpoint: &Endpoint,
     tls: &Arc<ClientConfig>,
     proxy: Option<&HttpProxy>,
+    capacity: Capacity,
 ) -> Result<Connection, RelayError> {
     let host = endpoint.to_string();
     tracing::info!(relay = host, ?proxy, "connects to the relay");
@@ -122,9 +123,10 @@ async fn try_once(
     };
     let tcp = open_tcp(endpoint, proxy).await?;
     let mut connection = Connection {
-        records: Records::begin(tls, name).map_err(|error| bad_tls(invalid(error)))?,
+        records: Records::begin(tls, name, capacity).map_err(|error| bad_tls(invalid(error)))?,
         tcp,
-        plain: Buffer::new(PLAIN_BYTES),
+        plain: Buffer::new(capacity.decrypted_bytes()),
+        capacity,
         host: host.clone(),
     };
     connection.open_tls().await.map_err(bad_tls)?;

@@ -1,16 +1,20 @@
-//! Frames (RFC 6455, section 5), apart from any socket.
+//! Frames (RFC 6455, section 5), apart from any socket: a client's are written, a server's are read.
 
 /// What a header of ours takes up at most, in bytes: two, a length of eight, a mask of four.
-pub(super) const MAX_HEADER_BYTES: usize = 14;
+pub const MAX_HEADER_BYTES: usize = 14;
 /// The longest payload of a control frame (RFC 6455, section 5.5), in bytes.
 const MAX_CONTROL_BYTES: usize = 125;
 
 /// What a frame is for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Opcode {
+pub enum Opcode {
+    /// Bytes of a message.
     Binary,
+    /// The end of the connection.
     Close,
+    /// A question whether anyone is there.
     Ping,
+    /// The answer to it.
     Pong,
 }
 
@@ -34,12 +38,10 @@ const MEDIUM: u8 = 126;
 /// Stands for a length in the eight bytes that follow.
 const LONG: u8 = 127;
 
-/// Writes the header of a final frame and returns its bytes; the payload follows, masked with `mask`.
-pub(super) fn header(
-    opcode: Opcode,
-    length: usize,
-    mask: [u8; 4],
-) -> ([u8; MAX_HEADER_BYTES], usize) {
+/// Writes the header of a final frame, and returns its bytes and how many of them count; a payload of `length` bytes follows,
+/// masked with `mask`.
+#[must_use]
+pub fn header(opcode: Opcode, length: usize, mask: [u8; 4]) -> ([u8; MAX_HEADER_BYTES], usize) {
     let mut header = [0; MAX_HEADER_BYTES];
     let first = FINAL | opcode.number();
     let mut used = 0;
@@ -67,7 +69,7 @@ pub(super) fn header(
 }
 
 /// Masks or unmasks a payload in place (RFC 6455, section 5.3).
-pub(super) fn apply_mask(payload: &mut [u8], mask: [u8; 4]) {
+pub fn apply_mask(payload: &mut [u8], mask: [u8; 4]) {
     let [a, b, c, d] = mask;
     let wide = u128::from_ne_bytes([a, b, c, d, a, b, c, d, a, b, c, d, a, b, c, d]);
     let (blocks, tail) = payload.as_chunks_mut::<16>();
@@ -81,7 +83,7 @@ pub(super) fn apply_mask(payload: &mut [u8], mask: [u8; 4]) {
 
 /// What the decoder found at the front of its input.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) enum Event<'a> {
+pub enum Event<'a> {
     /// A close frame: its code (1005 where it has none, as RFC 6455, section 7.1.5 says) and its reason.
     Close(u16, String),
     /// Bytes of a message.
@@ -97,7 +99,7 @@ pub(super) enum Event<'a> {
 /// Reads frames of a server. Messages are passed on in the pieces that they come in, so that no length of a frame or a
 /// message asks for memory.
 #[derive(Debug, Default)]
-pub(super) struct Decoder {
+pub struct Decoder {
     /// How many bytes of the current data frame are still to come.
     payload_left: u64,
     /// Whether a message has begun that its last frame has not ended.
@@ -109,7 +111,7 @@ impl Decoder {
     ///
     /// # Errors
     /// What is wrong with the frame.
-    pub(super) fn next<'a>(&mut self, input: &'a [u8]) -> Result<(usize, Event<'a>), &'static str> {
+    pub fn next<'a>(&mut self, input: &'a [u8]) -> Result<(usize, Event<'a>), &'static str> {
         if self.payload_left > 0 {
             let length = usize::try_from(self.payload_left)
                 .unwrap_or(usize::MAX)

@@ -11,14 +11,7 @@ use rustls::pki_types::ServerName;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
 use rustls::{ClientConfig, Error};
 
-use super::buffer::Buffer;
-
-/// How much of the connection is held undecrypted at most, in bytes: four whole records, and a flight of a handshake.
-pub(super) const INCOMING_BYTES: usize = 80 * 1024;
-/// How much is held encrypted and unsent at most, in bytes.
-const OUTGOING_BYTES: usize = 80 * 1024;
-/// The most plain bytes that are encrypted at once: what comes of them fits into an empty [`Records::outgoing`].
-pub(super) const MAX_PLAIN_BYTES: usize = 64 * 1024;
+use super::buffer::{Buffer, Capacity};
 
 /// Both directions of one connection.
 pub(super) struct Records {
@@ -35,16 +28,18 @@ impl Records {
     pub(super) fn begin(
         config: &Arc<ClientConfig>,
         name: ServerName<'static>,
+        capacity: Capacity,
     ) -> Result<Self, Error> {
         Ok(Self {
             connection: UnbufferedClientConnection::new(Arc::clone(config), name)?,
-            incoming: Buffer::new(INCOMING_BYTES),
-            outgoing: Buffer::new(OUTGOING_BYTES),
+            incoming: Buffer::new(capacity.incoming_bytes()),
+            outgoing: Buffer::new(capacity.outgoing_bytes()),
             is_closed: false,
         })
     }
 
-    /// Decrypts all whole records that have come in, into `plain`, which must have room for [`INCOMING_BYTES`].
+    /// Decrypts all whole records that have come in, into `plain`, which must have room for
+    /// [`Capacity::incoming_bytes`].
     ///
     /// # Errors
     /// What is wrong with them; an alert that says so is in [`Records::outgoing`].
@@ -63,7 +58,7 @@ impl Records {
         }
     }
 
-    /// Encrypts at most [`MAX_PLAIN_BYTES`] into [`Records::outgoing`], which must be empty.
+    /// Encrypts at most [`Capacity::plain_bytes`] into [`Records::outgoing`], which must be empty.
     ///
     /// # Errors
     /// [`Error`] if the keys are used up, or the connection has not got so far.

@@ -4,19 +4,19 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::net::tcp::OwnedWriteHalf;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::dial::invalid;
 use super::frame::{self, Decoder, Event, MAX_HEADER_BYTES, Opcode};
-use super::records::{INCOMING_BYTES, MAX_PLAIN_BYTES};
+use super::masks::Masks;
 use super::watch::{Overdue, Watch};
 use super::{Connection, RelayError};
 use crate::host::standard_streams;
 
-/// How many bytes a frame of ours carries at most: with its header, which then has eight bytes, it fills whole TLS records.
-const CHUNK_BYTES: usize = MAX_PLAIN_BYTES - 8;
+/// What the header of a long frame of ours takes up, in bytes. Frames are made as long as fills whole TLS records with it.
+const LONG_HEADER_BYTES: usize = 8;
 /// How long the last frame may take.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
@@ -37,6 +37,9 @@ pub trait Output: AsyncWrite + Unpin {
     }
 }
 
+/// A client's end of a TCP connection.
+impl Output for OwnedWriteHalf {}
+
 impl Output for standard_streams::Output {
     fn is_abandoned(&self) -> bool {
         Self::is_abandoned(self)
@@ -56,12 +59,13 @@ pub async fn carry(
     input: impl AsyncRead + Unpin,
     output: impl Output,
 ) -> Result<Ending, RelayError> {
+    let payload_bytes = connection.capacity.plain_bytes() - LONG_HEADER_BYTES;
     let mut tunnel = Tunnel {
         connection,
         input,
         output,
-        frame: vec![0; MAX_HEADER_BYTES + CHUNK_BYTES].into_boxed_slice(),
-        random: SystemRandom::new(),
+        frame: vec![0; MAX_HEADER_BYTES + payload_bytes].into_boxed_slice(),
+        masks: Masks::new(),
         decoder: Decoder::default(),
         deliverable: 0,
         pong: None,
@@ -84,7 +88,7 @@ struct Tunnel<I, O> {
     output: O,
     /// A frame of ours in the making: room for a header, and the payload.
     frame: Box<[u8]>,
-    random: SystemRandom,
+    masks: Masks,
     decoder: Decoder,
     /// How many bytes at the front of what was decrypted are payload for the output.
     deliverable: usize,
@@ -218,10 +222,9 @@ impl<I: AsyncRead + Unpin, O: Output> Tunnel<I, O> {
 
     /// Makes a frame of the payload that lies behind the room for a header, and encrypts it.
     fn encrypt(&mut self, opcode: Opcode, length: usize) -> Result<(), RelayError> {
-        let mut mask = [0; 4];
-        if self.random.fill(&mut mask).is_err() {
+        let Ok(mask) = self.masks.next() else {
             return Err(self.dropped(io::Error::other("the system gives no random numbers")));
-        }
+        };
         let (header, used) = frame::header(opcode, length, mask);
         let start = MAX_HEADER_BYTES - used;
         let (room, payload) = self.frame.split_at_mut(MAX_HEADER_BYTES);
@@ -243,13 +246,19 @@ impl<I: AsyncRead + Unpin, O: Output> Tunnel<I, O> {
 
     /// Passes on what has come, and takes in more once there is room for it. Ready with nothing if something has moved.
     fn poll_down(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Ending>, RelayError>> {
+        let was_owing = self.pong.is_some();
         if let Some(ending) = self.deliver(context)? {
             return Poll::Ready(Ok(Some(ending)));
+        }
+        if self.pong.is_some() && !was_owing {
+            // A pong is sent at once, and not when something happens next.
+            return Poll::Ready(Ok(None));
         }
         let Connection {
             tcp,
             records,
             plain,
+            capacity,
             ..
         } = &mut self.connection;
         if self.lost.is_some() || records.is_closed() {
@@ -260,7 +269,7 @@ impl<I: AsyncRead + Unpin, O: Output> Tunnel<I, O> {
             let source = source.unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
             return Poll::Ready(Err(self.dropped(source)));
         }
-        if plain.room_left() < INCOMING_BYTES {
+        if plain.room_left() < capacity.incoming_bytes() {
             // The output holds it up, and wakes this task when it takes more.
             return Poll::Pending;
         }

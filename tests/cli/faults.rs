@@ -1,6 +1,7 @@
 //! Everything that can go wrong between here and the machine: under real `ssh`, each with its sentence, its hint, and an end.
 
-use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::{fs, io, thread};
 
 use sandbox::{Fault, Injection};
 
@@ -97,6 +98,30 @@ fn a_name_that_is_not_there_is_told_as_such() {
     let host = "relay.invalid:443".to_owned();
     let expected = "error: cannot reach the relay `relay.invalid`\ncaused by: failed to lookup address information";
     assert_told(&world, Fault::RelayAddress { host }, expected);
+}
+
+#[test]
+fn a_certificate_for_another_name_is_refused() {
+    let world = world();
+    world.stop_agent();
+    // The relay, at an address that its certificate does not name.
+    let relay = world.sandbox.relay_endpoint().replace("wss://", "");
+    let elsewhere = TcpListener::bind("127.0.0.2:0").unwrap();
+    let host = elsewhere.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        let (mut client, _) = elsewhere.accept().unwrap();
+        let mut relay = TcpStream::connect(relay).unwrap();
+        let (mut from_client, mut to_relay) =
+            (client.try_clone().unwrap(), relay.try_clone().unwrap());
+        thread::spawn(move || io::copy(&mut from_client, &mut to_relay));
+        io::copy(&mut relay, &mut client)
+    });
+    let expected = format!(
+        "error: cannot open a TLS connection to the relay `{host}`\ncaused by: invalid peer certificate: certificate not \
+        valid for name \"127.0.0.2\""
+    );
+    let output = assert_told(&world, Fault::RelayAddress { host }, &expected);
+    assert!(output.seconds < 15.0, "{} s", output.seconds);
 }
 
 #[test]
