@@ -5,6 +5,7 @@ mod cert;
 mod config;
 mod context;
 mod failure;
+mod forward;
 mod key_args;
 mod log;
 mod login;
@@ -14,6 +15,7 @@ mod rotate;
 mod ssh;
 mod status;
 mod ui;
+mod way;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -101,6 +103,7 @@ enum Command {
     Ssh(ssh::SshArgs),
     Config(config::ConfigArgs),
     Proxy(proxy::ProxyArgs),
+    Forward(forward::ForwardArgs),
     Agent(agent::AgentArgs),
     Rotate(rotate::RotateArgs),
 }
@@ -138,6 +141,7 @@ fn run_command(ui: Ui, host: Host, global: Global, command: Command) -> Result<u
             Command::Ssh(args) => return ssh::run(ui, &context, args).await,
             Command::Config(args) => config::run(ui, &context, args).await,
             Command::Proxy(args) => return proxy::run(ui, &context, args).await,
+            Command::Forward(args) => forward::run(ui, &context, args).await,
             Command::Agent(args) => agent::run(ui, &context, args).await,
             Command::Rotate(args) => rotate::run(ui, &context, args).await,
         }

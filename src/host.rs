@@ -11,6 +11,7 @@ pub mod http;
 pub mod http_proxy;
 #[cfg(unix)]
 pub mod inherited;
+pub mod interrupts;
 pub mod liveness;
 pub mod lock;
 pub mod loopback;

@@ -1,4 +1,4 @@
-mod account;
+pub(super) mod account;
 pub(super) mod add;
 mod list;
 mod refresh;

@@ -91,7 +91,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: SshArgs) -> Result<u8, 
 }
 
 /// Returns the managed host of this alias: then nothing has to be asked of Azure.
-fn managed_block(context: &Context, text: &str) -> Result<Option<Block>, Failure> {
+pub(super) fn managed_block(context: &Context, text: &str) -> Result<Option<Block>, Failure> {
     let Ok(alias) = text.parse::<HostAlias>() else {
         return Ok(None);
     };

@@ -28,6 +28,7 @@ mod config;
 mod connect;
 mod end_to_end;
 mod faults;
+mod forward;
 mod http_proxy;
 mod identity;
 mod interop;

@@ -48,7 +48,7 @@ pub(in super::super) struct HostOptions {
     port: Option<u16>,
 }
 
-const DEFAULT_PORT: u16 = 22;
+pub(in super::super) const DEFAULT_PORT: u16 = 22;
 
 impl HostOptions {
     /// Tells whether nothing was asked for.
@@ -159,7 +159,8 @@ pub(in super::super) fn tenancy(block: &Block) -> Tenancy {
     tenancy_of(block.tenant.as_ref(), &block.resource_id)
 }
 
-fn tenancy_of(tenant: Option<&TenantId>, machine: &ResourceId) -> Tenancy {
+/// Returns the tenant that certificates and credentials for a machine come from.
+pub(in super::super) fn tenancy_of(tenant: Option<&TenantId>, machine: &ResourceId) -> Tenancy {
     match tenant {
         Some(tenant) => Tenancy::Tenant(tenant.clone()),
         None => Tenancy::OfSubscription(machine.subscription().clone()),

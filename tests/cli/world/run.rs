@@ -142,6 +142,16 @@ impl Running {
         text(&self.stdout)
     }
 
+    /// Returns what it has told so far.
+    pub(crate) fn stderr(&self) -> String {
+        text(&self.stderr)
+    }
+
+    /// Returns its process ID.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Does something again and again until it ends.
     pub(crate) fn meanwhile(&mut self, mut job: impl FnMut()) {
         while !self.wait(Duration::ZERO) && self.begun.elapsed() < self.limit {
