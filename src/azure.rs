@@ -1,8 +1,9 @@
-//! Azure Resource Manager: finding machines, and relay credentials for them.
+//! Azure Resource Manager: finding machines, and what leads to them: relay credentials, or addresses.
 //!
 //! On the pipeline of `azure_core`, which retries within a budget and honours `Retry-After`; replies are read here, since
 //! what a refusal says is half of what a person needs.
 
+mod addresses;
 mod error;
 mod machines;
 mod relay_credentials;
@@ -14,6 +15,7 @@ use azure_core::http::{Context, Method, Pipeline, PipelineSendOptions, Request, 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use self::addresses::{PowerState, VmAddresses};
 pub use self::error::AzureError;
 pub use self::relay_credentials::RelayCredentials;
 pub use self::tenants::tenant_of_subscription;

@@ -1,0 +1,474 @@
+use std::fmt;
+use std::net::IpAddr;
+
+use azure_core::http::Method;
+use futures_util::future::try_join_all;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{AzureError, ResourceManager};
+use crate::ids::{ResourceGroup, ResourceId, SubscriptionId};
+
+const VM_API_VERSION: &str = "2024-11-01";
+const INTERFACE_API_VERSION: &str = "2022-01-01";
+const PUBLIC_ADDRESS_API_VERSION: &str = "2022-05-01";
+/// What is not allowed, or refused, when one of the requests is.
+const LOOK_UP: &str = "look up the address";
+/// More network interfaces of a VM than this are not looked at; its largest sizes have fewer.
+const MAX_INTERFACES: usize = 16;
+/// More addresses of one interface than this are not looked at.
+const MAX_CONFIGURATIONS: usize = 16;
+/// The longest name of a resource of Microsoft.Network, in characters.
+const MAX_NAME_CHARS: usize = 80;
+
+/// Where a VM is reached, and whether it runs.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct VmAddresses {
+    /// The addresses that the Internet leads to; those of the primary interface come first.
+    pub public: Vec<IpAddr>,
+    /// The addresses in its own networks, in the same order.
+    pub private: Vec<IpAddr>,
+    /// Whether it runs.
+    pub power: PowerState,
+}
+
+/// Whether a VM runs, as its instance view has it: `PowerState/running`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PowerState {
+    /// It was stopped, and has no hardware.
+    Deallocated,
+    /// It is on its way there.
+    Deallocating,
+    /// It runs.
+    Running,
+    /// It is about to run.
+    Starting,
+    /// It was shut down, and keeps its hardware.
+    Stopped,
+    /// It is on its way there.
+    Stopping,
+    /// Azure does not say, or says something else.
+    Unknown,
+}
+
+impl PowerState {
+    /// Tells whether nobody can connect until somebody starts the VM.
+    #[must_use]
+    pub const fn is_off(self) -> bool {
+        matches!(
+            self,
+            Self::Deallocated | Self::Deallocating | Self::Stopped | Self::Stopping
+        )
+    }
+
+    fn from_code(code: &str) -> Option<Self> {
+        let (kind, state) = code.split_once('/')?;
+        kind.eq_ignore_ascii_case("PowerState")
+            .then(|| match state.to_ascii_lowercase().as_str() {
+                "deallocated" => Self::Deallocated,
+                "deallocating" => Self::Deallocating,
+                "running" => Self::Running,
+                "starting" => Self::Starting,
+                "stopped" => Self::Stopped,
+                "stopping" => Self::Stopping,
+                _ => Self::Unknown,
+            })
+    }
+}
+
+impl fmt::Display for PowerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Deallocated => "deallocated",
+            Self::Deallocating => "being deallocated",
+            Self::Running => "running",
+            Self::Starting => "starting",
+            Self::Stopped => "stopped",
+            Self::Stopping => "being stopped",
+            Self::Unknown => "in a state that Azure does not tell",
+        })
+    }
+}
+
+/// A resource with its properties. What Azure leaves out is not there: a VM without interfaces, an address that nobody has
+/// been given yet.
+#[derive(Debug, Deserialize)]
+struct Resource<T> {
+    #[serde(default)]
+    properties: T,
+}
+
+/// The name of a resource.
+#[derive(Debug, Default, Deserialize)]
+struct Reference {
+    #[serde(default)]
+    id: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Vm {
+    network_profile: NetworkProfile,
+    instance_view: InstanceView,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct NetworkProfile {
+    network_interfaces: Vec<InterfaceReference>,
+}
+
+#[derive(Debug, Deserialize)]
+struct InterfaceReference {
+    #[serde(default)]
+    id: String,
+    #[serde(default)]
+    properties: Rank,
+}
+
+/// Whether something is what an address is taken from first.
+#[derive(Debug, Default, Deserialize)]
+struct Rank {
+    #[serde(default)]
+    primary: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct InstanceView {
+    statuses: Vec<Status>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Status {
+    #[serde(default)]
+    code: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Interface {
+    ip_configurations: Vec<Resource<IpConfiguration>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct IpConfiguration {
+    primary: bool,
+    #[serde(rename = "privateIPAddress")]
+    private_address: Option<String>,
+    #[serde(rename = "publicIPAddress")]
+    public_address: Option<Reference>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct PublicAddress {
+    ip_address: Option<String>,
+}
+
+/// The path of a resource of Microsoft.Network, and its name.
+#[derive(Debug, Eq, PartialEq)]
+struct NetworkResource {
+    path: String,
+    name: String,
+}
+
+impl ResourceManager {
+    /// Looks up the addresses of a VM: the VM, its network interfaces, and their public addresses, each in one round.
+    ///
+    /// # Errors
+    /// [`AzureError`].
+    pub async fn vm_addresses(&self, vm: &ResourceId) -> Result<VmAddresses, AzureError> {
+        let query = [("$expand", "instanceView"), ("api-version", VM_API_VERSION)];
+        let machine: Vm = self
+            .properties(&vm.to_string(), &query, vm.name().as_str())
+            .await?;
+        let interfaces = machine.interfaces();
+        let interfaces = interfaces
+            .iter()
+            .map(|interface| self.network_resource(interface, INTERFACE_API_VERSION));
+        let configurations = configurations(try_join_all(interfaces).await?);
+        let public = public_addresses(&configurations);
+        let public = public
+            .iter()
+            .map(|address| self.network_resource(address, PUBLIC_ADDRESS_API_VERSION));
+        let public: Vec<PublicAddress> = try_join_all(public).await?;
+        Ok(VmAddresses {
+            public: parsed(public.iter().map(|address| &address.ip_address)),
+            private: parsed(configurations.iter().map(|one| &one.private_address)),
+            power: machine.power(),
+        })
+    }
+
+    async fn network_resource<T: DeserializeOwned + Default>(
+        &self,
+        resource: &NetworkResource,
+        api_version: &str,
+    ) -> Result<T, AzureError> {
+        let query = [("api-version", api_version)];
+        self.properties(&resource.path, &query, &resource.name)
+            .await
+    }
+
+    async fn properties<T: DeserializeOwned + Default>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        name: &str,
+    ) -> Result<T, AzureError> {
+        let url = self.url(path, query);
+        let reply = self.send(Method::Get, url, None::<&()>).await?;
+        let resource: Resource<T> = reply.json(LOOK_UP, name)?;
+        Ok(resource.properties)
+    }
+}
+
+impl Vm {
+    /// Returns the network interfaces, the primary one first.
+    fn interfaces(&self) -> Vec<NetworkResource> {
+        let mut references: Vec<_> = self.network_profile.network_interfaces.iter().collect();
+        references.sort_by_key(|reference| !reference.properties.primary);
+        references
+            .into_iter()
+            .filter_map(|reference| NetworkResource::parse(&reference.id, "networkInterfaces"))
+            .take(MAX_INTERFACES)
+            .collect()
+    }
+
+    fn power(&self) -> PowerState {
+        let mut statuses = self.instance_view.statuses.iter();
+        statuses
+            .find_map(|status| PowerState::from_code(&status.code))
+            .unwrap_or(PowerState::Unknown)
+    }
+}
+
+impl NetworkResource {
+    /// Reads the resource ID of something of this type. What Azure says goes into the path of another request, so that it has
+    /// to be one; others are no addresses of VMs.
+    fn parse(id: &str, kind: &str) -> Option<Self> {
+        let parts: Vec<&str> = id.split('/').collect();
+        let [
+            "",
+            subscriptions,
+            subscription,
+            groups,
+            group,
+            providers,
+            namespace,
+            resource_type,
+            name,
+        ] = parts.as_slice()
+        else {
+            return None;
+        };
+        let words = [
+            (subscriptions, "subscriptions"),
+            (groups, "resourceGroups"),
+            (providers, "providers"),
+            (namespace, "Microsoft.Network"),
+            (resource_type, kind),
+        ];
+        let are_expected = words
+            .iter()
+            .all(|(word, expected)| word.eq_ignore_ascii_case(expected));
+        let subscription: SubscriptionId = subscription.parse().ok()?;
+        let group: ResourceGroup = group.parse().ok()?;
+        // A group of dots alone would lead upwards.
+        let is_group = group.as_str().chars().any(char::is_alphanumeric);
+        (are_expected && is_group && is_name(name)).then(|| Self {
+            path: format!(
+                "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Network/{kind}/{name}"
+            ),
+            name: (*name).to_owned(),
+        })
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.chars().count() <= MAX_NAME_CHARS
+        && text.chars().any(char::is_alphanumeric)
+        && text
+            .chars()
+            .all(|c| c.is_alphanumeric() || "-_.".contains(c))
+}
+
+/// Returns what the interfaces are set to, in their order, and of each the primary configuration first.
+fn configurations(interfaces: Vec<Interface>) -> Vec<IpConfiguration> {
+    interfaces
+        .into_iter()
+        .flat_map(|interface| {
+            let mut of_one: Vec<_> = interface
+                .ip_configurations
+                .into_iter()
+                .map(|configuration| configuration.properties)
+                .collect();
+            of_one.sort_by_key(|configuration| !configuration.primary);
+            of_one.truncate(MAX_CONFIGURATIONS);
+            of_one
+        })
+        .collect()
+}
+
+fn public_addresses(configurations: &[IpConfiguration]) -> Vec<NetworkResource> {
+    configurations
+        .iter()
+        .filter_map(|configuration| configuration.public_address.as_ref())
+        .filter_map(|address| NetworkResource::parse(&address.id, "publicIPAddresses"))
+        .collect()
+}
+
+fn parsed<'a>(texts: impl Iterator<Item = &'a Option<String>>) -> Vec<IpAddr> {
+    texts
+        .filter_map(|text| text.as_ref()?.parse().ok())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const NETWORK: &str = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg-vm/providers/\
+        Microsoft.Network";
+
+    fn read<T: DeserializeOwned + Default>(value: Value) -> T {
+        serde_json::from_value::<Resource<T>>(value)
+            .unwrap()
+            .properties
+    }
+
+    fn names(resources: &[NetworkResource]) -> Vec<&str> {
+        let names = resources.iter().map(|resource| resource.name.as_str());
+        names.collect()
+    }
+
+    #[test]
+    fn the_primary_interface_comes_first() {
+        let interface = |name: &str, properties: Value| json!({"id": format!("{NETWORK}/networkInterfaces/{name}"), "properties": properties});
+        let vm: Vm = read(
+            json!({"properties": {"networkProfile": {"networkInterfaces": [
+                interface("a", json!({"primary": false})),
+                interface("b", json!({})),
+                interface("c", json!({"primary": true})),
+            ]}}}),
+        );
+        assert_eq!(names(&vm.interfaces()), ["c", "a", "b"]);
+        let single = json!({"id": format!("{NETWORK}/networkInterfaces/only")});
+        let vm: Vm =
+            read(json!({"properties": {"networkProfile": {"networkInterfaces": [single]}}}));
+        assert_eq!(names(&vm.interfaces()), ["only"]);
+    }
+
+    #[test]
+    fn what_is_left_out_is_not_there() {
+        let bare = [
+            json!({}),
+            json!({"properties": {}}),
+            json!({"properties": {"networkProfile": {}, "instanceView": {}}}),
+        ];
+        for vm in bare {
+            let vm: Vm = read(vm);
+            assert!(vm.interfaces().is_empty());
+            assert_eq!(vm.power(), PowerState::Unknown);
+        }
+        let interface: Interface = read(json!({"properties": {"ipConfigurations": [
+            {}, {"properties": {"privateIPAddress": "10.0.0.4"}}, {"properties": {"publicIPAddress": {}}},
+        ]}}));
+        let configurations = configurations(vec![interface, Interface::default()]);
+        assert_eq!(configurations.len(), 3);
+        assert!(public_addresses(&configurations).is_empty());
+        let private = parsed(configurations.iter().map(|one| &one.private_address));
+        assert_eq!(private, ["10.0.0.4".parse::<IpAddr>().unwrap()]);
+        // Of a dynamic address, a VM that is deallocated has only the name.
+        let unassigned: PublicAddress =
+            read(json!({"properties": {"publicIPAllocationMethod": "Dynamic"}}));
+        assert!(parsed([&unassigned.ip_address].into_iter()).is_empty());
+    }
+
+    #[test]
+    fn the_primary_configuration_comes_first_and_both_families_count() {
+        let one = |primary: bool, private: &str, public: &str| {
+            json!({"properties": {"primary": primary, "privateIPAddress": private,
+                "publicIPAddress": {"id": format!("{NETWORK}/publicIPAddresses/{public}")}}})
+        };
+        let interface: Interface = read(json!({"properties": {"ipConfigurations": [
+            one(false, "fd00::4", "six"), one(true, "10.0.0.4", "four"),
+        ]}}));
+        let configurations = configurations(vec![interface]);
+        assert_eq!(names(&public_addresses(&configurations)), ["four", "six"]);
+        let private = parsed(configurations.iter().map(|one| &one.private_address));
+        let expected: [IpAddr; 2] = ["10.0.0.4".parse().unwrap(), "fd00::4".parse().unwrap()];
+        assert_eq!(private, expected);
+    }
+
+    #[test]
+    fn a_vm_that_is_off_is_told_from_one_in_a_state_that_is_not_known() {
+        let power = |codes: &[&str]| {
+            let statuses: Vec<_> = codes.iter().map(|code| json!({"code": code})).collect();
+            let vm: Vm = read(json!({"properties": {"instanceView": {"statuses": statuses}}}));
+            vm.power()
+        };
+        let provisioned = "ProvisioningState/succeeded";
+        assert_eq!(
+            power(&[provisioned, "PowerState/running"]),
+            PowerState::Running
+        );
+        for (code, expected) in [
+            ("PowerState/deallocated", PowerState::Deallocated),
+            ("PowerState/Deallocating", PowerState::Deallocating),
+            ("powerstate/stopped", PowerState::Stopped),
+            ("PowerState/stopping", PowerState::Stopping),
+        ] {
+            let state = power(&[provisioned, code]);
+            assert_eq!(state, expected);
+            assert!(state.is_off(), "{code}");
+        }
+        for codes in [
+            &["PowerState/hovering"][..],
+            &["PowerState"],
+            &[provisioned],
+            &[""],
+        ] {
+            assert_eq!(power(codes), PowerState::Unknown);
+        }
+        assert!(!PowerState::Unknown.is_off() && !PowerState::Starting.is_off());
+    }
+
+    #[test]
+    fn reject_what_would_lead_to_another_request() {
+        let good = format!("{NETWORK}/networkInterfaces/vm01-nic");
+        let parsed = NetworkResource::parse(&good.to_uppercase(), "networkInterfaces").unwrap();
+        assert!(
+            parsed
+                .path
+                .ends_with("/providers/Microsoft.Network/networkInterfaces/VM01-NIC")
+        );
+        for id in [
+            "",
+            "/",
+            "vm01-nic",
+            &good.replace("vm01-nic", ".."),
+            &good.replace("vm01-nic", ""),
+            &good.replace("vm01-nic", "a?b"),
+            &good.replace("vm01-nic", &"a".repeat(MAX_NAME_CHARS + 1)),
+            &good.replace("rg-vm", "a/b"),
+            &good.replace("rg-vm", ".."),
+            &good.replace("0b1f6471", "x"),
+            &good.replace("Microsoft.Network", "Microsoft.Compute"),
+            &good.replace("networkInterfaces", "publicIPAddresses"),
+            &format!("{good}/ipConfigurations/primary"),
+            &format!("https://elsewhere.example{good}"),
+        ] {
+            assert_eq!(
+                NetworkResource::parse(id, "networkInterfaces"),
+                None,
+                "{id}"
+            );
+        }
+    }
+}
