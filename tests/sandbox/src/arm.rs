@@ -22,7 +22,7 @@ use serde_json::Value;
 
 use crate::fault::Fault;
 use crate::http::{Reply, Request};
-use crate::options::{Connectivity, Options};
+use crate::options::{Connectivity, MachineSpec, Network, Options};
 use crate::world::{World, lock};
 use access::Caller;
 use error::ArmError;
@@ -33,6 +33,8 @@ use path::Path;
 pub(crate) struct ArmState {
     /// Resource IDs, in lower case, of machines with an endpoint.
     endpoints: HashSet<String>,
+    /// How VMs are connected, by resource ID in lower case.
+    networks: HashMap<String, Network>,
     /// The port of the service configuration, by resource ID in lower case.
     ports: HashMap<String, u16>,
     /// When the provider's registration began, by subscription.
@@ -49,7 +51,16 @@ impl ArmState {
             .iter()
             .filter(|machine| machine.connectivity != Connectivity::Absent)
             .map(|machine| machine.resource_id().to_lowercase());
-        let mut state = Self::default();
+        let networks = options.machines.iter().map(|machine| {
+            (
+                machine.resource_id().to_lowercase(),
+                machine.network.clone(),
+            )
+        });
+        let mut state = Self {
+            networks: networks.collect(),
+            ..Self::default()
+        };
         for id in set_up {
             state.endpoints.insert(id.clone());
             state.ports.insert(id, connectivity::DEFAULT_PORT);
@@ -64,6 +75,19 @@ pub(crate) fn configured_port(world: &World, resource_id: &str) -> Option<u16> {
         .ports
         .get(&resource_id.to_lowercase())
         .copied()
+}
+
+/// Returns how a VM is connected.
+pub(crate) fn network_of(world: &World, machine: &MachineSpec) -> Network {
+    let id = machine.resource_id().to_lowercase();
+    let known = lock(&world.arm).networks.get(&id).cloned();
+    known.unwrap_or_default()
+}
+
+/// Connects a VM otherwise.
+pub(crate) fn set_network(world: &World, machine: &MachineSpec, network: Network) {
+    let id = machine.resource_id().to_lowercase();
+    lock(&world.arm).networks.insert(id, network);
 }
 
 /// Returns whether a path is ARM's, and not the authority's.

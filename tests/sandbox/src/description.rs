@@ -70,6 +70,9 @@ pub struct DescribedMachine {
     pub resource_id: String,
     /// `arc`, `vm`, `vmware`, `scvmm` or `azure-local`.
     pub kind: String,
+    /// Where a VM's SSH server listens, as it cannot be port 22.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
 }
 
 /// A hybrid connection for a listener from elsewhere.

@@ -53,8 +53,8 @@ pub use fault::{Fault, Injection, Variation};
 pub use journal::{RequestRow, Service};
 pub use machine::MachineKind;
 pub use options::{
-    Connectivity, FederatedCredential, IssuerKey, MachineSpec, Membership, Options, ResourceKind,
-    Role, RsaPublicKey, ServicePrincipal, Tenant, User,
+    Connectivity, FederatedCredential, IssuerKey, MachineSpec, Membership, Network, Options,
+    PublicAddress, ResourceKind, Role, RsaPublicKey, ServicePrincipal, Tenant, User,
 };
 pub use sandbox::{Error, Sandbox};
 pub use workload::Workload;

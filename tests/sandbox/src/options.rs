@@ -1,9 +1,12 @@
 //! What is in the sandbox's directory and subscriptions when it starts.
 
 mod defaults;
+mod network;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+pub use self::network::{Network, PublicAddress};
 
 use crate::machine::MachineKind;
 
@@ -197,6 +200,8 @@ pub struct MachineSpec {
     pub os_type: String,
     /// The version of the Arc agent.
     pub agent_version: String,
+    /// How it is connected and whether it runs, if it is a VM.
+    pub network: Network,
     /// The resource's tags.
     pub tags: BTreeMap<String, String>,
 }
@@ -219,6 +224,7 @@ impl MachineSpec {
             location: "westeurope".to_owned(),
             os_type: "linux".to_owned(),
             agent_version: "1.47.02963.1629".to_owned(),
+            network: Network::default(),
             tags: BTreeMap::new(),
         }
     }
@@ -227,6 +233,13 @@ impl MachineSpec {
     #[must_use]
     pub fn with_connectivity(mut self, connectivity: Connectivity) -> Self {
         self.connectivity = connectivity;
+        self
+    }
+
+    /// Returns it with another network.
+    #[must_use]
+    pub fn with_network(mut self, network: Network) -> Self {
+        self.network = network;
         self
     }
 

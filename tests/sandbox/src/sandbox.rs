@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use crate::arm;
 use crate::clock::unix_now;
 use crate::description::{
     DescribedMachine, DescribedRelay, DescribedServicePrincipal, DescribedUser, Description,
@@ -22,7 +23,7 @@ use crate::entra::{AZURE_CLI, device_code};
 use crate::fault::Injection;
 use crate::folder::Folder;
 use crate::journal::RequestRow;
-use crate::options::{Connectivity, MachineSpec, Options};
+use crate::options::{Connectivity, MachineSpec, Network, Options, ResourceKind};
 use crate::relay::sas::Right;
 use crate::workload::certificate::{self, ClientCertificate};
 use crate::workload::{self, Workload, kubernetes};
@@ -293,6 +294,17 @@ impl Sandbox {
         certificate::make(&self.world, client_id).map_err(Error::Unknown)
     }
 
+    /// Connects a VM otherwise from now on, as far as ARM tells.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when no machine has that name.
+    pub fn set_network(&self, machine: &str, network: Network) -> Result<(), Error> {
+        let index = self.machine(machine)?;
+        arm::set_network(&self.world, &self.world.options.machines[index], network);
+        Ok(())
+    }
+
     /// Stops a machine's Arc agent.
     ///
     /// # Errors
@@ -354,13 +366,23 @@ impl Sandbox {
                     client_secret: principal.client_secret.clone(),
                 })
                 .collect(),
-            machines: options.machines.iter().map(describe).collect(),
+            machines: self.describe_machines(),
             relay: self.describe_relay(),
             control: self.world.addresses.control.clone(),
             workloads: Workload::ALL
                 .map(|place| self.describe_workload(place))
                 .into(),
         }
+    }
+
+    fn describe_machines(&self) -> Vec<DescribedMachine> {
+        let machines = self.world.options.machines.iter().enumerate();
+        let described = machines.map(|(index, machine)| {
+            let address = self.world.agents.machine_address(index);
+            let is_vm = machine.kind == ResourceKind::Vm;
+            describe(machine, address.filter(|_| is_vm))
+        });
+        described.collect()
     }
 
     fn describe_workload(&self, place: Workload) -> (String, BTreeMap<String, String>) {
@@ -437,8 +459,9 @@ impl Drop for Sandbox {
     }
 }
 
-fn describe(machine: &MachineSpec) -> DescribedMachine {
+fn describe(machine: &MachineSpec, address: Option<SocketAddr>) -> DescribedMachine {
     DescribedMachine {
+        port: address.map(|address| address.port()),
         name: machine.name.clone(),
         resource_group: machine.resource_group.clone(),
         resource_id: machine.resource_id(),

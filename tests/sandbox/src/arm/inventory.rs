@@ -92,7 +92,7 @@ pub(crate) fn resources(
                 "tags": resources::tags(world, index, machine),
             })];
             if machine.kind == ResourceKind::Vm {
-                rows.extend(network::rows(machine));
+                rows.extend(network::rows(world, machine));
             }
             rows
         })
@@ -115,7 +115,7 @@ pub(crate) fn list(
         .flat_map(|(index, machine)| {
             let mut rows = vec![resources::describe(world, index, machine, false)];
             if machine.kind == ResourceKind::Vm {
-                rows.extend(network::resources(machine));
+                rows.extend(network::resources(world, machine));
             }
             rows
         })

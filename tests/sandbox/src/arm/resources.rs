@@ -43,10 +43,11 @@ pub(crate) fn describe(world: &World, index: usize, machine: &MachineSpec, expan
             "principalId": unique_id(machine, "principal"),
             "tenantId": tenant(world, machine),
         },
-        "properties": properties(machine),
+        "properties": properties(world, machine),
     });
     if expand && machine.kind == ResourceKind::Vm {
-        body["properties"]["instanceView"] = instance_view();
+        body["properties"]["instanceView"] =
+            instance_view(&super::network_of(world, machine).power_state);
         body["resources"] = json!([extension(machine)]);
     }
     body
@@ -68,7 +69,7 @@ pub(crate) fn tenant<'a>(world: &'a World, machine: &MachineSpec) -> &'a str {
     super::access::owner(world, &machine.subscription_id).map_or("", |tenant| &tenant.id)
 }
 
-fn properties(machine: &MachineSpec) -> Value {
+fn properties(world: &World, machine: &MachineSpec) -> Value {
     let windows = machine.os_type.eq_ignore_ascii_case("windows");
     let os_type = if windows { "Windows" } else { "Linux" };
     match machine.kind {
@@ -78,12 +79,7 @@ fn properties(machine: &MachineSpec) -> Value {
             "hardwareProfile": {"vmSize": "Standard_B1s"},
             "storageProfile": {"osDisk": {"osType": os_type, "createOption": "FromImage"}},
             "osProfile": {"computerName": machine.name, "adminUsername": "azureuser"},
-            "networkProfile": {
-                "networkInterfaces": [{
-                    "id": network::interface_id(machine),
-                    "properties": {"primary": true},
-                }],
-            },
+            "networkProfile": {"networkInterfaces": network::references(world, machine)},
         }),
         ResourceKind::Vmware => json!({
             "provisioningState": "Succeeded",
@@ -112,12 +108,13 @@ fn properties(machine: &MachineSpec) -> Value {
     }
 }
 
-fn instance_view() -> Value {
+fn instance_view(power_state: &str) -> Value {
     json!({
         "statuses": [
             {"code": "ProvisioningState/succeeded", "level": "Info",
              "displayStatus": "Provisioning succeeded"},
-            {"code": "PowerState/running", "level": "Info", "displayStatus": "VM running"},
+            {"code": format!("PowerState/{power_state}"), "level": "Info",
+             "displayStatus": format!("VM {power_state}")},
         ],
         "vmAgent": {"vmAgentVersion": "2.11.1.4", "statuses": [
             {"code": "ProvisioningState/succeeded", "level": "Info", "displayStatus": "Ready"},

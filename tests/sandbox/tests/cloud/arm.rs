@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sandbox::{Fault, Options, Sandbox};
+use sandbox::{Fault, Network, Options, PublicAddress, Sandbox};
 use serde_json::{Value, json};
 
 use crate::client::{arm, arm_token, credentials, send, start};
@@ -232,6 +232,50 @@ fn vm_leads_to_its_addresses() {
         get(public, "2022-05-01")["properties"]["ipAddress"],
         "127.0.0.1"
     );
+}
+
+#[test]
+fn a_vm_has_the_addresses_and_the_power_state_that_it_is_given() {
+    let sandbox = start();
+    let token = arm_token(&sandbox, "organizations", ADA);
+    let get = |path: &str| {
+        let path = format!("{path}api-version=2024-11-01");
+        arm(&sandbox, &token, "GET", &path, &Value::Null)
+    };
+    let vm = resource_id(&sandbox, "vm01");
+    let network = vm.replace(
+        "Microsoft.Compute/virtualMachines/vm01",
+        "Microsoft.Network",
+    );
+    let (nic, address) = (
+        format!("{network}/networkInterfaces/vm01-nic?"),
+        format!("{network}/publicIPAddresses/vm01-ip?"),
+    );
+    let power = || {
+        let vm = get(&format!("{vm}?$expand=instanceView&")).json();
+        vm["properties"]["instanceView"]["statuses"][1]["code"].clone()
+    };
+    assert_eq!(power(), "PowerState/running");
+    let off = |public, private| Network {
+        public,
+        private,
+        power_state: "deallocated".to_owned(),
+    };
+    let private = Some("10.0.0.4".parse().unwrap());
+    let set = |network| sandbox.set_network("vm01", network).unwrap();
+    set(off(PublicAddress::Unassigned, private));
+    assert_eq!(power(), "PowerState/deallocated");
+    assert_eq!(get(&address).json()["properties"].get("ipAddress"), None);
+    set(off(PublicAddress::Absent, private));
+    assert_eq!(get(&address).status, 404);
+    let nic_properties = &get(&nic).json()["properties"];
+    let configuration = &nic_properties["ipConfigurations"][0]["properties"];
+    assert_eq!(configuration["privateIPAddress"], "10.0.0.4");
+    assert_eq!(configuration.get("publicIPAddress"), None);
+    set(off(PublicAddress::Absent, None));
+    assert_eq!(get(&nic).status, 404);
+    let interfaces = &get(&format!("{vm}?")).json()["properties"]["networkProfile"];
+    assert_eq!(interfaces["networkInterfaces"], serde_json::json!([]));
 }
 
 #[test]
