@@ -9,6 +9,7 @@
 //! server ── connection ── requests     what ssh and its kin ask: list, sign, remove
 //!   │           └─ bindings            which session a connection is for, and what may be signed through it
 //!   ├─ accounts ── account             what is held for each profile
+//!   │              └─ addresses        where it has seen VMs
 //!   └─ tend         └─ renewal         in the background, before anybody has to wait
 //! ```
 //!
@@ -17,6 +18,7 @@
 
 mod account;
 mod accounts;
+mod addresses;
 pub mod ask;
 mod bindings;
 pub mod client;

@@ -7,9 +7,10 @@ use ring::rand::{self, SystemRandom};
 use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, sleep};
 
+use super::addresses::AddressBook;
 use super::renewal::{Renewal, is_passing, jittered};
 use super::tend::LOOK_INTERVAL;
-use crate::azure::RelayCredentials;
+use crate::azure::{AzureError, RelayCredentials, ResourceManager};
 use crate::certificate::KeyPair;
 use crate::failure::Failure;
 use crate::ids::ResourceId;
@@ -45,6 +46,7 @@ pub(super) struct Account {
     is_withdrawn: AtomicBool,
     shared: Shared,
     relays: Mutex<HashMap<ResourceId, Arc<Mutex<Relay>>>>,
+    pub(super) addresses: AddressBook,
 }
 
 /// What all accounts have together.
@@ -73,6 +75,7 @@ impl Account {
             is_withdrawn: AtomicBool::new(false),
             shared,
             relays: Mutex::default(),
+            addresses: AddressBook::default(),
         }
     }
 
@@ -330,24 +333,34 @@ impl Account {
                 .is_some_and(|set_up| set_up.elapsed() < SET_UP_TIME);
             return Ok((credentials.clone(), is_new));
         }
-        let mut left = MAX_TRIES;
-        let (credentials, is_new) = loop {
-            left = left.saturating_sub(1);
-            let asked = self
-                .sign_in
-                .ask_azure(|manager| async move { manager.relay_credentials(machine, port).await });
-            match asked.await {
-                Err(failure) if left > 0 && is_passing(&failure) => {
-                    sleep(jittered(RETRY_PAUSE, random_byte())).await;
-                }
-                outcome => break outcome?,
-            }
-        };
+        let (credentials, is_new) = self
+            .ask_azure(|manager| async move { manager.relay_credentials(machine, port).await })
+            .await?;
         relay.credentials = Some(credentials.clone());
         if is_new {
             relay.set_up = Some(Instant::now());
         }
         Ok((credentials, is_new))
+    }
+
+    /// Asks Azure Resource Manager. A failure that may pass is met by another try, a few times.
+    pub(super) async fn ask_azure<T, F>(
+        &self,
+        question: impl Fn(Arc<ResourceManager>) -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, AzureError>>,
+    {
+        let mut left = MAX_TRIES;
+        loop {
+            left = left.saturating_sub(1);
+            match self.sign_in.ask_azure(&question).await {
+                Err(failure) if left > 0 && is_passing(&failure) => {
+                    sleep(jittered(RETRY_PAUSE, random_byte())).await;
+                }
+                outcome => return outcome,
+            }
+        }
     }
 }
 

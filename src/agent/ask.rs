@@ -13,7 +13,7 @@
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::azure::RelayCredentials;
+use crate::azure::{RelayCredentials, VmAddresses};
 use crate::certificate::CertificateSummary;
 use crate::failure::Failure;
 use crate::ids::{Principal, ProfileName, ResourceId, SubscriptionId, TenantId};
@@ -65,6 +65,21 @@ pub enum Question {
     Status,
     /// End.
     Stop,
+    /// The addresses of a VM.
+    VmAddresses(AddressQuestion),
+}
+
+/// Where a VM is.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct AddressQuestion {
+    /// Whose sign-in its addresses are looked up with.
+    pub profile: ProfileName,
+    /// In which tenant.
+    pub tenancy: Tenancy,
+    /// The VM.
+    pub machine: ResourceId,
+    /// The addresses that nobody answered at, if it was so: they are looked up anew then.
+    pub unreached: Option<VmAddresses>,
 }
 
 /// When a certificate does not last long enough.
@@ -106,6 +121,8 @@ pub enum Answer {
     Renewed(RenewedAnswer),
     /// How the agent is.
     Status(StatusAnswer),
+    /// The addresses of a VM.
+    VmAddresses(VmAddresses),
 }
 
 /// A certificate that the agent serves.

@@ -216,6 +216,7 @@ impl Agent {
                 self.stop.notify_one();
                 Ok(Answer::Done)
             }
+            Question::VmAddresses(question) => self.vm_addresses(&question).await,
         }
     }
 
