@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::azure::AzureError;
 use crate::certificate::{CertificateError, KeyError};
 use crate::cloud::CloudError;
+use crate::direct::{Addresses, DirectError, Place};
 use crate::entra::{Application, AssertionError, EntraError, Refusal, Remedy};
 use crate::host::http::HttpError;
 use crate::host::http_proxy::HttpProxyError;
@@ -336,6 +337,9 @@ impl From<AzureError> for Failure {
             AzureError::Forbidden { what, .. } if what.starts_with("create") => {
                 "connecting for the first time needs Owner or Contributor on the machine, once; then it works for everyone"
             }
+            AzureError::Forbidden { what, .. } if what.starts_with("look up the address") => {
+                "ask for a role on the resource group, which its network is in, too; or name the VM's address: --ip ADDRESS"
+            }
             AzureError::Forbidden { .. } => {
                 "ask for the role `Virtual Machine User Login` or `Virtual Machine Administrator Login` on the machine"
             }
@@ -398,6 +402,40 @@ impl From<ManagedConfigError> for Failure {
     fn from(error: ManagedConfigError) -> Self {
         Self::of(&error)
             .hint("mend the line, or delete the file and add the hosts again: entra-ssh config add")
+    }
+}
+
+impl From<DirectError> for Failure {
+    fn from(error: DirectError) -> Self {
+        let failure = Self::of(&error);
+        match &error {
+            DirectError::Dropped { .. } => failure.hint("connect again").kind(FailureKind::Dropped),
+            DirectError::NotTaken { .. } => failure.hint("connect again"),
+            DirectError::Refused { .. } => failure.hint(
+                "sshd does not run on it or listens on another port (--port); on the machine: sudo systemctl start ssh",
+            ),
+            DirectError::TimedOut { place, .. } | DirectError::Unreachable { place, .. } => {
+                failure.hint(way_hint(place))
+            }
+        }
+    }
+}
+
+fn way_hint(place: &Place) -> String {
+    let port = place.port;
+    match &place.addresses {
+        Addresses::Named(_) => format!(
+            "check the address, and that the network security groups on the way let port {port} in"
+        ),
+        Addresses::Private(_) => {
+            "a private address is reached from its own network alone: connect to that first, or name an address that leads \
+             there: --ip ADDRESS"
+                .to_owned()
+        }
+        Addresses::Public(_) => format!(
+            "let port {port} in from here: az network nsg rule create -g GROUP --nsg-name NSG -n ssh --priority 1000 \
+             --destination-port-ranges {port} --source-address-prefixes ADDRESS; or, within its network: --prefer-private-ip"
+        ),
     }
 }
 

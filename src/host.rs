@@ -5,6 +5,7 @@
 
 pub mod browser;
 pub mod clock;
+pub mod descriptor_passing;
 pub mod env;
 pub mod files;
 pub mod http;

@@ -9,6 +9,7 @@
 mod resource_id;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -147,6 +148,13 @@ name!(
 );
 
 name!(
+    /// The address of a machine: an IP address or a host name.
+    Address,
+    "an address (such as 10.0.0.4 or vm01.contoso.com)",
+    |text| text.parse::<IpAddr>().is_ok() || (is_made_of(text, 253, b".-_") && !text.starts_with('-'))
+);
+
+name!(
     /// A login name on a machine, and a principal of a certificate (PROTOCOL.certkeys, "valid principals").
     Principal,
     "a login name (no spaces, double quotes, control characters or leading `-`)",
@@ -227,6 +235,20 @@ mod tests {
         assert!("-x".parse::<Principal>().is_err());
         assert!("a\nProxyCommand x".parse::<Principal>().is_err());
         assert!("not-a-guid".parse::<ClientId>().is_err());
+        for text in [
+            "",
+            "-4",
+            "a b",
+            "10.0.0.4;x",
+            "[::1]",
+            "fe80::1%eth0",
+            "10.0.0.4:22",
+        ] {
+            assert!(text.parse::<Address>().is_err(), "{text}");
+        }
+        for text in ["10.0.0.4", "::1", "vm01", "vm01.contoso.com"] {
+            assert!(text.parse::<Address>().is_ok(), "{text}");
+        }
     }
 
     #[test]

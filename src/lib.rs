@@ -10,7 +10,7 @@
 //!  ├─ ProxyCommand: entra-ssh proxy                                         cli::proxy
 //!  │     1. asks the agent for a live certificate      ┐ side by side       agent ── issue ── entra
 //!  │     2. asks the agent for relay credentials       ┘                           └─ azure
-//!  │     3. carries the bytes                                               relay
+//!  │     3. carries the bytes, or gives ssh a connection to an address      relay, direct
 //!  └─ IdentityAgent: the agent's socket: lists the certificate, signs       agent ── certificate
 //! ```
 //!
@@ -24,7 +24,7 @@
 //! ```text
 //! floor 4  cli           one file a command
 //! floor 3  services      failure < profile < sign_in < issue, target < agent: each may use those before it
-//! floor 2  domains       azure  certificate*  entra  keyring  openssh  relay  ssh_config
+//! floor 2  domains       azure  certificate*  direct  entra  keyring  openssh  relay  ssh_config
 //! floor 1  host          the only doors to the machine: clock, environment, files, processes, network
 //! floor 0  words         cloud  hex  ids  rfc4251  secret  time: pure values
 //! ```
@@ -47,6 +47,7 @@ pub mod azure;
 pub mod certificate;
 pub mod cli;
 pub mod cloud;
+pub mod direct;
 pub mod entra;
 pub mod failure;
 pub mod hex;

@@ -26,6 +26,7 @@ const FLOORS: &[(&str, Order, &[&str])] = &[
         Order::None,
         &[
             "azure",
+            "direct",
             "entra",
             "keyring",
             "openssh",

@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, Stdin, Stdout};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf, Stdin, Stdout};
 #[cfg(unix)]
 use tokio::net::unix::pipe::{Receiver, Sender};
 
@@ -61,6 +61,16 @@ impl Output {
         }
     }
 
+    /// Lets whoever reads standard output see its end, once all of it is written.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub async fn close(mut self) -> io::Result<()> {
+        self.flush().await?;
+        drop(self);
+        leave_standard_output()
+    }
+
     /// Opens standard output. Call it within a tokio runtime, once.
     #[must_use]
     pub fn open() -> Self {
@@ -78,6 +88,20 @@ fn open_pipe<P: AsFd>(descriptor: &impl AsFd, open: fn(OwnedFd) -> io::Result<P>
     let pipe = open(descriptor.as_fd().try_clone_to_owned()?)?;
     enlarge(&pipe);
     Ok(pipe)
+}
+
+/// Closes the descriptor itself, too; what is printed from now on goes nowhere.
+#[cfg(unix)]
+fn leave_standard_output() -> io::Result<()> {
+    use rustix::fs::{Mode, OFlags, open};
+    let nowhere = open("/dev/null", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    Ok(rustix::stdio::dup2_stdout(nowhere)?)
+}
+
+/// It is closed when this process ends.
+#[cfg(not(unix))]
+const fn leave_standard_output() -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(unix)]

@@ -25,14 +25,32 @@ const MAX_ADDRESSES: usize = 16;
 /// # Errors
 /// What the system says of the name, or of the first address that failed; `TimedOut` if the limit has passed.
 pub async fn connect(host: &str, port: u16, limit: Duration) -> io::Result<TcpStream> {
-    timeout(limit, connect_to_any(host, port))
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    within(limit, async {
+        let addresses = lookup_host((host, port)).await?;
+        connect_to_any(addresses).await
+    })
+    .await
+}
+
+/// Opens a connection to any of these addresses, as [`connect`] does to those of a name.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_to(
+    addresses: impl Iterator<Item = SocketAddr>,
+    limit: Duration,
+) -> io::Result<TcpStream> {
+    within(limit, connect_to_any(addresses)).await
+}
+
+async fn within<T>(limit: Duration, job: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout(limit, job)
         .await
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
-async fn connect_to_any(host: &str, port: u16) -> io::Result<TcpStream> {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let addresses = lookup_host((host, port)).await?;
+async fn connect_to_any(addresses: impl Iterator<Item = SocketAddr>) -> io::Result<TcpStream> {
     let stream = race(interleave(addresses), |address| {
         Box::pin(TcpStream::connect(address))
     })
@@ -83,7 +101,7 @@ async fn race<T>(
             Some(Ok(stream)) => return Ok(stream),
             Some(Err(error)) => failure = failure.or(Some(error)),
             None => {
-                return Err(failure.unwrap_or_else(|| io::Error::other("the name has no address")));
+                return Err(failure.unwrap_or_else(|| io::Error::other("there is no address")));
             }
         }
     }
