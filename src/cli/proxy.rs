@@ -1,3 +1,5 @@
+mod direct;
+
 use clap::Args;
 
 use super::context::Context;
@@ -7,13 +9,14 @@ use crate::agent::ask::Tenancy;
 use crate::failure::Failure;
 use crate::host::standard_streams::{Input, Output};
 use crate::host::tls;
-use crate::ids::{ResourceId, TenantId};
+use crate::ids::{Address, ResourceId, TenantId};
 use crate::relay::Capacity;
 
 /// Carry one connection to a machine: what ssh runs as `ProxyCommand`
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  ssh -o ProxyCommand='entra-ssh proxy --port %p /subscriptions/…/machines/web01' alice@contoso.com@web01"
+    after_help = "Examples:\n  ssh -o ProxyCommand='entra-ssh proxy --port %p /subscriptions/…/machines/web01' alice@contoso.com@web01\n  \
+    ssh -o ProxyUseFDPass=yes -o ProxyCommand='entra-ssh proxy --port %p /subscriptions/…/virtualMachines/vm01' alice@contoso.com@vm01"
 )]
 pub(super) struct ProxyArgs {
     /// The machine's resource ID
@@ -27,9 +30,19 @@ pub(super) struct ProxyArgs {
     /// Do not see to a certificate: ssh uses keys of its own
     #[arg(long)]
     no_certificate: bool,
+    /// Connect to this address, without asking Azure for one
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "prefer_private_ip")]
+    ip: Option<Address>,
+    /// Connect to a VM's private address, even if it has a public one
+    #[arg(long)]
+    prefer_private_ip: bool,
 }
 
 impl ProxyArgs {
+    fn is_direct(&self) -> bool {
+        self.ip.is_some() || !self.machine.kind().is_relayed()
+    }
+
     fn tenancy(&self) -> Tenancy {
         match &self.tenant {
             Some(tenant) => Tenancy::Tenant(tenant.clone()),
@@ -39,7 +52,9 @@ impl ProxyArgs {
 }
 
 pub(super) async fn run(ui: Ui, context: &Context, args: ProxyArgs) -> Result<u8, Failure> {
-    tls::make_key_share();
+    if !args.is_direct() {
+        tls::make_key_share();
+    }
     // The agent knows the profile by its name, and a pipeline's may have to be made first.
     let profile = context.load_profile().await?;
     let tenancy = args.tenancy();
@@ -49,6 +64,11 @@ pub(super) async fn run(ui: Ui, context: &Context, args: ProxyArgs) -> Result<u8
         }
         context.certificate(&profile.name, &tenancy).await.map(drop)
     };
+    if args.is_direct() {
+        let (stream, ()) = tokio::try_join!(direct::connect(ui, context, &args), certificate)?;
+        direct::give(args.machine.name(), stream).await?;
+        return Ok(0);
+    }
     let cloud = profile.cloud.open()?;
     let way = Way {
         ui,

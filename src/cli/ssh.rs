@@ -17,7 +17,7 @@ use crate::target::Target;
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n  entra-ssh ssh web01\n  entra-ssh ssh rg-web/web01 -- uptime\n  \
-    entra-ssh ssh web01 -- -L 8080:localhost:80"
+    entra-ssh ssh web01 -- -L 8080:localhost:80\n  entra-ssh vm vm01 --prefer-private-ip"
 )]
 pub(super) struct SshArgs {
     /// The machine: a managed host, a name, group/name, or a resource ID

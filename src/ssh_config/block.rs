@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{HostAlias, Principal, ProfileName, ResourceId, TenantId};
+use crate::ids::{Address, HostAlias, Principal, ProfileName, ResourceId, TenantId};
 
 /// How bytes get to the machine.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -48,6 +48,12 @@ pub struct Block {
     pub tenant: Option<TenantId>,
     /// The port on the machine.
     pub port: u16,
+    /// The address that was named for it; without one, that of a VM is looked up when somebody connects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
+    /// Whether a VM's private address is taken, even if it has a public one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub prefer_private_ip: bool,
     /// The user's own private key, for [`Identity::Own`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub private_key_file: Option<PathBuf>,
@@ -81,6 +87,10 @@ impl Block {
             ("Port", self.port.to_string()),
             ("ProxyCommand", self.proxy_command(surroundings)),
         ];
+        if self.route == Route::Direct && cfg!(unix) {
+            // ssh is given the connection itself, and the proxy is gone before the first byte.
+            options.push(("ProxyUseFDPass", "yes".to_owned()));
+        }
         match self.identity {
             Identity::Agent => options.extend([
                 ("IdentityAgent", quoted_path(&surroundings.agent_socket)),
@@ -158,8 +168,13 @@ impl Block {
             // Those in files have been seen to before ssh read them.
             Identity::File | Identity::Own | Identity::SystemAgent => " --no-certificate",
         };
+        let address = match (&self.address, self.prefer_private_ip) {
+            (Some(address), _) => format!(" --ip {address}"),
+            (None, true) => " --prefer-private-ip".to_owned(),
+            (None, false) => String::new(),
+        };
         format!(
-            "{} proxy --profile {}{} --agent-socket {} --port %p{identity} {}",
+            "{} proxy --profile {}{} --agent-socket {} --port %p{identity}{address} {}",
             shell_path(&surroundings.program),
             self.profile,
             self.tenant_option(),
@@ -226,6 +241,8 @@ pub(super) mod tests {
             profile: "default".parse().unwrap(),
             tenant: Some("72f988bf-86f1-41af-91ab-2d7cd011db47".parse().unwrap()),
             port: 22,
+            address: None,
+            prefer_private_ip: false,
             private_key_file: None,
         }
     }
@@ -284,6 +301,27 @@ pub(super) mod tests {
             option(&block, "ProxyCommand")
                 .unwrap()
                 .contains("--no-certificate")
+        );
+    }
+
+    #[test]
+    fn a_direct_connection_is_passed_to_ssh_and_a_relayed_one_is_not() {
+        let mut block = web01();
+        assert_eq!(option(&block, "ProxyUseFDPass"), None);
+        block.route = Route::Direct;
+        let passes = cfg!(unix).then(|| "yes".to_owned());
+        assert_eq!(option(&block, "ProxyUseFDPass"), passes);
+        block.prefer_private_ip = true;
+        let command = option(&block, "ProxyCommand").unwrap();
+        assert!(
+            command.contains(" --port %p --prefer-private-ip /subscriptions/"),
+            "{command}"
+        );
+        block.address = Some("fd00::4".parse().unwrap());
+        let command = option(&block, "ProxyCommand").unwrap();
+        assert!(
+            command.contains(" --port %p --ip fd00::4 /subscriptions/"),
+            "{command}"
         );
     }
 

@@ -355,15 +355,6 @@ fn the_hosts_of_two_profiles_go_each_with_its_own_certificate() {
 }
 
 #[test]
-fn azure_vms_are_refused_until_they_can_be_reached() {
-    let world = signed_in();
-    let refused = world.entra_ssh(&["config", "add", "vm01"]);
-    refused.ended_with(1);
-    assert!(refused.stderr.contains("\nhint: "), "{refused}");
-    assert!(!world.managed_config().exists());
-}
-
-#[test]
 fn names_that_mean_more_to_ssh_are_no_aliases() {
     let world = signed_in();
     for alias in [

@@ -26,6 +26,7 @@ mod certificate;
 mod chromium;
 mod config;
 mod connect;
+mod direct;
 mod end_to_end;
 mod faults;
 mod forward;

@@ -8,14 +8,15 @@ use super::super::ui::Ui;
 use super::account::{self, Found};
 use crate::agent::ask::Tenancy;
 use crate::failure::{Failure, FailureKind, file_failure};
-use crate::ids::{HostAlias, Principal, ResourceGroup, ResourceId, TenantId};
+use crate::ids::{Address, HostAlias, Principal, ResourceGroup, ResourceId, TenantId};
 use crate::ssh_config::{Block, Identity, Route};
 use crate::target::Target;
 
 /// Add machines, so that plain `ssh NAME` reaches them from now on
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  entra-ssh config add web01\n  entra-ssh config add rg-web/web01 --alias web"
+    after_help = "Examples:\n  entra-ssh config add web01\n  entra-ssh config add rg-web/web01 --alias web\n  \
+    entra-ssh config add vm01 --prefer-private-ip"
 )]
 pub(in super::super) struct AddArgs {
     /// The machines: names, group/name, or resource IDs
@@ -46,6 +47,12 @@ pub(in super::super) struct HostOptions {
     /// The port of sshd on the machine, if it is not 22
     #[arg(long)]
     port: Option<u16>,
+    /// Connect to this address, without asking Azure for one
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "prefer_private_ip")]
+    ip: Option<Address>,
+    /// Connect to an Azure VM's private address, even if it has a public one
+    #[arg(long)]
+    prefer_private_ip: bool,
 }
 
 pub(in super::super) const DEFAULT_PORT: u16 = 22;
@@ -57,6 +64,17 @@ impl HostOptions {
             && self.local_user.is_none()
             && self.private_key_file.is_none()
             && self.port.is_none()
+            && self.ip.is_none()
+            && !self.prefer_private_ip
+    }
+
+    /// Returns how bytes get to a machine: by its address if it is a VM or one was named.
+    fn route(&self, machine: &ResourceId) -> Route {
+        if self.ip.is_some() || !machine.kind().is_relayed() {
+            Route::Direct
+        } else {
+            Route::Relay
+        }
     }
 }
 
@@ -65,6 +83,11 @@ pub(in super::super) async fn run(ui: Ui, context: &Context, args: AddArgs) -> R
         return Err(Failure::new("several machines cannot have one alias")
             .kind(FailureKind::Usage)
             .hint("add them one by one, each with its --alias"));
+    }
+    if args.options.ip.is_some() && args.targets.len() > 1 {
+        return Err(Failure::new("several machines cannot have one address")
+            .kind(FailureKind::Usage)
+            .hint("add them one by one, each with its --ip"));
     }
     let mut blocks = Vec::new();
     for target in &args.targets {
@@ -119,12 +142,6 @@ pub(in super::super) async fn block(
         profile,
         tenant,
     } = account::find(ui, context, target, group).await?;
-    if !resource_id.kind().is_relayed() {
-        return Err(
-            Failure::new(format!("`{}` is an Azure VM, and only relayed machines are reached yet", resource_id.name()))
-                .hint("enable Azure Arc or use `az ssh vm` for this machine until direct connections are built"),
-        );
-    }
     let (user, identity) = if let Some(user) = &options.local_user {
         (user.clone(), Identity::Own)
     } else {
@@ -144,11 +161,13 @@ pub(in super::super) async fn block(
     Ok(Block {
         host: alias_of(target, &resource_id)?,
         user,
-        route: Route::Relay,
+        route: options.route(&resource_id),
         identity,
         profile,
         tenant,
         port: options.port.unwrap_or(DEFAULT_PORT),
+        address: options.ip.clone(),
+        prefer_private_ip: options.prefer_private_ip && !resource_id.kind().is_relayed(),
         private_key_file,
         resource_id,
     })

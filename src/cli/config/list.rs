@@ -46,6 +46,8 @@ pub(super) fn rows<'a>(blocks: impl Iterator<Item = &'a Block>) -> Vec<Value> {
                 "profile": block.profile,
                 "tenant": block.tenant,
                 "port": block.port,
+                "address": block.address,
+                "prefer_private_ip": block.prefer_private_ip,
             })
         })
         .collect()

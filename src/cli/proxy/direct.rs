@@ -1,0 +1,108 @@
+use tokio::net::TcpStream;
+
+use super::super::context::Context;
+use super::super::ui::Ui;
+use super::ProxyArgs;
+use crate::agent::ask::{AddressQuestion, Answer, Question, another_version};
+use crate::agent::client;
+use crate::azure::VmAddresses;
+use crate::direct::{self, Addresses, DirectError, Place};
+use crate::failure::Failure;
+use crate::host::descriptor_passing;
+use crate::host::standard_streams::{Input, Output};
+use crate::ids::MachineName;
+
+/// Opens a connection to a machine with an address: the one that was named, or one that the agent knows. If nobody answers
+/// there, the VM may have got another one since, or have been stopped.
+pub(super) async fn connect(
+    ui: Ui,
+    context: &Context,
+    args: &ProxyArgs,
+) -> Result<TcpStream, Failure> {
+    if let Some(address) = &args.ip {
+        let place = place(args, Addresses::Named(address.clone()));
+        return Ok(direct::connect(&place).await?);
+    }
+    let known = ask_for(context, args, None).await?;
+    let error = match direct::connect(&choose(ui, args, &known)?).await {
+        Ok(stream) => return Ok(stream),
+        Err(error) => error,
+    };
+    // That Azure cannot be asked says less than what was tried.
+    match ask_for(context, args, Some(&known)).await {
+        Ok(other) if other != known => {
+            let place = choose(ui, args, &other)?;
+            Ok(direct::connect(&place).await?)
+        }
+        _ => Err(error.into()),
+    }
+}
+
+/// Gives the connection to ssh if it waits for one, or else carries its bytes.
+pub(super) async fn give(machine: &MachineName, stream: TcpStream) -> Result<(), Failure> {
+    if !descriptor_passing::is_awaited() {
+        direct::carry(machine, stream, Input::open(), Output::open()).await?;
+        return Ok(());
+    }
+    descriptor_passing::pass(stream).map_err(|source| {
+        let machine = machine.clone();
+        DirectError::NotTaken { machine, source }.into()
+    })
+}
+
+async fn ask_for(
+    context: &Context,
+    args: &ProxyArgs,
+    unreached: Option<&VmAddresses>,
+) -> Result<VmAddresses, Failure> {
+    let question = Question::VmAddresses(AddressQuestion {
+        profile: context.profile_name(),
+        tenancy: args.tenancy(),
+        machine: args.machine.clone(),
+        unreached: unreached.cloned(),
+    });
+    match client::ask(&context.agent_socket, &question).await? {
+        Answer::VmAddresses(addresses) => Ok(addresses),
+        _ => Err(another_version()),
+    }
+}
+
+/// Chooses among the addresses of a VM: the public ones, or, if it has none or it is asked for, the private ones.
+fn choose(ui: Ui, args: &ProxyArgs, known: &VmAddresses) -> Result<Place, Failure> {
+    let VmAddresses {
+        public,
+        private,
+        power,
+    } = known;
+    let name = args.machine.name();
+    if power.is_off() {
+        return Err(Failure::new(format!("`{name}` is {power}"))
+            .hint(format!("start it: az vm start --ids {}", args.machine)));
+    }
+    match (public.as_slice(), private.as_slice()) {
+        ([], []) => Err(Failure::new(format!("`{name}` has no address")).hint(
+            "give it a network interface with one, or name one that leads to it: --ip ADDRESS",
+        )),
+        ([_, ..], []) => Ok(place(args, Addresses::Public(public.clone()))),
+        ([_, ..], _) if !args.prefer_private_ip => {
+            Ok(place(args, Addresses::Public(public.clone())))
+        }
+        (public, _) => {
+            let place = place(args, Addresses::Private(private.clone()));
+            if public.is_empty() && !args.prefer_private_ip {
+                ui.say(&format!(
+                    "`{name}` has no public address; connecting to its private one, {place}"
+                ));
+            }
+            Ok(place)
+        }
+    }
+}
+
+fn place(args: &ProxyArgs, addresses: Addresses) -> Place {
+    Place {
+        machine: args.machine.name().clone(),
+        addresses,
+        port: args.port,
+    }
+}
