@@ -1,14 +1,17 @@
-//! From what people type to a machine: a resource ID, a name, or `group/name`.
+//! From what people type to a machine: a resource ID, a name, `group/name`, or an address.
 
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use crate::failure::{Failure, FailureKind};
-use crate::ids::{MachineName, ParseIdError, ResourceGroup, ResourceId, SubscriptionId};
+use crate::ids::{Address, MachineName, ParseIdError, ResourceGroup, ResourceId, SubscriptionId};
 use crate::sign_in::SignIn;
 
 /// What people type for a machine.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Target {
+    /// `10.0.0.4`: whatever machine is there.
+    Address(Address),
     /// `/subscriptions/…`
     Id(ResourceId),
     /// `web01` or `rg-web/web01`
@@ -27,6 +30,9 @@ impl FromStr for Target {
         if text.starts_with('/') {
             return text.parse().map(Self::Id);
         }
+        if text.parse::<IpAddr>().is_ok() {
+            return text.parse().map(Self::Address);
+        }
         match text.split_once('/') {
             Some((group, name)) => Ok(Self::Name {
                 group: Some(group.parse()?),
@@ -40,7 +46,7 @@ impl FromStr for Target {
     }
 }
 
-/// Finds the machine that a target names.
+/// Finds the machine that a target names; `None` if it is an address, of which Azure is not asked whose it is.
 ///
 /// # Errors
 /// [`Failure`] if there is none, or if there are several: they are listed then, and none is chosen.
@@ -49,9 +55,10 @@ pub async fn find(
     target: &Target,
     group: Option<&ResourceGroup>,
     subscriptions: &[SubscriptionId],
-) -> Result<ResourceId, Failure> {
+) -> Result<Option<ResourceId>, Failure> {
     let (own_group, name) = match target {
-        Target::Id(id) => return Ok(id.clone()),
+        Target::Address(_) => return Ok(None),
+        Target::Id(id) => return Ok(Some(id.clone())),
         Target::Name { group, name } => (group.as_ref(), name),
     };
     if let (Some(one), Some(other)) = (own_group, group)
@@ -67,7 +74,7 @@ pub async fn find(
         .ask_azure(|manager| async move { manager.find_machines(name, group, subscriptions).await })
         .await?;
     match found.as_slice() {
-        [machine] => Ok(machine.clone()),
+        [machine] => Ok(Some(machine.clone())),
         [] => Err(none_found(sign_in, name, group)),
         several => Err(ambiguous(name, several)),
     }
@@ -115,6 +122,9 @@ mod tests {
         let id = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg-web/providers/\
             Microsoft.HybridCompute/machines/web01";
         assert!(matches!(id.parse(), Ok(Target::Id(_))));
+        for text in ["10.0.0.4", "fd00::4"] {
+            assert!(matches!(text.parse(), Ok(Target::Address(_))), "{text}");
+        }
         assert!("a/b/c".parse::<Target>().is_err());
         assert!("".parse::<Target>().is_err());
         assert!("/subscriptions/x".parse::<Target>().is_err());

@@ -156,13 +156,9 @@ async fn find(ui: Ui, context: &Context, args: &ForwardArgs) -> Result<Machine, 
         None => managed_block(context, &args.target)?,
         Some(_) => None,
     };
-    let machine = if let Some(block) = managed {
-        Machine {
-            tenancy: add::tenancy(&block),
-            port: args.port.unwrap_or(block.port),
-            id: block.resource_id,
-            profile: block.profile,
-        }
+    let (id, profile, tenancy, port) = if let Some(block) = managed {
+        let tenancy = add::tenancy(&block);
+        (block.resource_id, block.profile, tenancy, block.port)
     } else {
         let target: Target = args.target.parse()?;
         let Found {
@@ -170,24 +166,25 @@ async fn find(ui: Ui, context: &Context, args: &ForwardArgs) -> Result<Machine, 
             profile,
             tenant,
         } = account::find(ui, context, &target, args.resource_group.as_ref()).await?;
-        Machine {
-            tenancy: add::tenancy_of(tenant.as_ref(), &machine),
-            port: args.port.unwrap_or(add::DEFAULT_PORT),
-            id: machine,
-            profile,
-        }
+        let tenancy = add::tenancy_of(tenant.as_ref(), machine.as_ref());
+        (machine, profile, tenancy, add::DEFAULT_PORT)
     };
-    if !machine.id.kind().is_relayed() {
-        return Err(Failure::new(format!(
-            "`{}` is an Azure VM, which is not reached through the relay",
-            machine.id.name()
+    match id.filter(|id| id.kind().is_relayed()) {
+        Some(id) => Ok(Machine {
+            id,
+            profile,
+            tenancy,
+            port: args.port.unwrap_or(port),
+        }),
+        None => Err(Failure::new(format!(
+            "`{}` has an address of its own, and is not reached through the relay",
+            args.target
         ))
         .hint(format!(
             "let ssh forward a port: ssh -N -L 2222:localhost:22 {}",
-            machine.id.name()
-        )));
+            args.target
+        ))),
     }
-    Ok(machine)
 }
 
 /// Carries one client's connection to its end. That it fails is told, and ends nothing else.

@@ -6,7 +6,7 @@ use super::context::Context;
 use super::ui::Ui;
 use super::way::Way;
 use crate::agent::ask::Tenancy;
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::host::standard_streams::{Input, Output};
 use crate::host::tls;
 use crate::ids::{Address, ResourceId, TenantId};
@@ -20,7 +20,8 @@ use crate::relay::Capacity;
 )]
 pub(super) struct ProxyArgs {
     /// The machine's resource ID
-    machine: ResourceId,
+    #[arg(required_unless_present = "ip")]
+    machine: Option<ResourceId>,
     /// The tenant of the machine's subscription; without it, it is looked up
     #[arg(long, value_name = "ID")]
     tenant: Option<TenantId>,
@@ -40,13 +41,20 @@ pub(super) struct ProxyArgs {
 
 impl ProxyArgs {
     fn is_direct(&self) -> bool {
-        self.ip.is_some() || !self.machine.kind().is_relayed()
+        let is_relayed = |machine: &ResourceId| machine.kind().is_relayed();
+        self.ip.is_some() || !self.machine.as_ref().is_some_and(is_relayed)
+    }
+
+    fn machine(&self) -> Result<&ResourceId, Failure> {
+        let machine = self.machine.as_ref();
+        machine.ok_or_else(|| Failure::new("no machine is named").kind(FailureKind::Usage))
     }
 
     fn tenancy(&self) -> Tenancy {
-        match &self.tenant {
-            Some(tenant) => Tenancy::Tenant(tenant.clone()),
-            None => Tenancy::OfSubscription(self.machine.subscription().clone()),
+        match (&self.tenant, &self.machine) {
+            (Some(tenant), _) => Tenancy::Tenant(tenant.clone()),
+            (None, Some(machine)) => Tenancy::OfSubscription(machine.subscription().clone()),
+            (None, None) => Tenancy::Home,
         }
     }
 }
@@ -66,7 +74,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: ProxyArgs) -> Result<u8
     };
     if args.is_direct() {
         let (stream, ()) = tokio::try_join!(direct::connect(ui, context, &args), certificate)?;
-        direct::give(args.machine.name(), stream).await?;
+        direct::give(&args, stream).await?;
         return Ok(0);
     }
     let cloud = profile.cloud.open()?;
@@ -76,7 +84,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: ProxyArgs) -> Result<u8
         profile: profile.name.clone(),
         tls: tls::client_config(cloud.ca_file.as_deref())?,
         tenancy: tenancy.clone(),
-        machine: args.machine,
+        machine: args.machine()?.clone(),
         port: args.port,
         capacity: Capacity::ALONE,
     };

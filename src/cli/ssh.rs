@@ -11,17 +11,17 @@ use crate::host::process;
 use crate::ids::{HostAlias, ResourceGroup};
 use crate::openssh::{SSH_VARIABLE, ssh_arguments};
 use crate::ssh_config::{Block, Identity};
-use crate::target::Target;
 
 /// Connect to a machine without any config; ssh's exit status is passed on
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n  entra-ssh ssh web01\n  entra-ssh ssh rg-web/web01 -- uptime\n  \
-    entra-ssh ssh web01 -- -L 8080:localhost:80\n  entra-ssh vm vm01 --prefer-private-ip"
+    entra-ssh ssh web01 -- -L 8080:localhost:80\n  entra-ssh vm vm01 --prefer-private-ip\n  \
+    entra-ssh vm --ip 10.0.0.4"
 )]
 pub(super) struct SshArgs {
-    /// The machine: a managed host, a name, group/name, or a resource ID
-    #[arg(required_unless_present = "name")]
+    /// The machine: a managed host, a name, group/name, a resource ID, or an address
+    #[arg(required_unless_present_any = ["name", "ip"])]
     target: Option<String>,
     /// The machine's name
     #[arg(short, long, conflicts_with = "target")]
@@ -37,8 +37,12 @@ pub(super) struct SshArgs {
 }
 
 pub(super) async fn run(ui: Ui, context: &Context, args: SshArgs) -> Result<u8, Failure> {
-    let text = args.target.or(args.name).unwrap_or_default();
-    let (host, block) = match managed_block(context, &text)? {
+    let text = args.target.or(args.name);
+    let managed = match &text {
+        Some(text) => managed_block(context, text)?,
+        None => None,
+    };
+    let (host, block) = match managed {
         Some(block) if args.resource_group.is_none() && args.options.are_default() => {
             if block.identity == Identity::Agent {
                 let tenancy = add::tenancy(&block);
@@ -48,10 +52,13 @@ pub(super) async fn run(ui: Ui, context: &Context, args: SshArgs) -> Result<u8, 
                     })
                     .await?;
             }
-            (text, block)
+            (block.host.to_string(), block)
         }
         _ => {
-            let target: Target = text.parse()?;
+            let target = match (&text, args.options.target()) {
+                (None, Some(address)) => address,
+                (text, _) => text.as_deref().unwrap_or_default().parse()?,
+            };
             let block = add::block(
                 ui,
                 context,

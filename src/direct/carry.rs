@@ -9,7 +9,6 @@ use tokio::time::timeout;
 
 use super::DirectError;
 use crate::host::standard_streams;
-use crate::ids::MachineName;
 
 /// How many bytes are carried in one piece at most, each way.
 const PIECE_BYTES: usize = 128 * 1024;
@@ -56,7 +55,7 @@ enum End {
 /// # Errors
 /// [`DirectError::Dropped`] if the connection broke before the input had ended.
 pub async fn carry(
-    machine: &MachineName,
+    machine: &str,
     mut stream: TcpStream,
     input: impl AsyncRead + Unpin,
     output: impl Output,
@@ -81,7 +80,7 @@ pub async fn carry(
             // After the end of a session, servers may hang up on what was sent last.
             Err(_) if has_input_ended.load(Ordering::Relaxed) => Ok(End::Abandoned),
             Err(source) => Err(DirectError::Dropped {
-                machine: machine.clone(),
+                machine: machine.to_owned(),
                 source,
             }),
         }
@@ -198,8 +197,7 @@ mod tests {
         let (input, our_input) = tokio::io::duplex(1024);
         let (our_output, output) = tokio::io::duplex(1024);
         let outcome = tokio::spawn(async move {
-            let machine = "vm01".parse().unwrap();
-            let ended = carry(&machine, stream.unwrap(), our_input, Pipe(our_output)).await;
+            let ended = carry("vm01", stream.unwrap(), our_input, Pipe(our_output)).await;
             ended.map_err(|error| error.to_string())
         });
         Carried {

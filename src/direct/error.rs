@@ -1,7 +1,6 @@
 use std::io;
 
 use super::Place;
-use crate::ids::MachineName;
 
 /// Why there is no connection to a machine, or no more.
 #[derive(Debug, thiserror::Error)]
@@ -11,7 +10,7 @@ pub enum DirectError {
     #[error("the connection to `{machine}` broke")]
     Dropped {
         /// The machine.
-        machine: MachineName,
+        machine: String,
         /// Why.
         source: io::Error,
     },
@@ -19,7 +18,7 @@ pub enum DirectError {
     #[error("the connection to `{machine}` cannot be given to ssh")]
     NotTaken {
         /// The machine.
-        machine: MachineName,
+        machine: String,
         /// Why.
         source: io::Error,
     },

@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use super::DirectError;
 use crate::host::tcp;
-use crate::ids::{Address, MachineName};
+use crate::ids::Address;
 
 /// How long all addresses of a machine together may take to answer. A firewall that drops packets never does.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -15,8 +15,8 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// Where a machine listens.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Place {
-    /// The machine.
-    pub machine: MachineName,
+    /// What people call the machine.
+    pub machine: String,
     /// Its addresses.
     pub addresses: Addresses,
     /// The port on it.
@@ -94,7 +94,7 @@ mod tests {
 
     fn place(addresses: Addresses, port: u16) -> Place {
         Place {
-            machine: "vm01".parse().unwrap(),
+            machine: "vm01".to_owned(),
             addresses,
             port,
         }

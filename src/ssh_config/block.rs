@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{Address, HostAlias, Principal, ProfileName, ResourceId, TenantId};
 
+/// The port that `known_hosts` does not name.
+const SSH_PORT: u16 = 22;
+
 /// How bytes get to the machine.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -33,8 +36,9 @@ pub enum Identity {
 pub struct Block {
     /// What people type after `ssh`.
     pub host: HostAlias,
-    /// The machine.
-    pub resource_id: ResourceId,
+    /// The machine; none if only its address is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_id: Option<ResourceId>,
     /// The login name.
     pub user: Principal,
     /// How bytes get there.
@@ -81,7 +85,7 @@ impl Block {
     #[must_use]
     pub fn options(&self, surroundings: &Surroundings) -> Vec<(&'static str, String)> {
         let mut options = vec![
-            ("HostKeyAlias", self.resource_id.to_host_key_alias()),
+            ("HostKeyAlias", self.host_key_alias()),
             ("UserKnownHostsFile", quoted_path(&surroundings.known_hosts)),
             ("User", quoted(self.user.as_str())),
             ("Port", self.port.to_string()),
@@ -155,6 +159,19 @@ impl Block {
         surroundings.keys.join(name)
     }
 
+    /// Returns the name that the machine's key is kept by: its own if it has one, or else what ssh itself would call a host at
+    /// its address.
+    fn host_key_alias(&self) -> String {
+        match (&self.resource_id, &self.address) {
+            (Some(id), _) => id.to_host_key_alias(),
+            (None, Some(address)) if self.port == SSH_PORT => address.as_str().to_lowercase(),
+            (None, Some(address)) => {
+                format!("[{}]:{}", address.as_str().to_lowercase(), self.port)
+            }
+            (None, None) => self.host.to_string(),
+        }
+    }
+
     fn tenant_option(&self) -> String {
         match &self.tenant {
             Some(tenant) => format!(" --tenant {tenant}"),
@@ -168,18 +185,21 @@ impl Block {
             // Those in files have been seen to before ssh read them.
             Identity::File | Identity::Own | Identity::SystemAgent => " --no-certificate",
         };
+        let machine = match &self.resource_id {
+            Some(id) => format!(" {}", shell_word(&id.to_string())),
+            None => String::new(),
+        };
         let address = match (&self.address, self.prefer_private_ip) {
             (Some(address), _) => format!(" --ip {address}"),
             (None, true) => " --prefer-private-ip".to_owned(),
             (None, false) => String::new(),
         };
         format!(
-            "{} proxy --profile {}{} --agent-socket {} --port %p{identity}{address} {}",
+            "{} proxy --profile {}{} --agent-socket {} --port %p{identity}{address}{machine}",
             shell_path(&surroundings.program),
             self.profile,
             self.tenant_option(),
             shell_path(&surroundings.agent_socket),
-            shell_word(&self.resource_id.to_string()),
         )
     }
 }
@@ -231,10 +251,12 @@ pub(super) mod tests {
     pub(in crate::ssh_config) fn web01() -> Block {
         Block {
             host: "web01".parse().unwrap(),
-            resource_id: "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg-web/providers/\
+            resource_id: Some(
+                "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg-web/providers/\
                 Microsoft.HybridCompute/machines/web01"
-                .parse()
-                .unwrap(),
+                    .parse()
+                    .unwrap(),
+            ),
             user: "alice@contoso.com".parse().unwrap(),
             route: Route::Relay,
             identity: Identity::Agent,
@@ -323,6 +345,15 @@ pub(super) mod tests {
             command.contains(" --port %p --ip fd00::4 /subscriptions/"),
             "{command}"
         );
+        let alias = option(&block, "HostKeyAlias").unwrap();
+        assert!(alias.starts_with("web01.rg-web."), "{alias}");
+        block.resource_id = None;
+        let command = option(&block, "ProxyCommand").unwrap();
+        assert!(command.ends_with(" --port %p --ip fd00::4"), "{command}");
+        for (port, alias) in [(22, "fd00::4"), (2222, "[fd00::4]:2222")] {
+            block.port = port;
+            assert_eq!(option(&block, "HostKeyAlias").unwrap(), alias);
+        }
     }
 
     #[test]

@@ -78,6 +78,18 @@ fn lead_from(world: &World, address: &str, port: &str) -> Running {
     running
 }
 
+/// Listens, and takes no connection any more, as a firewall that drops packets does: a queue that is full.
+fn fall_silent(address: (&str, u16)) -> (TcpListener, Vec<TcpStream>) {
+    let listener = TcpListener::bind(address).unwrap();
+    rustix::net::listen(&listener, 0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut filling = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
+        filling.push(stream);
+    }
+    (listener, filling)
+}
+
 #[test]
 fn ssh_is_given_the_connection_and_nothing_of_ours_stays() {
     let (world, port) = signed_in(sshd());
@@ -252,6 +264,57 @@ fn the_private_address_and_a_named_one_are_taken_before_the_public_one() {
     assert_eq!(world.json(&["config", "list"])[0]["route"], "direct");
     world.ssh(&["web01", "true"]).run().succeeded();
     assert_eq!(world.credentials_requests(), 0);
+}
+
+#[test]
+fn an_address_alone_is_a_target_and_azure_is_not_asked_whose_it_is() {
+    let (world, port) = signed_in(options_with(&["vm01"]));
+    world.sandbox.clear_requests();
+    for target in [
+        &["vm", "--ip", "127.0.0.1"][..],
+        &["ssh", "127.0.0.1"],
+        &["vm", "--ip", "localhost"],
+    ] {
+        let output = world
+            .command(target)
+            .args(["--port", &port, "--"])
+            .args(QUIET)
+            .arg("exit 7")
+            .run();
+        output.ended_with(7);
+    }
+    world.add(&["127.0.0.1", "--port", &port, "--alias", "lab"]);
+    world.add(&["--ip", "127.0.0.1", "--port", &port]);
+    let hosts = world.json(&["config", "list"]);
+    for (host, alias) in [(&hosts[0], "lab"), (&hosts[1], "127.0.0.1")] {
+        assert_eq!(host["host"], alias);
+        assert_eq!(host["resource_id"], serde_json::Value::Null);
+        assert_eq!([&host["route"], &host["address"]], ["direct", "127.0.0.1"]);
+        let output = world.ssh(&[alias, "echo in"]).run();
+        output.succeeded();
+        assert_eq!(output.stdout, "in\n");
+    }
+    world.entra_ssh(&["ssh", "lab", "--", "true"]).succeeded();
+    let listed = world.entra_ssh(&["config", "list"]).stdout;
+    assert!(
+        listed.starts_with("lab        ada@contoso.example  127.0.0.1\n"),
+        "{listed}"
+    );
+    let of_azure = world.requests(|row| row.service == sandbox::Service::Arm);
+    assert!(of_azure.is_empty(), "{of_azure:#?}");
+    // Its key is kept by the name that ssh itself would keep it by.
+    let known = world.home().join(".ssh/entra-ssh/known_hosts");
+    for host in ["127.0.0.1", "localhost"] {
+        let looked_up = world
+            .program("ssh-keygen")
+            .arg("-F")
+            .arg(format!("[{host}]:{port}"))
+            .arg("-f")
+            .arg(&known)
+            .run();
+        looked_up.succeeded();
+    }
+    assert_eq!(fs::read_to_string(known).unwrap().lines().count(), 2);
 }
 
 #[test]
@@ -452,14 +515,8 @@ fn a_network_that_may_not_be_read_is_told_with_the_way_around_it() {
 #[test]
 fn an_address_that_is_silent_is_given_up_and_told_once_under_ssh() {
     let (world, _) = signed_in(options_with(&["vm01"]));
-    // A queue of one that is full takes no more, as a firewall that drops packets does.
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    rustix::net::listen(&listener, 0).unwrap();
+    let (listener, _filling) = fall_silent(("127.0.0.1", 0));
     let address = listener.local_addr().unwrap();
-    let mut filling = Vec::new();
-    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
-        filling.push(stream);
-    }
     world.add(&["vm01", "--port", &address.port().to_string()]);
     let output = world.ssh(&["vm01", "true"]).run();
     output.ended_with(255);

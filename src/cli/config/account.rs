@@ -11,8 +11,8 @@ use crate::target::{self, Target};
 /// A machine and who reaches it.
 #[derive(Debug)]
 pub(in super::super) struct Found {
-    /// The machine.
-    pub(in super::super) machine: ResourceId,
+    /// The machine; none if only its address is known.
+    pub(in super::super) machine: Option<ResourceId>,
     /// The account.
     pub(in super::super) profile: ProfileName,
     /// The tenant of the machine's subscription, if the cloud says so.
@@ -51,6 +51,13 @@ pub(in super::super) async fn find(
     let Some((sign_in, machine)) = seen_by else {
         return Err(failure.unwrap_or_else(|| Failure::new("nobody is signed in")));
     };
+    let Some(machine) = machine else {
+        return Ok(Found {
+            machine: None,
+            profile: sign_in.profile.name.clone(),
+            tenant: None,
+        });
+    };
     let tenant = sign_in.tenant_of(machine.subscription()).await?;
     let all: Vec<&SignIn> = first.iter().chain(&others).collect();
     let chosen = match &tenant {
@@ -58,7 +65,7 @@ pub(in super::super) async fn find(
         _ => sign_in,
     };
     Ok(Found {
-        machine,
+        machine: Some(machine),
         profile: chosen.profile.name.clone(),
         tenant,
     })

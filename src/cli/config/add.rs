@@ -19,8 +19,8 @@ use crate::target::Target;
     entra-ssh config add vm01 --prefer-private-ip"
 )]
 pub(in super::super) struct AddArgs {
-    /// The machines: names, group/name, or resource IDs
-    #[arg(required = true)]
+    /// The machines: names, group/name, resource IDs, or addresses
+    #[arg(required_unless_present = "ip")]
     targets: Vec<Target>,
     /// The machines' resource group
     #[arg(short = 'g', long)]
@@ -68,13 +68,17 @@ impl HostOptions {
             && !self.prefer_private_ip
     }
 
-    /// Returns how bytes get to a machine: by its address if it is a VM or one was named.
-    fn route(&self, machine: &ResourceId) -> Route {
-        if self.ip.is_some() || !machine.kind().is_relayed() {
-            Route::Direct
-        } else {
-            Route::Relay
-        }
+    /// Returns the machine at the address that was named: for whoever names nothing else.
+    pub(in super::super) fn target(&self) -> Option<Target> {
+        self.ip.clone().map(Target::Address)
+    }
+}
+
+/// Returns how bytes get to a machine: by its address if it is a VM or one was named.
+fn route_to(machine: Option<&ResourceId>, address: Option<&Address>) -> Route {
+    match (machine, address) {
+        (Some(machine), None) if machine.kind().is_relayed() => Route::Relay,
+        _ => Route::Direct,
     }
 }
 
@@ -90,7 +94,8 @@ pub(in super::super) async fn run(ui: Ui, context: &Context, args: AddArgs) -> R
             .hint("add them one by one, each with its --ip"));
     }
     let mut blocks = Vec::new();
-    for target in &args.targets {
+    let address = args.options.target().filter(|_| args.targets.is_empty());
+    for target in args.targets.iter().chain(&address) {
         let mut block = block(
             ui,
             context,
@@ -117,10 +122,9 @@ pub(in super::super) async fn run(ui: Ui, context: &Context, args: AddArgs) -> R
         .zip(replaced)
         .map(|(block, replaced)| {
             let verb = if replaced { "replaced" } else { "added" };
-            format!(
-                "{verb} {}: connect with `ssh {}`\n",
-                block.resource_id, block.host
-            )
+            let id = block.resource_id.as_ref().map(ToString::to_string);
+            let what = id.unwrap_or_else(|| block.host.to_string());
+            format!("{verb} {what}: connect with `ssh {}`\n", block.host)
         })
         .collect::<Vec<_>>()
         .concat();
@@ -146,7 +150,7 @@ pub(in super::super) async fn block(
         (user.clone(), Identity::Own)
     } else {
         ui.say("making sure that there is a certificate");
-        let tenancy = tenancy_of(tenant.as_ref(), &resource_id);
+        let tenancy = tenancy_of(tenant.as_ref(), resource_id.as_ref());
         let certify = async || context.certificate(&profile, &tenancy).await;
         let answer = context.answering(ui, &profile, certify).await?;
         (answer.login_name, options.identity)
@@ -158,16 +162,21 @@ pub(in super::super) async fn block(
         Some(file) => Some(absolute(file)?),
         None => None,
     };
+    let address = match target {
+        Target::Address(address) => Some(address),
+        _ => options.ip.as_ref(),
+    };
+    let route = route_to(resource_id.as_ref(), address);
     Ok(Block {
-        host: alias_of(target, &resource_id)?,
+        host: alias_of(target)?,
         user,
-        route: options.route(&resource_id),
+        route,
         identity,
         profile,
         tenant,
         port: options.port.unwrap_or(DEFAULT_PORT),
-        address: options.ip.clone(),
-        prefer_private_ip: options.prefer_private_ip && !resource_id.kind().is_relayed(),
+        address: address.cloned(),
+        prefer_private_ip: options.prefer_private_ip && route == Route::Direct,
         private_key_file,
         resource_id,
     })
@@ -175,14 +184,18 @@ pub(in super::super) async fn block(
 
 /// Returns the tenant that the certificate of a managed host comes from.
 pub(in super::super) fn tenancy(block: &Block) -> Tenancy {
-    tenancy_of(block.tenant.as_ref(), &block.resource_id)
+    tenancy_of(block.tenant.as_ref(), block.resource_id.as_ref())
 }
 
 /// Returns the tenant that certificates and credentials for a machine come from.
-pub(in super::super) fn tenancy_of(tenant: Option<&TenantId>, machine: &ResourceId) -> Tenancy {
-    match tenant {
-        Some(tenant) => Tenancy::Tenant(tenant.clone()),
-        None => Tenancy::OfSubscription(machine.subscription().clone()),
+pub(in super::super) fn tenancy_of(
+    tenant: Option<&TenantId>,
+    machine: Option<&ResourceId>,
+) -> Tenancy {
+    match (tenant, machine) {
+        (Some(tenant), _) => Tenancy::Tenant(tenant.clone()),
+        (None, Some(machine)) => Tenancy::OfSubscription(machine.subscription().clone()),
+        (None, None) => Tenancy::Home,
     }
 }
 
@@ -196,10 +209,11 @@ fn parse_identity(text: &str) -> Result<Identity, String> {
 }
 
 /// Returns the alias of a machine: its name as it was typed, since ssh tells upper from lower case where Azure does not.
-fn alias_of(target: &Target, resource_id: &ResourceId) -> Result<HostAlias, Failure> {
+fn alias_of(target: &Target) -> Result<HostAlias, Failure> {
     let name = match target {
-        Target::Id(_) => resource_id.name(),
-        Target::Name { name, .. } => name,
+        Target::Address(address) => address.as_str(),
+        Target::Id(id) => id.name().as_str(),
+        Target::Name { name, .. } => name.as_str(),
     };
-    Ok(name.as_str().parse()?)
+    Ok(name.parse()?)
 }

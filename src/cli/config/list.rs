@@ -22,11 +22,15 @@ pub(in super::super) fn run(ui: Ui, context: &Context, _args: ListArgs) -> Resul
         .unwrap_or(0);
     let mut text = String::new();
     for block in config.blocks() {
+        let id = block.resource_id.as_ref().map(ToString::to_string);
+        let address = block.address.as_ref().map(ToString::to_string);
         // Writing to a String does not fail.
         let _written = writeln!(
             text,
             "{:width$}  {}  {}",
-            block.host, block.user, block.resource_id
+            block.host,
+            block.user,
+            id.or(address).unwrap_or_default()
         );
     }
     ui.result(&rows(config.blocks()), &text);

@@ -10,7 +10,6 @@ use crate::direct::{self, Addresses, DirectError, Place};
 use crate::failure::Failure;
 use crate::host::descriptor_passing;
 use crate::host::standard_streams::{Input, Output};
-use crate::ids::MachineName;
 
 /// Opens a connection to a machine with an address: the one that was named, or one that the agent knows. If nobody answers
 /// there, the VM may have got another one since, or have been stopped.
@@ -39,14 +38,18 @@ pub(super) async fn connect(
 }
 
 /// Gives the connection to ssh if it waits for one, or else carries its bytes.
-pub(super) async fn give(machine: &MachineName, stream: TcpStream) -> Result<(), Failure> {
+pub(super) async fn give(args: &ProxyArgs, stream: TcpStream) -> Result<(), Failure> {
+    let name = name(args);
     if !descriptor_passing::is_awaited() {
-        direct::carry(machine, stream, Input::open(), Output::open()).await?;
+        direct::carry(&name, stream, Input::open(), Output::open()).await?;
         return Ok(());
     }
     descriptor_passing::pass(stream).map_err(|source| {
-        let machine = machine.clone();
-        DirectError::NotTaken { machine, source }.into()
+        DirectError::NotTaken {
+            machine: name,
+            source,
+        }
+        .into()
     })
 }
 
@@ -58,7 +61,7 @@ async fn ask_for(
     let question = Question::VmAddresses(AddressQuestion {
         profile: context.profile_name(),
         tenancy: args.tenancy(),
-        machine: args.machine.clone(),
+        machine: args.machine()?.clone(),
         unreached: unreached.cloned(),
     });
     match client::ask(&context.agent_socket, &question).await? {
@@ -74,10 +77,10 @@ fn choose(ui: Ui, args: &ProxyArgs, known: &VmAddresses) -> Result<Place, Failur
         private,
         power,
     } = known;
-    let name = args.machine.name();
+    let name = name(args);
     if power.is_off() {
         return Err(Failure::new(format!("`{name}` is {power}"))
-            .hint(format!("start it: az vm start --ids {}", args.machine)));
+            .hint(format!("start it: az vm start --ids {}", args.machine()?)));
     }
     match (public.as_slice(), private.as_slice()) {
         ([], []) => Err(Failure::new(format!("`{name}` has no address")).hint(
@@ -101,8 +104,19 @@ fn choose(ui: Ui, args: &ProxyArgs, known: &VmAddresses) -> Result<Place, Failur
 
 fn place(args: &ProxyArgs, addresses: Addresses) -> Place {
     Place {
-        machine: args.machine.name().clone(),
+        machine: name(args),
         addresses,
         port: args.port,
+    }
+}
+
+/// Returns what people call the machine: its name, or the address if nothing else of it is known.
+fn name(args: &ProxyArgs) -> String {
+    match (&args.machine, &args.ip) {
+        (Some(machine), _) => machine.name().to_string(),
+        (None, address) => address
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
     }
 }
