@@ -397,6 +397,31 @@ fn a_vm_that_has_moved_is_found_and_one_that_was_stopped_is_told() {
 }
 
 #[test]
+fn an_address_that_has_fallen_silent_is_looked_up_anew_beside_it() {
+    let (world, port) = signed_in(options_with(&["vm01"]));
+    let (first, second) = ("127.0.0.3", "127.0.0.1");
+    let leading = lead_from(&world, first, &port);
+    world
+        .sandbox
+        .set_network("vm01", network(Some(first), NOBODY))
+        .unwrap();
+    world.add(&["vm01", "--port", &port]);
+    world.ssh(&["vm01", "true"]).run().succeeded();
+    drop(leading);
+    let _silent = fall_silent((first, port.parse().unwrap()));
+    world
+        .sandbox
+        .set_network("vm01", network(Some(second), NOBODY))
+        .unwrap();
+    let output = world.ssh(&["vm01", "true"]).run();
+    output.succeeded();
+    assert!((1.9..8.0).contains(&output.seconds), "{} s", output.seconds);
+    let again = world.ssh(&["vm01", "true"]).run();
+    again.succeeded();
+    assert!(again.seconds < 1.9, "{} s", again.seconds);
+}
+
+#[test]
 fn each_reason_for_no_connection_has_its_sentence_and_hint() {
     let (world, port) = signed_in(options_with(&["vm01"]));
     let id = world.machine("vm01");

@@ -1,4 +1,8 @@
+use std::pin::pin;
+use std::time::Duration;
+
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::super::context::Context;
 use super::super::ui::Ui;
@@ -11,8 +15,11 @@ use crate::failure::Failure;
 use crate::host::descriptor_passing;
 use crate::host::standard_streams::{Input, Output};
 
+/// How long a machine usually takes to answer at the most. One that takes longer may be elsewhere by now.
+const USUAL_TIME: Duration = Duration::from_secs(2);
+
 /// Opens a connection to a machine with an address: the one that was named, or one that the agent knows. If nobody answers
-/// there, the VM may have got another one since, or have been stopped.
+/// there, or not soon, the VM may have got another one since, or have been stopped.
 pub(super) async fn connect(
     ui: Ui,
     context: &Context,
@@ -23,18 +30,43 @@ pub(super) async fn connect(
         return Ok(direct::connect(&place).await?);
     }
     let known = ask_for(context, args, None).await?;
-    let error = match direct::connect(&choose(ui, args, &known)?).await {
-        Ok(stream) => return Ok(stream),
-        Err(error) => error,
+    let place = choose(ui, args, &known)?;
+    let mut first = pin!(direct::connect(&place));
+    let mut anew = pin!(connect_anew(ui, context, args, &known));
+    let error = match timeout(USUAL_TIME, &mut first).await {
+        Ok(Ok(stream)) => return Ok(stream),
+        Ok(Err(error)) => error,
+        Err(_) => tokio::select! {
+            tried = &mut first => match tried {
+                Ok(stream) => return Ok(stream),
+                Err(error) => error,
+            },
+            looked_up = &mut anew => match looked_up {
+                Some(outcome) => return outcome,
+                None => return Ok(first.await?),
+            },
+        },
     };
-    // That Azure cannot be asked says less than what was tried.
-    match ask_for(context, args, Some(&known)).await {
-        Ok(other) if other != known => {
-            let place = choose(ui, args, &other)?;
-            Ok(direct::connect(&place).await?)
-        }
-        _ => Err(error.into()),
+    anew.await.unwrap_or_else(|| Err(error.into()))
+}
+
+/// Has the VM looked up again, and opens a connection to it if it is elsewhere. That Azure cannot be asked says less than
+/// what was tried already.
+async fn connect_anew(
+    ui: Ui,
+    context: &Context,
+    args: &ProxyArgs,
+    known: &VmAddresses,
+) -> Option<Result<TcpStream, Failure>> {
+    let other = ask_for(context, args, Some(known)).await.ok()?;
+    if other == *known {
+        return None;
     }
+    let place = match choose(ui, args, &other) {
+        Ok(place) => place,
+        Err(failure) => return Some(Err(failure)),
+    };
+    Some(direct::connect(&place).await.map_err(Failure::from))
 }
 
 /// Gives the connection to ssh if it waits for one, or else carries its bytes.
