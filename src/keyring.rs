@@ -26,6 +26,7 @@ pub use self::error::KeyringError;
 use self::file_store::FileStore;
 use self::system_store::{SystemStore, Trial};
 use self::worker::Worker;
+use crate::host::lock::Lock;
 use crate::host::paths::Paths;
 use crate::secret::SecretBytes;
 
@@ -58,6 +59,9 @@ impl Keyring {
     /// answer.
     pub async fn choose(choice: Choice, paths: &Paths) -> Result<Self, KeyringError> {
         let folder = paths.data.join("keyring");
+        // One trial at a time, all under one name: what one that was killed has left goes with the next. Without the lock it
+        // is tried out all the same.
+        let _turn = Lock::take(&paths.locks(), "keyring-trial", PATIENCE).await;
         Self::open_with(move || match choice {
             Choice::Named(backend) => open_named(backend, folder, Trial::WriteAndRead),
             Choice::Auto => open_best(),

@@ -9,6 +9,10 @@ use crate::secret::SecretBytes;
 /// The service that all our entries belong to.
 const SERVICE: &str = "entra-ssh";
 
+/// The name of what is written to try a keyring out: one for all, since what cannot be read in the kernel's keyring cannot be
+/// removed either, and a process that is killed leaves what it has written.
+const TRIAL: &str = "trial";
+
 /// What Windows takes for one entry, in bytes.
 const MAX_WINDOWS_ENTRY_BYTES: usize = 2560;
 
@@ -127,21 +131,14 @@ impl Unsplit {
     }
 
     fn try_out(&self) -> Result<(), KeyringError> {
-        // What cannot be read in the kernel's keyring cannot be removed either, so that all trials there have one name.
-        let is_shared = self.backend == Backend::Keyutils;
-        let name = if is_shared {
-            "trial".to_owned()
-        } else {
-            format!("trial {}", std::process::id())
-        };
         let written = SecretBytes::new(b"trial".to_vec());
-        self.save(&name, &written)?;
-        let read = self.load(&name)?;
-        self.remove(&name)?;
+        self.save(TRIAL, &written)?;
+        let read = self.load(TRIAL)?;
+        self.remove(TRIAL)?;
         match read {
             Some(bytes) if bytes.expose() == written.expose() => Ok(()),
             // Another process's trial has removed it, which it had to read it for.
-            None if is_shared => Ok(()),
+            None => Ok(()),
             _ => Err(KeyringError::Unavailable {
                 backend: self.backend,
                 reason: "what is written to it cannot be read back".to_owned(),

@@ -48,6 +48,28 @@ fn gnome_keyring_is_found_named_and_emptied() {
 }
 
 #[test]
+fn what_somebody_left_who_was_killed_while_trying_gnome_keyring_out_goes_with_the_next_trial() {
+    let world = World::with_gnome_keyring(options_with(&[]));
+    let trial = ["service", "entra-ssh", "username", "trial"];
+    let left = world
+        .program("secret-tool")
+        .args(["store", "--label", "keyring:trial@entra-ssh"])
+        .args(trial)
+        .stdin("trial")
+        .run();
+    left.succeeded();
+    assert_ne!(world.secret_service_entries(), "");
+    let running: Vec<_> = (0..10)
+        .map(|_| world.command(&["status", "-o", "json"]).start())
+        .collect();
+    for each in running {
+        let status = each.finish().json();
+        assert_eq!(status["keyring"]["backend"], "secret-service", "{status}");
+    }
+    assert_eq!(world.secret_service_entries(), "");
+}
+
+#[test]
 fn a_locked_gnome_keyring_is_told_in_time_and_nothing_is_lost() {
     let mut world = World::with_gnome_keyring(options_with(&["web01"]));
     world.login(ADA);
