@@ -311,6 +311,40 @@ fn the_kernel_keyring_is_taken_where_there_is_no_secret_service() {
 }
 
 #[test]
+fn an_agent_that_is_killed_while_it_writes_to_the_kernel_keyring_leaves_key_and_certificate_whole()
+{
+    let world = World::without_keyring(options_with(&[]));
+    let user = OrdinaryUser::of(&world);
+    // Killed later each time, until it has been too late three times.
+    let (output, values) = user.run_in_session(
+        "$E status; $E $LOGIN --key-size 2048 >/dev/null; $E cert >/dev/null
+         serial() { $E cert show | grep -o '\"serial\":[0-9]*'; }
+         last=$(serial); late=0; wait=0
+         while [ $late -lt 3 ] && [ $wait -lt 1000 ]; do
+             agent=$($E agent start | grep -o '\"pid\":[0-9]*' | cut -d : -f 2)
+             $E rotate --force >/dev/null & client=$!
+             sleep $(printf 0.%03d $wait); wait=$((wait + 25))
+             kill -9 $client $agent; wait $client
+             now=$(serial) || echo broken
+             [ $now = $last ] || late=$((late + 1)); last=$now
+             echo entries $(keyctl show | awk '/@entra-ssh/ { print $1 }' | sort -u | wc -l)
+         done
+         echo late $late; $E logout >/dev/null",
+    );
+    if !is_there(&values[0]) {
+        return;
+    }
+    let count = |line: &str| output.stdout.lines().filter(|it| *it == line).count();
+    assert_eq!(count("late 3"), 1, "{output}");
+    assert_eq!(count("broken"), 0, "{output}");
+    let kills = output.stdout.matches("entries ").count();
+    println!("killed {kills} times, 3 of them too late");
+    assert!(kills > 3, "it was too late each time: {output}");
+    // The sign-in and the certificate, and no more.
+    assert_eq!(count("entries 2"), kills, "{output}");
+}
+
+#[test]
 fn a_full_kernel_keyring_is_told_and_keeps_what_it_has() {
     let world = World::without_keyring(options_with(&[]));
     let user = OrdinaryUser::of(&world);

@@ -1,24 +1,24 @@
 //! The agent is killed at whatever it does, and the next `ssh` works.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::agent::signed_in_with_agent;
-use crate::world::{World, files_below, wait_for};
+use crate::world::{ADA, Running, World, files_below, options_with, wait_for};
 
 /// How often it is killed.
 const KILLS: u32 = 12;
+/// How often it is killed while it writes to a keyring.
+const KILLS_IN_A_WRITE: u32 = 16;
 
 /// Kills the agent at one moment after another of what `meanwhile` has it do.
-fn kill_at_each_moment(span: Duration, meanwhile: impl Fn(&World) -> crate::world::Running) {
+fn kill_at_each_moment(span: Duration, meanwhile: impl Fn(&World) -> Running) {
     let world = signed_in_with_agent();
     for number in 0..KILLS {
         world.json(&["agent", "start"]);
         let running = meanwhile(&world);
         thread::sleep(span * number / KILLS);
-        for agent in world.agents() {
-            agent.kill();
-        }
+        kill_agents(&world);
         // It may have failed, and must end.
         let _ended = running.finish();
         world.ssh(&["web01", "true"]).run().succeeded();
@@ -30,6 +30,12 @@ fn kill_at_each_moment(span: Duration, meanwhile: impl Fn(&World) -> crate::worl
             .collect();
         assert!(half.is_empty(), "{half:?}");
         wait_for("one agent to remain", || world.agents().len() <= 1);
+    }
+}
+
+fn kill_agents(world: &World) {
+    for agent in world.agents() {
+        agent.kill();
     }
 }
 
@@ -45,4 +51,60 @@ fn in_the_middle_of_a_login() {
     kill_at_each_moment(Duration::from_millis(600), |world| {
         world.ssh(&["web01", "true"]).start()
     });
+}
+
+/// Has the agent renew, and returns as soon as Entra has been asked for the certificate: what is left is to verify the answer
+/// and to write it to the keyring.
+fn begin_to_store(world: &World) -> Running {
+    let before = world.certificate_requests();
+    let running = world.command(&["rotate", "--force"]).start();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while world.certificate_requests() == before {
+        assert!(Instant::now() < deadline, "nobody asks for a certificate");
+        thread::sleep(Duration::from_micros(200));
+    }
+    running
+}
+
+/// Returns the serial number of the certificate that the keyring holds; it is shown only if it is for the key beside it.
+fn stored_serial(world: &World) -> String {
+    world.json(&["cert", "show"])["serial"].to_string()
+}
+
+#[test]
+fn in_the_middle_of_a_write_to_gnome_keyring() {
+    let world = World::with_gnome_keyring(options_with(&["web01"]));
+    world.login_as(ADA, &["--key-size", "2048"]);
+    world.add(&["web01"]);
+    world.ssh(&["web01", "true"]).run().succeeded();
+    let spans = (0..3).map(|_| {
+        let running = begin_to_store(&world);
+        let begun = Instant::now();
+        running.finish().succeeded();
+        begun.elapsed()
+    });
+    let span = spans.max().unwrap();
+    let (mut kept, mut replaced) = (0, 0);
+    for number in 0..KILLS_IN_A_WRITE {
+        world.json(&["agent", "start"]);
+        let agent = world.agents().remove(0);
+        let before = stored_serial(&world);
+        let running = begin_to_store(&world);
+        thread::sleep(span * 3 * number / (2 * KILLS_IN_A_WRITE));
+        // Whoever asked would start the next agent at once, and have it finish the work.
+        drop(running);
+        agent.kill();
+        if stored_serial(&world) == before {
+            kept += 1;
+        } else {
+            replaced += 1;
+        }
+        let entries = world.secret_service_entries();
+        let count = entries.matches("attribute.username = ").count();
+        assert_eq!(count, 2, "sign-in and certificate, and no more: {entries}");
+        world.ssh(&["web01", "true"]).run().succeeded();
+    }
+    println!("killed {KILLS_IN_A_WRITE} times within {span:?}: {kept} kept, {replaced} replaced");
+    assert!(kept > 0, "it was killed after the write alone");
+    assert!(replaced > 0, "it was killed before the write alone");
 }
