@@ -21,6 +21,8 @@ pub struct Options {
     pub bearer_lifetime: Duration,
     /// How long an SSH certificate lasts.
     pub certificate_lifetime: Duration,
+    /// Whether Entra certifies Ed25519 keys, which the real one does not.
+    pub certifies_ed25519: bool,
     /// How often a device code may be asked for.
     pub device_code_interval: Duration,
     /// How long a device code lasts.

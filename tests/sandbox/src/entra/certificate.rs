@@ -9,7 +9,8 @@ use crate::encoding::{SshWriter, base64, decode_base64url, random_bytes};
 use crate::fault::Variation;
 use crate::keys::SigningKey;
 
-const CERTIFICATE_ALGORITHM: &str = "ssh-rsa-cert-v01@openssh.com";
+const RSA_CERTIFICATE: &str = "ssh-rsa-cert-v01@openssh.com";
+const ED25519_CERTIFICATE: &str = "ssh-ed25519-cert-v01@openssh.com";
 const SIGNATURE_ALGORITHM: &str = "rsa-sha2-512";
 const USER_CERTIFICATE: u32 = 1;
 const HOST_CERTIFICATE: u32 = 2;
@@ -20,18 +21,23 @@ const MAX_MODULUS_BYTES: usize = 2_048;
 /// How far before now a certificate begins, for clocks that are late.
 const BACKDATED_SECONDS: u64 = 60;
 
-/// A client's RSA public key.
-#[derive(Clone, Debug)]
-pub(crate) struct ClientKey {
-    modulus: Vec<u8>,
-    exponent: Vec<u8>,
+/// How long an Ed25519 key is, RFC 8032, section 5.1.5.
+const ED25519_BYTES: usize = 32;
+
+/// A client's public key.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum ClientKey {
+    Ed25519(Vec<u8>),
+    Rsa { modulus: Vec<u8>, exponent: Vec<u8> },
 }
 
-/// RFC 7517 and RFC 7518, section 6.3.
+/// RFC 7517, RFC 7518, section 6.3, and RFC 8037, section 2.
 #[derive(Deserialize)]
 struct Jwk {
     kty: String,
     kid: Option<String>,
+    crv: Option<String>,
+    x: Option<String>,
     n: Option<String>,
     e: Option<String>,
 }
@@ -40,15 +46,35 @@ impl ClientKey {
     /// Parses `req_cnf`, and checks it against `key_id`.
     ///
     /// The numbers are base64url with or without padding, with or without leading zero bytes.
-    pub(crate) fn parse(req_cnf: &str, key_id: Option<&str>) -> Result<Self, EntraError> {
-        let malformed = |what: &str| {
-            EntraError::invalid_request(
-                9_002_313,
-                format!("Invalid request. Request is malformed or invalid: {what}."),
-            )
-        };
+    pub(crate) fn parse(
+        req_cnf: &str,
+        key_id: Option<&str>,
+        certifies_ed25519: bool,
+    ) -> Result<Self, EntraError> {
         let jwk: Jwk =
             serde_json::from_str(req_cnf).map_err(|_| malformed("'req_cnf' is not a JWK"))?;
+        if jwk.kid.as_deref() != key_id || key_id.is_none() {
+            return Err(malformed("'key_id' is not the 'kid' of 'req_cnf'"));
+        }
+        if certifies_ed25519 && jwk.kty == "OKP" {
+            return Self::ed25519(&jwk);
+        }
+        Self::rsa(&jwk)
+    }
+
+    fn ed25519(jwk: &Jwk) -> Result<Self, EntraError> {
+        if jwk.crv.as_deref() != Some("Ed25519") {
+            return Err(malformed("'crv' of 'req_cnf' is not 'Ed25519'"));
+        }
+        jwk.x
+            .as_deref()
+            .and_then(decode_base64url)
+            .filter(|public| public.len() == ED25519_BYTES)
+            .map(Self::Ed25519)
+            .ok_or_else(|| malformed("'x' of 'req_cnf' is not a key"))
+    }
+
+    fn rsa(jwk: &Jwk) -> Result<Self, EntraError> {
         if jwk.kty != "RSA" {
             return Err(malformed(&format!(
                 "the key type '{}' of 'req_cnf' is not supported, only 'RSA' is",
@@ -64,9 +90,6 @@ impl ClientKey {
             .ok_or_else(|| malformed("'n' of 'req_cnf' is not a number"))?;
         let exponent = number(jwk.e.as_deref())
             .ok_or_else(|| malformed("'e' of 'req_cnf' is not a number"))?;
-        if jwk.kid.as_deref() != key_id || key_id.is_none() {
-            return Err(malformed("'key_id' is not the 'kid' of 'req_cnf'"));
-        }
         if modulus.len() > MAX_MODULUS_BYTES || exponent.len() > modulus.len() {
             return Err(malformed("the key of 'req_cnf' is too long"));
         }
@@ -76,8 +99,29 @@ impl ClientKey {
                 "WeakRsaKey - Indicates the erroneous user attempt to use a weak RSA key.",
             ));
         }
-        Ok(Self { modulus, exponent })
+        Ok(Self::Rsa { modulus, exponent })
     }
+
+    const fn certificate_algorithm(&self) -> &'static str {
+        match self {
+            Self::Ed25519(_) => ED25519_CERTIFICATE,
+            Self::Rsa { .. } => RSA_CERTIFICATE,
+        }
+    }
+
+    fn write(&self, blob: &mut SshWriter) {
+        match self {
+            Self::Ed25519(public) => blob.string(public),
+            Self::Rsa { modulus, exponent } => blob.mpint(exponent).mpint(modulus),
+        };
+    }
+}
+
+fn malformed(what: &str) -> EntraError {
+    EntraError::invalid_request(
+        9_002_313,
+        format!("Invalid request. Request is malformed or invalid: {what}."),
+    )
 }
 
 fn bits(number: &[u8]) -> usize {
@@ -113,7 +157,7 @@ pub(crate) fn issue(
         _ => USER_CERTIFICATE,
     };
     let key = match variation {
-        Variation::WrongKey => &ClientKey {
+        Variation::WrongKey => &ClientKey::Rsa {
             modulus: authority.modulus(),
             exponent: authority.exponent(),
         },
@@ -124,11 +168,10 @@ pub(crate) fn issue(
         _ => &subject.principals,
     };
     let mut blob = SshWriter::default();
-    blob.string(CERTIFICATE_ALGORITHM)
-        .string(random_bytes::<32>())
-        .mpint(&key.exponent)
-        .mpint(&key.modulus)
-        .uint64(u64::from_be_bytes(random_bytes()) >> 1)
+    blob.string(key.certificate_algorithm())
+        .string(random_bytes::<32>());
+    key.write(&mut blob);
+    blob.uint64(u64::from_be_bytes(random_bytes()) >> 1)
         .uint32(kind)
         .string(format!("{}@{}", subject.oid, subject.tenant))
         .string(list(principals))
@@ -178,8 +221,12 @@ fn extensions(subject: &Subject) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::ClientKey;
+    use super::{ClientKey, EntraError};
     use crate::encoding::base64url;
+
+    fn parse(text: &str, key_id: Option<&str>) -> Result<ClientKey, EntraError> {
+        ClientKey::parse(text, key_id, false)
+    }
 
     fn jwk(kty: &str, modulus: &[u8]) -> String {
         format!(
@@ -190,25 +237,25 @@ mod tests {
 
     #[test]
     fn modulus_with_leading_zero_and_padding_is_the_same_key() {
-        let bare = ClientKey::parse(&jwk("RSA", &[0xff; 256]), Some("k")).unwrap();
+        let bare = parse(&jwk("RSA", &[0xff; 256]), Some("k")).unwrap();
         let mut mpint = vec![0];
         mpint.extend([0xff; 256]);
         let padded = jwk("RSA", &mpint).replacen("\",\"e\"", "=\",\"e\"", 1);
-        let padded = ClientKey::parse(&padded, Some("k")).unwrap();
-        assert_eq!(bare.modulus, padded.modulus);
+        let padded = parse(&padded, Some("k")).unwrap();
+        assert_eq!(bare, padded);
     }
 
     #[test]
     fn modulus_of_2047_bits_is_refused_as_weak() {
         let mut modulus = [0xff; 256];
         modulus[0] = 0x7f;
-        let refused = ClientKey::parse(&jwk("RSA", &modulus), Some("k")).unwrap_err();
+        let refused = parse(&jwk("RSA", &modulus), Some("k")).unwrap_err();
         assert_eq!(refused.aadsts, 50_032);
     }
 
     #[test]
     fn other_key_types_and_other_key_ids_are_refused() {
-        let refused = |text: &str, key_id| ClientKey::parse(text, key_id).unwrap_err().aadsts;
+        let refused = |text: &str, key_id| parse(text, key_id).unwrap_err().aadsts;
         assert_eq!(
             refused(
                 r#"{"kty":"OKP","crv":"Ed25519","x":"AA","kid":"k"}"#,
@@ -219,5 +266,20 @@ mod tests {
         assert_eq!(refused(&jwk("RSA", &[0xff; 256]), Some("other")), 9_002_313);
         assert_eq!(refused(&jwk("RSA", &[0xff; 256]), None), 9_002_313);
         assert_eq!(refused("{", Some("k")), 9_002_313);
+    }
+    #[test]
+    fn ed25519_keys_are_certified_only_where_that_was_asked_for() {
+        let jwk = |curve: &str, length: usize| {
+            let x = base64url(vec![7; length]);
+            format!(r#"{{"kty":"OKP","crv":"{curve}","x":"{x}","kid":"k"}}"#)
+        };
+        let good = jwk("Ed25519", 32);
+        assert!(parse(&good, Some("k")).is_err());
+        let key = ClientKey::parse(&good, Some("k"), true).unwrap();
+        assert_eq!(key, ClientKey::Ed25519(vec![7; 32]));
+        for bad in [jwk("Ed25519", 31), jwk("Ed25519", 33), jwk("X25519", 32)] {
+            let refused = ClientKey::parse(&bad, Some("k"), true).unwrap_err();
+            assert_eq!(refused.aadsts, 9_002_313, "{bad}");
+        }
     }
 }

@@ -110,7 +110,11 @@ fn ssh_certificate(
     let req_cnf = form
         .value("req_cnf")
         .ok_or_else(|| EntraError::missing("req_cnf"))?;
-    let key = ClientKey::parse(req_cnf, form.value("key_id"))?;
+    let key = ClientKey::parse(
+        req_cnf,
+        form.value("key_id"),
+        world.options.certifies_ed25519,
+    )?;
     let (variation, lifetime) = certificate_fault(world);
     if variation == Variation::Bearer {
         return Ok(bearer(world, identity, client_id, scope));

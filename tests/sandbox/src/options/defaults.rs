@@ -23,6 +23,7 @@ impl Default for Options {
             assertion_lifetime: Duration::from_secs(300),
             bearer_lifetime: Duration::from_secs(3_600),
             certificate_lifetime: Duration::from_secs(3_600),
+            certifies_ed25519: false,
             device_code_interval: Duration::from_secs(1),
             device_code_lifetime: Duration::from_secs(900),
             hybrid_connections: vec!["plain".to_owned()],
