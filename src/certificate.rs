@@ -6,19 +6,22 @@
 
 mod error;
 mod explanation;
+mod key_kind;
 mod key_pair;
 mod parsed;
+mod private_key_file;
+mod private_numbers;
 mod public_key;
-mod rsa_numbers;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 
 pub use self::error::{CertificateError, KeyError};
 pub use self::explanation::{CertificateSummary, Explanation};
+pub use self::key_kind::KeyKind;
 pub use self::key_pair::{KeyPair, MIN_RSA_BITS, RSA_BITS, SignatureAlgorithm};
+pub use self::private_numbers::{PrivateNumbers, RsaNumbers};
 pub use self::public_key::PublicKey;
-pub use self::rsa_numbers::RsaNumbers;
 
 use self::parsed::{Kind, Parsed};
 use crate::ids::{Principal, TenantId};

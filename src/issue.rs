@@ -26,6 +26,9 @@ const URGENT_MARGIN: Duration = Duration::from_secs(60);
 /// How long the renewal of another process is waited for.
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 
+/// What Entra says of keys that it does not certify, and of other things.
+const REFUSES_KEYS: [&str; 2] = ["AADSTS9002313", "AADSTS50032"];
+
 /// A key pair and its certificate.
 #[derive(Clone, Debug)]
 pub struct Issued {
@@ -84,14 +87,14 @@ pub async fn stored(sign_in: &SignIn) -> Result<Option<Issued>, Failure> {
     let Some(bytes) = sign_in.keyring.load(&name).await? else {
         return Ok(None);
     };
-    let Ok(Entry::Certificate { pkcs1, certificate }) = Entry::decode(&name, &bytes) else {
+    let Ok(Entry::Certificate { key, certificate }) = Entry::decode(&name, &bytes) else {
         return Ok(None);
     };
-    Ok(read(pkcs1, &certificate, sign_in.clock.now()))
+    Ok(read(key, &certificate, sign_in.clock.now()))
 }
 
-fn read(pkcs1: SecretBytes, certificate: &[u8], now: UnixTime) -> Option<Issued> {
-    let key_pair = KeyPair::from_pkcs1_der(pkcs1).ok()?;
+fn read(key: SecretBytes, certificate: &[u8], now: UnixTime) -> Option<Issued> {
+    let key_pair = KeyPair::from_private_key(key).ok()?;
     let certificate = Unverified::from_blob(certificate)
         .and_then(|unverified| unverified.verify(now, key_pair.public_key()))
         .ok()?;
@@ -108,13 +111,29 @@ fn read(pkcs1: SecretBytes, certificate: &[u8], now: UnixTime) -> Option<Issued>
 /// [`Failure`] if Entra refuses or what it returns does not hold.
 pub async fn certify(sign_in: &SignIn, key: &PublicKey) -> Result<Certificate, Failure> {
     let request = CertificateRequest::new(key)?;
-    let tokens = sign_in.buy(Wanted::Certificate(&request)).await?;
+    let bought = sign_in.buy(Wanted::Certificate(&request)).await;
+    let tokens = bought.map_err(|failure| {
+        if !is_refused_for_its_kind(&failure, key) {
+            return failure;
+        }
+        let error = format!("Entra does not certify `{}` keys yet", key.algorithm());
+        failure
+            .within(error)
+            .hint("use an RSA key: ssh-keygen -t rsa -b 3072")
+    })?;
     let unverified = Unverified::from_base64(tokens.access_token.expose())?;
     let certificate = unverified
         .verify(sign_in.clock.now(), key)
         .map_err(|error| sign_in.blame_the_clock(error.into()))?;
     certificate.check_tenant(&sign_in.tenant)?;
     Ok(certificate)
+}
+
+/// Tells whether Entra has refused a key because of its kind. It says no more then than that the request is malformed, or
+/// that the key is weak.
+fn is_refused_for_its_kind(failure: &Failure, key: &PublicKey) -> bool {
+    let code = failure.code.as_deref();
+    key.rsa_bits().is_none() && code.is_some_and(|code| REFUSES_KEYS.contains(&code))
 }
 
 /// Returns the stored certificate if it `is_good`, or a new one. Of any number of processes that ask at once, one issues and
@@ -139,14 +158,18 @@ pub async fn fresh(
         tenant = sign_in.tenant.as_str(),
         "has a key certified"
     );
-    let bits = sign_in.profile.keys.bits;
-    let key_pair = keys.take(bits).await?;
+    let key_pair = keys.take(sign_in.profile.keys.kind()).await?;
     match certify(sign_in, key_pair.public_key()).await {
         Ok(certificate) => keep(sign_in, key_pair, certificate).await,
         Err(failure) => {
+            let is_refused_for_its_kind = is_refused_for_its_kind(&failure, key_pair.public_key());
             // It has no certificate, and is as good as new.
-            keys.give_back(bits, key_pair);
-            Err(failure)
+            keys.give_back(key_pair);
+            Err(if is_refused_for_its_kind {
+                failure.hint("use RSA keys: entra-ssh cert --key-type rsa")
+            } else {
+                failure
+            })
         }
     }
 }
@@ -157,7 +180,7 @@ async fn keep(
     certificate: Certificate,
 ) -> Result<Issued, Failure> {
     let entry = Entry::Certificate {
-        pkcs1: key_pair.pkcs1_der().clone(),
+        key: key_pair.private_key().clone(),
         certificate: certificate.blob().to_vec(),
     };
     let name = sign_in.entry(Kind::Certificate);

@@ -15,7 +15,7 @@ use crate::host::paths::Paths;
 use crate::ids::{Account, ClientId, ProfileName, TenantId};
 use crate::keyring::{Backend, EntryName, Kind};
 
-pub use self::key_options::KeyOptions;
+pub use self::key_options::{KeyOptions, KeyType};
 
 /// The longest file that is read here, in bytes.
 const MAX_FILE_BYTES: usize = 64 * 1024;

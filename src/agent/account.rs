@@ -128,7 +128,9 @@ impl Account {
         let Some(held) = self.newest() else {
             return LOOK_INTERVAL;
         };
-        self.shared.keys.make_ahead(self.sign_in.profile.keys.bits);
+        self.shared
+            .keys
+            .make_ahead(self.sign_in.profile.keys.kind());
         let (now, end) = (self.sign_in.clock.now(), held.certificate.validity().1);
         let is_wanted = self.is_used.load(Ordering::Relaxed) && !self.is_withdrawn();
         if !is_wanted || !held.is_live(now) {

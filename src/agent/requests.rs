@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::account::Account;
 use super::bindings::Bindings;
 use super::server::Agent;
-use crate::certificate::SignatureAlgorithm;
+use crate::certificate::{KeyKind, SignatureAlgorithm};
 use crate::openssh::agent_protocol::{FLAG_RSA_SHA2_256, FLAG_RSA_SHA2_512, OfferedKey, Response};
 
 /// How long ssh is kept waiting for the list of keys while a certificate is renewed.
@@ -44,14 +44,9 @@ impl Agent {
         data: &[u8],
         flags: u32,
     ) -> Option<Response> {
-        // Without a flag the client asks for SHA-1, which this agent does not do.
-        let algorithm = match flags {
-            FLAG_RSA_SHA2_512 => SignatureAlgorithm::RsaSha512,
-            FLAG_RSA_SHA2_256 => SignatureAlgorithm::RsaSha256,
-            _ => return None,
-        };
         for account in self.accounts_through(bindings).await {
             if let Some(key_pair) = account.key_pair(key).await {
+                let algorithm = algorithm(key_pair.kind(), flags)?;
                 if !bindings.let_sign(key, data, account.may_be_forwarded()) {
                     return None;
                 }
@@ -95,5 +90,16 @@ impl Agent {
             !account.is_withdrawn() && bindings.let_see(account.may_be_forwarded())
         });
         accounts
+    }
+}
+
+/// Returns how a key is to sign. Without a flag the client asks an RSA key for SHA-1, which this agent does not do; the flags say
+/// nothing about other keys.
+const fn algorithm(kind: KeyKind, flags: u32) -> Option<SignatureAlgorithm> {
+    match (kind, flags) {
+        (KeyKind::Ed25519, _) => Some(SignatureAlgorithm::Ed25519),
+        (KeyKind::Rsa { .. }, FLAG_RSA_SHA2_512) => Some(SignatureAlgorithm::RsaSha512),
+        (KeyKind::Rsa { .. }, FLAG_RSA_SHA2_256) => Some(SignatureAlgorithm::RsaSha256),
+        (KeyKind::Rsa { .. }, _) => None,
     }
 }

@@ -10,10 +10,10 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use super::client::read_message;
-use crate::certificate::{RsaNumbers, Unverified};
+use crate::certificate::{PrivateNumbers, Unverified};
 use crate::failure::Failure;
 use crate::issue::Issued;
-use crate::openssh::add_identity::add_rsa;
+use crate::openssh::add_identity;
 use crate::openssh::agent_protocol::{OfferedKey, Request, Response};
 use crate::time::UnixTime;
 
@@ -55,9 +55,9 @@ pub async fn keep(
     if ours.len() < 2 {
         let left = issued.certificate.validity().1.since(now).as_secs();
         let seconds = u32::try_from(left).unwrap_or(u32::MAX);
-        let numbers = RsaNumbers::of(&issued.key_pair)?;
+        let numbers = PrivateNumbers::of(&issued.key_pair)?;
         for certificate in [Some(certificate), None] {
-            let message = add_rsa(&numbers, certificate, &comment, seconds);
+            let message = add_identity::add(&numbers, certificate, &comment, seconds);
             let answer = exchange(&mut stream, &message).await;
             let answer = answer.map_err(|error| failed(&error))?;
             if Response::success_contents(&answer).is_none() {

@@ -1,3 +1,4 @@
+use super::KeyKind;
 use crate::time::{Spoken, UnixTime};
 
 /// Why a certificate is not taken.
@@ -85,8 +86,10 @@ pub enum CertificateError {
 #[non_exhaustive]
 pub enum KeyError {
     /// The random numbers or the arithmetic failed.
-    #[error("cannot make an RSA key pair: {reason}")]
+    #[error("cannot make an {kind} key pair: {reason}")]
     Generation {
+        /// Of which kind.
+        kind: KeyKind,
         /// Why.
         reason: String,
     },

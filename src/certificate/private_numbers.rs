@@ -2,10 +2,42 @@ use rsa::BigUint;
 use rsa::pkcs1::DecodeRsaPrivateKey as _;
 use rsa::traits::{PrivateKeyParts as _, PublicKeyParts as _};
 
-use super::{KeyError, KeyPair};
+use super::{KeyError, KeyKind, KeyPair};
 use crate::secret::SecretBytes;
 
-/// The numbers of an RSA key, as agents hand them on: mpints (RFC 4251, section 5) without their length.
+/// The numbers of a private key, as agents hand them on.
+#[derive(Clone, Debug)]
+pub enum PrivateNumbers {
+    /// Those of an Ed25519 key.
+    Ed25519 {
+        /// The public key, 32 bytes.
+        public: Vec<u8>,
+        /// The private key and the public one after it, 64 bytes.
+        both: SecretBytes,
+    },
+    /// Those of an RSA key.
+    Rsa(RsaNumbers),
+}
+
+impl PrivateNumbers {
+    /// Takes a key pair apart.
+    ///
+    /// # Errors
+    /// [`KeyError::Malformed`] if an RSA key does not consist of two primes.
+    pub fn of(key_pair: &KeyPair) -> Result<Self, KeyError> {
+        if key_pair.kind() != KeyKind::Ed25519 {
+            return RsaNumbers::of(key_pair).map(Self::Rsa);
+        }
+        let public = key_pair.public_key().ed25519().unwrap_or_default();
+        let private = key_pair.private_key().expose();
+        Ok(Self::Ed25519 {
+            public: public.to_vec(),
+            both: SecretBytes::new([private, public].concat()),
+        })
+    }
+}
+
+/// The numbers of an RSA key: mpints (RFC 4251, section 5) without their length.
 #[derive(Clone, Debug)]
 pub struct RsaNumbers {
     /// The modulus.
@@ -23,16 +55,12 @@ pub struct RsaNumbers {
 }
 
 impl RsaNumbers {
-    /// Takes a key pair apart.
-    ///
-    /// # Errors
-    /// [`KeyError::Malformed`] if it does not consist of two primes.
-    pub fn of(key_pair: &KeyPair) -> Result<Self, KeyError> {
+    fn of(key_pair: &KeyPair) -> Result<Self, KeyError> {
         let malformed = |reason: String| KeyError::Malformed {
             what: "RSA private key",
             reason,
         };
-        let key = rsa::RsaPrivateKey::from_pkcs1_der(key_pair.pkcs1_der().expose())
+        let key = rsa::RsaPrivateKey::from_pkcs1_der(key_pair.private_key().expose())
             .map_err(|error| malformed(error.to_string()))?;
         let [p, q] = key.primes() else {
             return Err(malformed("it has not two primes".to_owned()));

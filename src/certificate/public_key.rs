@@ -72,6 +72,12 @@ impl PublicKey {
         self.0.rsa().map(|key| (key.n.as_bytes(), key.e.as_bytes()))
     }
 
+    /// Returns the 32 bytes of an Ed25519 key (RFC 8032, section 5.1.5).
+    #[must_use]
+    pub fn ed25519(&self) -> Option<&[u8]> {
+        self.0.ed25519().map(|key| &key.0[..])
+    }
+
     /// Returns the length of an RSA key's modulus in bits.
     #[must_use]
     pub fn rsa_bits(&self) -> Option<usize> {

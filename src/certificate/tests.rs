@@ -14,14 +14,16 @@ struct Recipe {
 const NOW: u64 = 1_800_000_000;
 
 fn authority() -> &'static KeyPair {
-    static AUTHORITY: std::sync::LazyLock<KeyPair> =
-        std::sync::LazyLock::new(|| KeyPair::generate(MIN_RSA_BITS).unwrap());
+    static AUTHORITY: std::sync::LazyLock<KeyPair> = std::sync::LazyLock::new(|| {
+        KeyPair::generate(KeyKind::Rsa { bits: MIN_RSA_BITS }).unwrap()
+    });
     &AUTHORITY
 }
 
 fn our_key() -> &'static KeyPair {
-    static OURS: std::sync::LazyLock<KeyPair> =
-        std::sync::LazyLock::new(|| KeyPair::generate(MIN_RSA_BITS).unwrap());
+    static OURS: std::sync::LazyLock<KeyPair> = std::sync::LazyLock::new(|| {
+        KeyPair::generate(KeyKind::Rsa { bits: MIN_RSA_BITS }).unwrap()
+    });
     &OURS
 }
 

@@ -12,6 +12,7 @@ use crate::failure::{Failure, FailureKind, file_failure};
 use crate::host::files::{self, Access};
 use crate::ids::TenantId;
 use crate::issue;
+use crate::profile::{KeyOptions, Profile};
 use crate::sign_in::SignIn;
 
 /// The longest key or certificate file that is read, in bytes.
@@ -62,14 +63,17 @@ pub(super) async fn run(ui: Ui, context: &Context, args: CertArgs) -> Result<(),
     }
     let public_key = args.public_key_file.as_deref().map(read_public_key);
     let public_key = public_key.transpose()?;
-    keep_key_options(context, args.keys)?;
+    let before = keep_key_options(context, args.keys)?;
     let certify = async || match &public_key {
         Some(key) => issue::certify(&sign_in, key).await,
         None => issue_by_agent(context, &sign_in).await,
     };
-    let certificate = context
-        .answering(ui, &sign_in.profile.name, certify)
-        .await?;
+    let outcome = context.answering(ui, &sign_in.profile.name, certify).await;
+    if let (Err(_), Some(before)) = (&outcome, before) {
+        // Keys of a kind that is not certified would keep everybody out from now on.
+        set_key_options(context, before)?;
+    }
+    let certificate = outcome?;
     let file = match (args.file, args.public_key_file) {
         (Some(file), _) => Some(file),
         (None, Some(public_key)) => Some(certificate_file(&public_key)),
@@ -82,14 +86,20 @@ pub(super) async fn run(ui: Ui, context: &Context, args: CertArgs) -> Result<(),
     Ok(())
 }
 
-fn keep_key_options(context: &Context, keys: KeyArgs) -> Result<(), Failure> {
-    let mut profile = context.profiles().load(&context.profile_name())?;
-    let keys = keys.over(profile.keys)?;
-    if keys != profile.keys {
-        profile.keys = keys;
-        context.profiles().save(&profile)?;
+/// Keeps what was said about keys, and returns what held before if that is something else.
+fn keep_key_options(context: &Context, keys: KeyArgs) -> Result<Option<KeyOptions>, Failure> {
+    let before = context.profiles().load(&context.profile_name())?.keys;
+    let keys = keys.over(before)?;
+    if keys == before {
+        return Ok(None);
     }
-    Ok(())
+    set_key_options(context, keys)?;
+    Ok(Some(before))
+}
+
+fn set_key_options(context: &Context, keys: KeyOptions) -> Result<(), Failure> {
+    let profile = context.profiles().load(&context.profile_name())?;
+    context.profiles().save(&Profile { keys, ..profile })
 }
 
 /// Has the agent issue a certificate, since it has a key pair ready, and reads what it stored.

@@ -1,7 +1,7 @@
 use clap::{Args, ValueEnum};
 
 use crate::failure::{Failure, FailureKind};
-use crate::profile::KeyOptions;
+use crate::profile::{self, KeyOptions};
 
 /// What the keys of a profile are to be like; kept in the profile.
 #[derive(Args, Clone, Copy, Debug)]
@@ -9,7 +9,7 @@ pub(super) struct KeyArgs {
     /// The length of new RSA keys in bits; 3072 unless something else was said before
     #[arg(long, value_name = "BITS")]
     key_size: Option<KeySize>,
-    /// The kind of new keys; Entra certifies RSA keys only today
+    /// The kind of new keys; rsa unless something else was said before, and Entra certifies no other today
     #[arg(long, value_name = "KIND")]
     key_type: Option<KeyType>,
     /// Whether keys may be used from the machines that the agent is forwarded to (ssh -A); no unless said so before
@@ -42,13 +42,18 @@ enum YesNo {
 impl KeyArgs {
     /// Returns what holds from now on, where `before` is what held so far.
     pub(super) fn over(self, before: KeyOptions) -> Result<KeyOptions, Failure> {
-        if matches!(self.key_type, Some(KeyType::Ed25519)) {
-            return Err(
-                Failure::new("Entra certifies RSA keys only today, and no `ed25519`")
-                    .kind(FailureKind::Usage)
-                    .hint("use RSA: --key-type rsa --key-size 3072"),
-            );
+        if matches!(self.key_type, Some(KeyType::Ed25519)) && self.key_size.is_some() {
+            return Err(Failure::new(
+                "`ed25519` keys are of one length, and `--key-size` is for RSA keys",
+            )
+            .kind(FailureKind::Usage)
+            .hint("leave one of the two out: entra-ssh cert --key-type ed25519"));
         }
+        let key_type = match self.key_type {
+            None => before.key_type,
+            Some(KeyType::Ed25519) => profile::KeyType::Ed25519,
+            Some(KeyType::Rsa) => profile::KeyType::Rsa,
+        };
         let bits = match self.key_size {
             None => before.bits,
             Some(KeySize::Rsa2048) => 2048,
@@ -60,6 +65,7 @@ impl KeyArgs {
             Some(answer) => answer == YesNo::Yes,
         };
         Ok(KeyOptions {
+            key_type,
             bits,
             may_be_forwarded,
         })

@@ -1,5 +1,5 @@
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE;
+use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -55,6 +55,9 @@ impl Wanted<'_> {
 ///
 /// As the Azure CLI sends it: a JSON Web Key whose numbers are the padded base64url of the SSH mpints, so that the
 /// modulus keeps its leading zero, and whose `kid` is the SHA-256, in lower-case hex, over the text of `n` and `e`.
+///
+/// The Azure CLI has no Ed25519 keys, which Entra does not certify yet. They are sent as RFC 8037 has it, and their `kid` is
+/// over the text of `x`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CertificateRequest {
     jwk: String,
@@ -62,20 +65,35 @@ pub struct CertificateRequest {
 }
 
 #[derive(Serialize)]
-struct Jwk<'a> {
-    kty: &'a str,
-    n: &'a str,
-    e: &'a str,
-    kid: &'a str,
+#[serde(tag = "kty")]
+enum Jwk<'a> {
+    #[serde(rename = "OKP")]
+    Ed25519 {
+        crv: &'a str,
+        x: &'a str,
+        kid: &'a str,
+    },
+    #[serde(rename = "RSA")]
+    Rsa {
+        n: &'a str,
+        e: &'a str,
+        kid: &'a str,
+    },
 }
 
 impl CertificateRequest {
     /// Makes the request for this key.
     ///
     /// # Errors
-    /// [`KeyError::Malformed`] if it is no RSA key: Entra certifies no other; [`KeyError::TooShort`] below
+    /// [`KeyError::Malformed`] if it is neither an RSA nor an Ed25519 key; [`KeyError::TooShort`] if it is an RSA key below
     /// [`MIN_RSA_BITS`].
     pub fn new(key: &PublicKey) -> Result<Self, KeyError> {
+        if let Some(public) = key.ed25519() {
+            let x = URL_SAFE_NO_PAD.encode(public);
+            let key_id = hex::encode(&Sha256::digest(&x));
+            let (crv, kid) = ("Ed25519", key_id.as_str());
+            return Ok(Self::of(&Jwk::Ed25519 { crv, x: &x, kid }, &key_id));
+        }
         let Some((modulus, exponent)) = key.rsa_mpints() else {
             return Err(KeyError::Malformed {
                 what: "key for Entra",
@@ -93,16 +111,15 @@ impl CertificateRequest {
         }
         let (n, e) = (URL_SAFE.encode(modulus), URL_SAFE.encode(exponent));
         let key_id = hex::encode(&Sha256::digest(format!("{n}{e}")));
-        let jwk = Jwk {
-            kty: "RSA",
-            n: &n,
-            e: &e,
-            kid: &key_id,
-        };
-        Ok(Self {
-            jwk: serde_json::to_string(&jwk).unwrap_or_default(),
-            key_id,
-        })
+        let (n, e, kid) = (n.as_str(), e.as_str(), key_id.as_str());
+        Ok(Self::of(&Jwk::Rsa { n, e, kid }, &key_id))
+    }
+
+    fn of(jwk: &Jwk<'_>, key_id: &str) -> Self {
+        Self {
+            jwk: serde_json::to_string(jwk).unwrap_or_default(),
+            key_id: key_id.to_owned(),
+        }
     }
 }
 
@@ -128,13 +145,11 @@ mod tests {
 
     #[test]
     fn reject_keys_that_entra_does_not_certify() {
-        let ed25519 =
-            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB/Jk1ajtLhYCq8M9pT9H5RTlmmh3RbvbrzGvE/2lZHG";
-        let error =
-            CertificateRequest::new(&PublicKey::from_openssh(ed25519).unwrap()).unwrap_err();
+        let ecdsa = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBEvDqSImeffeKX8wMrdbrpIGtcDYenVpDNUQnyTrnEgglcvhojyqyug0yAOxL5+MW2rMkwsRiTvLct2N23lV9GY=";
+        let error = CertificateRequest::new(&PublicKey::from_openssh(ecdsa).unwrap()).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "this is not a usable key for Entra: it certifies RSA keys, and this is `ssh-ed25519`"
+            "this is not a usable key for Entra: it certifies RSA keys, and this is `ecdsa-sha2-nistp256`"
         );
         let short = PublicKey::from_openssh(include_str!("testdata/rsa1024.pub")).unwrap();
         assert_eq!(
@@ -144,6 +159,22 @@ mod tests {
                 minimum: 2048
             }
         );
+    }
+
+    /// The key of RFC 8037, appendix A.2.
+    #[test]
+    fn an_ed25519_key_is_sent_as_the_standard_has_it() {
+        let key =
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea";
+        let request = CertificateRequest::new(&PublicKey::from_openssh(key).unwrap()).unwrap();
+        assert_eq!(
+            request.jwk,
+            format!(
+                r#"{{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"{}"}}"#,
+                request.key_id
+            )
+        );
+        assert_eq!(request.key_id.len(), 64);
     }
 
     #[test]

@@ -48,10 +48,10 @@ impl fmt::Display for EntryName {
 /// What an entry holds.
 #[derive(Clone, Debug)]
 pub enum Entry {
-    /// A key pair in DER (`RSAPrivateKey` of RFC 8017) and the blob of its certificate.
+    /// A private key (`RSAPrivateKey` of RFC 8017 in DER, or the 32 bytes of an Ed25519 key) and the blob of its certificate.
     Certificate {
-        /// The key pair.
-        pkcs1: SecretBytes,
+        /// The private key.
+        key: SecretBytes,
         /// The certificate blob of PROTOCOL.certkeys.
         certificate: Vec<u8>,
     },
@@ -83,8 +83,8 @@ impl Entry {
         let writer = match self {
             Self::RefreshToken(token) => writer.byte(1).string(token.expose().as_bytes()),
             Self::ClientSecret(secret) => writer.byte(2).string(secret.expose().as_bytes()),
-            Self::Certificate { pkcs1, certificate } => {
-                writer.byte(3).string(pkcs1.expose()).string(certificate)
+            Self::Certificate { key, certificate } => {
+                writer.byte(3).string(key.expose()).string(certificate)
             }
             Self::ClientCertificate { key, certificate } => {
                 writer.byte(4).string(key.expose()).string(certificate)
@@ -115,8 +115,8 @@ impl Entry {
         let entry = match (kind, first) {
             (Some(1), Some(token)) => secret(token).map(Self::RefreshToken),
             (Some(2), Some(token)) => secret(token).map(Self::ClientSecret),
-            (Some(3), Some(pkcs1)) => reader.string().map(|certificate| Self::Certificate {
-                pkcs1: SecretBytes::new(pkcs1.to_vec()),
+            (Some(3), Some(key)) => reader.string().map(|certificate| Self::Certificate {
+                key: SecretBytes::new(key.to_vec()),
                 certificate: certificate.to_vec(),
             }),
             (Some(4), Some(key)) => reader.string().map(|certificate| Self::ClientCertificate {
@@ -160,16 +160,16 @@ mod tests {
     #[test]
     fn what_is_written_is_read_and_nothing_that_is_cut_or_longer() {
         let entry = Entry::Certificate {
-            pkcs1: SecretBytes::new(vec![1, 2, 3]),
+            key: SecretBytes::new(vec![1, 2, 3]),
             certificate: vec![4, 5],
         };
         let bytes = entry.encode();
-        let Entry::Certificate { pkcs1, certificate } = Entry::decode(&name(), &bytes).unwrap()
+        let Entry::Certificate { key, certificate } = Entry::decode(&name(), &bytes).unwrap()
         else {
             panic!("another kind");
         };
         assert_eq!(
-            (pkcs1.expose(), &certificate[..]),
+            (key.expose(), &certificate[..]),
             (&[1, 2, 3][..], &[4, 5][..])
         );
         for length in 0..bytes.expose().len() {

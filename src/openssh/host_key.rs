@@ -115,7 +115,7 @@ mod tests {
     use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
     use super::*;
-    use crate::certificate::{KeyPair, SignatureAlgorithm};
+    use crate::certificate::{KeyKind, KeyPair, SignatureAlgorithm};
     use crate::rfc4251::Writer;
 
     fn blob(strings: &[&[u8]]) -> Vec<u8> {
@@ -131,7 +131,7 @@ mod tests {
         let ed25519 = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).unwrap();
         let public = ed25519.public_key().as_ref();
         let signed = ed25519.sign(b"session");
-        let rsa = KeyPair::generate(2048).unwrap();
+        let rsa = KeyPair::generate(KeyKind::Rsa { bits: 2048 }).unwrap();
         let by_rsa = rsa.sign(SignatureAlgorithm::RsaSha512, b"session").unwrap();
         for (key, signature) in [
             (

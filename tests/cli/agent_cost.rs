@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use entra_ssh::agent::ask::{Question, RenewWhen, Tenancy};
 use entra_ssh::agent::client;
-use entra_ssh::certificate::KeyPair;
+use entra_ssh::certificate::{KeyKind, KeyPair};
 use entra_ssh::host::Host;
 use entra_ssh::host::clock::SystemClock;
 use entra_ssh::host::env::Env;
@@ -149,7 +149,7 @@ fn issuing_costs_the_token_request_and_little_more() {
         .enable_all()
         .build()
         .unwrap();
-    let key = KeyPair::generate(3072).unwrap();
+    let key = KeyPair::generate(KeyKind::Rsa { bits: 3072 }).unwrap();
     let question = Question::Renew {
         profile: "default".parse().unwrap(),
         tenancy: Tenancy::Home,

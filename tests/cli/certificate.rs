@@ -305,13 +305,13 @@ fn keys_that_entra_does_not_certify_are_refused_before_it_is_asked() {
             .args(["-q", "-N", "", "-t", kind, "-b", bits, "-f", file]);
         keygen.run().succeeded();
     };
-    keygen("ed25519", "256", "ed");
+    keygen("ecdsa", "256", "ec");
     keygen("rsa", "1024", "short");
     for (file, status, expected) in [
         (
-            "ed.pub",
+            "ec.pub",
             1,
-            "error: this is not a usable key for Entra: it certifies RSA keys, and this is `ssh-ed25519`\n\
+            "error: this is not a usable key for Entra: it certifies RSA keys, and this is `ecdsa-sha2-nistp256`\n\
              hint: use an RSA key: ssh-keygen -t rsa -b 3072\n",
         ),
         (
@@ -331,7 +331,7 @@ fn keys_that_entra_does_not_certify_are_refused_before_it_is_asked() {
         assert_eq!(world.filtered(&output), expected);
     }
     assert_eq!(world.token_requests(), 0);
-    assert!(!world.home().join("ed-cert.pub").exists());
+    assert!(!world.home().join("ec-cert.pub").exists());
     assert!(!world.home().join("short-cert.pub").exists());
 }
 

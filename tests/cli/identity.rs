@@ -76,13 +76,13 @@ fn keys_in_files_are_renewed_before_ssh_reads_them() {
 }
 
 /// OpenSSH's own agent.
-struct OwnAgent {
-    socket: PathBuf,
+pub(crate) struct OwnAgent {
+    pub(crate) socket: PathBuf,
     _running: Running,
 }
 
 impl OwnAgent {
-    fn start(world: &World) -> Self {
+    pub(crate) fn start(world: &World) -> Self {
         let socket = world.runtime().join("own.sock");
         let running = world
             .program("ssh-agent")
@@ -96,7 +96,7 @@ impl OwnAgent {
         }
     }
 
-    fn listed(&self, world: &World) -> Vec<String> {
+    pub(crate) fn listed(&self, world: &World) -> Vec<String> {
         let output = world
             .program("ssh-add")
             .env("SSH_AUTH_SOCK", &self.socket)

@@ -27,6 +27,7 @@ mod chromium;
 mod config;
 mod connect;
 mod direct;
+mod ed25519;
 mod end_to_end;
 mod faults;
 mod forward;

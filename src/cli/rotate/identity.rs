@@ -7,7 +7,6 @@ use zeroize::Zeroizing;
 
 use super::super::context::Context;
 use crate::agent::system_agent;
-use crate::certificate::KeyPair;
 use crate::failure::{Failure, file_failure};
 use crate::host::files::{self, Access};
 use crate::ids::{ProfileName, TenantId};
@@ -18,8 +17,6 @@ use crate::ssh_config::key_file_name;
 
 /// The longest file that is read here, in bytes.
 const MAX_FILE_BYTES: usize = 256 * 1024;
-/// How many characters a line of PEM has (RFC 7468, section 2).
-const PEM_LINE: usize = 64;
 
 /// Where key and certificate are kept besides our own agent and the keyring.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -50,7 +47,10 @@ pub(super) async fn keep(
         .map_err(|error| file_failure("make the folder", &folder, &error))?;
     let key = folder.join(key_file_name(profile, tenant));
     match kept_in {
-        KeptIn::File => write(&key, &private_key_pem(&issued.key_pair))?,
+        KeptIn::File => {
+            let file = issued.key_pair.to_private_key_file()?;
+            write(&key, file.expose())?;
+        }
         KeptIn::SystemAgent => {
             keep_in_agent(context, &sign_in, &issued).await?;
             write(&with(&key, ".pub"), public_key_line(&issued).as_bytes())?;
@@ -126,20 +126,6 @@ fn with(path: &Path, end: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(end);
     name.into()
-}
-
-/// Returns the private key as ssh reads it: `RSAPrivateKey` of RFC 8017 in PEM.
-fn private_key_pem(key_pair: &KeyPair) -> Zeroizing<Vec<u8>> {
-    let base64 = Zeroizing::new(STANDARD.encode(key_pair.pkcs1_der().expose()));
-    let lines = base64.len().div_ceil(PEM_LINE);
-    let mut pem = Zeroizing::new(Vec::with_capacity(base64.len() + lines + 100));
-    pem.extend_from_slice(b"-----BEGIN RSA PRIVATE KEY-----\n");
-    for line in base64.as_bytes().chunks(PEM_LINE) {
-        pem.extend_from_slice(line);
-        pem.push(b'\n');
-    }
-    pem.extend_from_slice(b"-----END RSA PRIVATE KEY-----\n");
-    pem
 }
 
 fn public_key_line(issued: &Issued) -> String {
