@@ -42,6 +42,7 @@ mod pipelines;
 mod refusals;
 mod rotation;
 mod secrets;
+mod sleep;
 mod soak;
 mod step_up;
 mod tenants;

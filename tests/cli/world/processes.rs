@@ -23,6 +23,12 @@ impl Process {
         let _killed = kill_process(id, Signal::KILL);
     }
 
+    /// Stops it, lets it go on, …
+    pub(crate) fn signal(&self, signal: Signal) {
+        let id = Pid::from_raw(self.id).unwrap();
+        kill_process(id, signal).unwrap();
+    }
+
     /// Makes it crash.
     pub(crate) fn crash(&self) {
         let id = Pid::from_raw(self.id).unwrap();
