@@ -11,6 +11,7 @@ mod log;
 mod login;
 mod logout;
 mod proxy;
+mod public_key;
 mod rotate;
 mod ssh;
 mod status;

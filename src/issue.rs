@@ -20,7 +20,7 @@ use crate::time::UnixTime;
 pub use self::spare_keys::SpareKeys;
 
 /// A certificate is renewed when less than this is left of it, or less than a third of its life if that is shorter.
-const RENEWAL_MARGIN: Duration = Duration::from_secs(600);
+pub const RENEWAL_MARGIN: Duration = Duration::from_secs(600);
 /// A certificate with less than this left, or less than a sixth of its life if that is shorter, is not counted on.
 const URGENT_MARGIN: Duration = Duration::from_secs(60);
 /// How long the renewal of another process is waited for.

@@ -5,8 +5,10 @@
 
 mod block;
 mod include;
+mod key_files;
 mod managed;
 
-pub use self::block::{Block, Identity, Route, Surroundings, key_file_name};
+pub use self::block::{Block, Identity, Route, Surroundings};
 pub use self::include::with_include;
+pub use self::key_files::{certificate_file_name, is_certificate_file_name, key_file_name};
 pub use self::managed::{ManagedConfig, ManagedConfigError};

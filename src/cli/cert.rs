@@ -4,19 +4,17 @@ use clap::{Args, Subcommand};
 
 use super::context::Context;
 use super::key_args::KeyArgs;
+use super::public_key;
 use super::ui::Ui;
 use crate::agent::ask::{Question, RenewWhen, Tenancy};
 use crate::agent::client;
-use crate::certificate::{Certificate, Explanation, PublicKey, Unverified};
-use crate::failure::{Failure, FailureKind, file_failure};
+use crate::certificate::{Certificate, Explanation, Unverified};
+use crate::failure::{Failure, file_failure};
 use crate::host::files::{self, Access};
 use crate::ids::TenantId;
 use crate::issue;
 use crate::profile::{KeyOptions, Profile};
 use crate::sign_in::SignIn;
-
-/// The longest key or certificate file that is read, in bytes.
-const MAX_FILE_BYTES: usize = 256 * 1024;
 
 /// Issue a certificate for a new key, which stays in the keyring, or for a key of yours
 #[derive(Args, Debug)]
@@ -61,10 +59,10 @@ pub(super) async fn run(ui: Ui, context: &Context, args: CertArgs) -> Result<(),
     if let Some(tenant) = args.tenant {
         sign_in = sign_in.in_tenant(tenant);
     }
-    let public_key = args.public_key_file.as_deref().map(read_public_key);
-    let public_key = public_key.transpose()?;
+    let own_key = args.public_key_file.as_deref().map(public_key::read);
+    let own_key = own_key.transpose()?;
     let before = keep_key_options(context, args.keys)?;
-    let certify = async || match &public_key {
+    let certify = async || match &own_key {
         Some(key) => issue::certify(&sign_in, key).await,
         None => issue_by_agent(context, &sign_in).await,
     };
@@ -76,7 +74,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: CertArgs) -> Result<(),
     let certificate = outcome?;
     let file = match (args.file, args.public_key_file) {
         (Some(file), _) => Some(file),
-        (None, Some(public_key)) => Some(certificate_file(&public_key)),
+        (None, Some(own)) => Some(public_key::certificate_beside(&own)),
         (None, None) => None,
     };
     if let Some(file) = &file {
@@ -147,48 +145,8 @@ fn write(certificate: &Certificate, file: &Path) -> Result<(), Failure> {
         .map_err(|error| file_failure("write", file, &error))
 }
 
-fn read_public_key(path: &Path) -> Result<PublicKey, Failure> {
-    let text = read(path)?;
-    if text.contains("PRIVATE KEY") {
-        return Err(
-            Failure::new(format!("`{}` holds a private key", path.display()))
-                .kind(FailureKind::Usage)
-                .hint(format!("name the public half: {}.pub", path.display())),
-        );
-    }
-    PublicKey::from_openssh(&text)
-        .map_err(|error| Failure::from(error).within(format!("cannot use `{}`", path.display())))
-}
-
 fn read(path: &Path) -> Result<String, Failure> {
-    files::read_text_if_there(path, MAX_FILE_BYTES)
+    files::read_text_if_there(path, public_key::MAX_FILE_BYTES)
         .and_then(|text| text.ok_or_else(|| std::io::ErrorKind::NotFound.into()))
         .map_err(|error| file_failure("read", path, &error))
-}
-
-/// Returns `id_rsa-cert.pub` for `id_rsa.pub`: where ssh looks for the certificate of the key `id_rsa`.
-fn certificate_file(public_key: &Path) -> PathBuf {
-    let stem = match public_key.extension() {
-        Some(extension) if extension == "pub" => public_key.with_extension(""),
-        _ => public_key.to_owned(),
-    };
-    let mut name = stem.into_os_string();
-    name.push("-cert.pub");
-    name.into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_certificate_lies_where_ssh_looks_for_it() {
-        for (key, certificate) in [
-            ("/k/id_rsa.pub", "/k/id_rsa-cert.pub"),
-            ("/k/id.rsa.pub", "/k/id.rsa-cert.pub"),
-            ("/k/id_rsa", "/k/id_rsa-cert.pub"),
-        ] {
-            assert_eq!(certificate_file(Path::new(key)), Path::new(certificate));
-        }
-    }
 }

@@ -1,5 +1,6 @@
 mod identity;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -7,7 +8,8 @@ use serde_json::{Value, json};
 
 pub(super) use self::identity::{KeptIn, forget};
 
-use super::context::Context;
+use super::context::{Context, absolute};
+use super::public_key;
 use super::ui::Ui;
 use crate::agent::ask::{Answer, Question, RenewWhen, RenewedAnswer, Tenancy, another_version};
 use crate::agent::client;
@@ -42,6 +44,9 @@ pub(super) struct RotateArgs {
     /// Keep key and certificate there, too
     #[arg(long, value_enum, value_name = "WHERE")]
     identity: Option<KeptIn>,
+    /// Renew the certificate that managed hosts have for this key of yours
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["all", "identity", "new_key"])]
+    public_key_file: Option<PathBuf>,
 }
 
 pub(super) async fn run(ui: Ui, context: &Context, args: RotateArgs) -> Result<(), Failure> {
@@ -55,6 +60,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: RotateArgs) -> Result<(
     for name in names {
         let tenancies = match &args.tenant {
             Some(tenant) => vec![Tenancy::Tenant(tenant.clone())],
+            None if args.public_key_file.is_some() => vec![Tenancy::Home],
             None => tenancies(context, &name),
         };
         for tenancy in tenancies {
@@ -92,14 +98,24 @@ async fn rotate(
     tenancy: Tenancy,
     args: &RotateArgs,
 ) -> Result<RenewedAnswer, Failure> {
+    let when = match args.within {
+        _ if args.force || args.new_key => RenewWhen::Now,
+        Some(time) => RenewWhen::WithinSeconds(time.as_secs()),
+        None => RenewWhen::Due,
+    };
+    if let Some(file) = &args.public_key_file {
+        let (file, tenant) = (absolute(file)?, args.tenant.as_ref());
+        let (certificate, is_new) = public_key::keep(context, profile, tenant, &file, when).await?;
+        let now = context.host.clock.now();
+        return Ok(RenewedAnswer {
+            certificate: certificate.explain().summarize(now, None),
+            is_new,
+        });
+    }
     let question = Question::Renew {
         profile: profile.clone(),
         tenancy,
-        when: match args.within {
-            _ if args.force || args.new_key => RenewWhen::Now,
-            Some(time) => RenewWhen::WithinSeconds(time.as_secs()),
-            None => RenewWhen::Due,
-        },
+        when,
     };
     let Answer::Renewed(answer) = client::ask(&context.agent_socket, &question).await? else {
         return Err(another_version());

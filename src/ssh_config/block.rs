@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::key_files::{CERTIFICATE_END, certificate_file_name, key_file_name};
 use crate::ids::{Address, HostAlias, Principal, ProfileName, ResourceId, TenantId};
 
 /// The port that `known_hosts` does not name.
@@ -27,6 +28,9 @@ pub enum Identity {
     File,
     /// With the user: a local account of the machine, and the user's own keys.
     Own,
+    /// With the user: a key whose public half is in a file, and the private one wherever the user's ssh finds it, such as in
+    /// hardware or in another agent. The certificate is in a file of ours.
+    PublicKey,
     /// The private key in the user's own agent, its public half and the certificate in files.
     SystemAgent,
 }
@@ -61,6 +65,9 @@ pub struct Block {
     /// The user's own private key, for [`Identity::Own`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub private_key_file: Option<PathBuf>,
+    /// The user's own public key, for [`Identity::PublicKey`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_key_file: Option<PathBuf>,
 }
 
 /// What a block says about the machine that ssh runs on.
@@ -114,6 +121,15 @@ impl Block {
                 public.push(".pub");
                 options.extend(self.files(Path::new(&public), surroundings));
             }
+            // ssh finds the public half beside it, and the private one there or in an agent, which is left as the user has it.
+            Identity::PublicKey => {
+                let public = self.public_key_file.clone().unwrap_or_default();
+                let private = match public.extension() {
+                    Some(extension) if extension == "pub" => public.with_extension(""),
+                    _ => public,
+                };
+                options.extend(self.files(&private, surroundings));
+            }
             Identity::Own => {
                 if let Some(file) = &self.private_key_file {
                     options.push(("IdentityFile", quoted_path(file)));
@@ -128,13 +144,14 @@ impl Block {
     /// certificate files as soon as it has started `ProxyCommand`, which is too early for the latter to renew them.
     #[must_use]
     pub fn before(&self, surroundings: &Surroundings) -> Option<String> {
-        let identity = match self.identity {
-            Identity::Agent | Identity::Own => return None,
-            Identity::File => "file",
-            Identity::SystemAgent => "system-agent",
+        let kept = match (self.identity, &self.public_key_file) {
+            (Identity::Agent | Identity::Own, _) | (Identity::PublicKey, None) => return None,
+            (Identity::File, _) => "--identity file".to_owned(),
+            (Identity::PublicKey, Some(file)) => format!("--public-key-file {}", shell_path(file)),
+            (Identity::SystemAgent, _) => "--identity system-agent".to_owned(),
         };
         Some(format!(
-            "{} rotate --quiet --profile {}{} --agent-socket {} --identity {identity}",
+            "{} rotate --quiet --profile {}{} --agent-socket {} {kept}",
             shell_path(&surroundings.program),
             self.profile,
             self.tenant_option(),
@@ -143,11 +160,17 @@ impl Block {
     }
 
     fn files(&self, identity: &Path, surroundings: &Surroundings) -> [(&'static str, String); 5] {
-        let mut certificate = self.key_file(surroundings).into_os_string();
-        certificate.push("-cert.pub");
+        let (profile, tenant) = (&self.profile, self.tenant.as_ref());
+        let certificate = match &self.public_key_file {
+            Some(file) => certificate_file_name(profile, tenant, file),
+            None => format!("{}{CERTIFICATE_END}", key_file_name(profile, tenant)),
+        };
         [
             ("IdentityFile", quoted_path(identity)),
-            ("CertificateFile", quoted_path(Path::new(&certificate))),
+            (
+                "CertificateFile",
+                quoted_path(&surroundings.keys.join(certificate)),
+            ),
             ("IdentitiesOnly", "yes".to_owned()),
             ("PreferredAuthentications", "publickey".to_owned()),
             ("ForwardAgent", "no".to_owned()),
@@ -183,7 +206,9 @@ impl Block {
         let identity = match self.identity {
             Identity::Agent => "",
             // Those in files have been seen to before ssh read them.
-            Identity::File | Identity::Own | Identity::SystemAgent => " --no-certificate",
+            Identity::File | Identity::Own | Identity::PublicKey | Identity::SystemAgent => {
+                " --no-certificate"
+            }
         };
         let machine = match &self.resource_id {
             Some(id) => format!(" {}", shell_word(&id.to_string())),
@@ -201,15 +226,6 @@ impl Block {
             self.tenant_option(),
             shell_path(&surroundings.agent_socket),
         )
-    }
-}
-
-/// Returns the name of the file that keeps the key of a profile's certificate of a tenant.
-#[must_use]
-pub fn key_file_name(profile: &ProfileName, tenant: Option<&TenantId>) -> String {
-    match tenant {
-        Some(tenant) => format!("{profile}-{tenant}"),
-        None => profile.to_string(),
     }
 }
 
@@ -266,6 +282,7 @@ pub(super) mod tests {
             address: None,
             prefer_private_ip: false,
             private_key_file: None,
+            public_key_file: None,
         }
     }
 
@@ -354,6 +371,29 @@ pub(super) mod tests {
             block.port = port;
             assert_eq!(option(&block, "HostKeyAlias").unwrap(), alias);
         }
+    }
+
+    #[test]
+    fn a_key_that_is_elsewhere_is_named_and_its_certificate_is_seen_to() {
+        let mut block = web01();
+        block.identity = Identity::PublicKey;
+        block.public_key_file = Some("/home/alice smith/.ssh/id_rsa.pub".into());
+        assert_eq!(
+            block.before(&surroundings()).unwrap(),
+            "'/opt/entra ssh/100%%/entra-ssh' rotate --quiet --profile default \
+             --tenant 72f988bf-86f1-41af-91ab-2d7cd011db47 --agent-socket /run/user/1000/entra-ssh/agent.sock \
+             --public-key-file '/home/alice smith/.ssh/id_rsa.pub'"
+        );
+        assert_eq!(
+            option(&block, "IdentityFile").unwrap(),
+            "\"/home/alice smith/.ssh/id_rsa\""
+        );
+        assert_eq!(option(&block, "IdentityAgent"), None);
+        let certificate = option(&block, "CertificateFile").unwrap();
+        assert!(
+            certificate.starts_with("\"/home/alice smith/.ssh/entra-ssh/keys/default-72f988bf")
+        );
+        assert!(certificate.ends_with("-cert.pub\""), "{certificate}");
     }
 
     #[test]

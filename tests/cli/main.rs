@@ -39,6 +39,7 @@ mod kill;
 mod login;
 mod network;
 mod pipelines;
+mod public_key;
 mod refusals;
 mod rotation;
 mod secrets;

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::super::context::{Context, absolute};
+use super::super::public_key;
 use super::super::ui::Ui;
 use super::account::{self, Found};
-use crate::agent::ask::Tenancy;
+use crate::agent::ask::{RenewWhen, Tenancy};
 use crate::failure::{Failure, FailureKind, file_failure};
 use crate::ids::{Address, HostAlias, Principal, ResourceGroup, ResourceId, TenantId};
 use crate::ssh_config::{Block, Identity, Route};
@@ -44,6 +45,9 @@ pub(in super::super) struct HostOptions {
     /// Where ssh finds key and certificate: agent (ours), system-agent (yours, at `SSH_AUTH_SOCK`), or file
     #[arg(long, value_name = "WHERE", default_value = "agent", conflicts_with = "local_user", value_parser = parse_identity)]
     identity: Identity,
+    /// Use this key of yours, whose private half is in hardware or in your own agent, and keep a certificate for it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["local_user", "identity"])]
+    public_key_file: Option<PathBuf>,
     /// The port of sshd on the machine, if it is not 22
     #[arg(long)]
     port: Option<u16>,
@@ -63,6 +67,7 @@ impl HostOptions {
         self.identity == Identity::Agent
             && self.local_user.is_none()
             && self.private_key_file.is_none()
+            && self.public_key_file.is_none()
             && self.port.is_none()
             && self.ip.is_none()
             && !self.prefer_private_ip
@@ -146,8 +151,16 @@ pub(in super::super) async fn block(
         profile,
         tenant,
     } = account::find(ui, context, target, group).await?;
+    let public_key_file = options.public_key_file.as_deref().map(absolute);
+    let public_key_file = public_key_file.transpose()?;
     let (user, identity) = if let Some(user) = &options.local_user {
         (user.clone(), Identity::Own)
+    } else if let Some(file) = &public_key_file {
+        let keep = async || {
+            public_key::keep(context, &profile, tenant.as_ref(), file, RenewWhen::Due).await
+        };
+        let (certificate, _) = context.answering(ui, &profile, keep).await?;
+        (certificate.login_name().clone(), Identity::PublicKey)
     } else {
         ui.say("making sure that there is a certificate");
         let tenancy = tenancy_of(tenant.as_ref(), resource_id.as_ref());
@@ -178,6 +191,7 @@ pub(in super::super) async fn block(
         address: address.cloned(),
         prefer_private_ip: options.prefer_private_ip && route == Route::Direct,
         private_key_file,
+        public_key_file,
         resource_id,
     })
 }

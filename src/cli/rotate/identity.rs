@@ -13,7 +13,7 @@ use crate::ids::{ProfileName, TenantId};
 use crate::issue::{self, Issued};
 use crate::profile::Profile;
 use crate::sign_in::SignIn;
-use crate::ssh_config::key_file_name;
+use crate::ssh_config::{is_certificate_file_name, key_file_name};
 
 /// The longest file that is read here, in bytes.
 const MAX_FILE_BYTES: usize = 256 * 1024;
@@ -77,6 +77,10 @@ pub(in super::super) async fn forget(
             }
             removed.push(format!("key and certificate from {}", key.display()));
         }
+        for path in certificates_of_own_keys(&folder, &profile.name, tenant) {
+            files::remove_if_there(&path).map_err(|error| file_failure("remove", &path, &error))?;
+            removed.push(format!("the certificate {}", path.display()));
+        }
     }
     if let Some(socket) = context.host.env.var_os("SSH_AUTH_SOCK") {
         for tenant in profile.tenants() {
@@ -87,6 +91,24 @@ pub(in super::super) async fn forget(
         }
     }
     Ok(removed)
+}
+
+/// Finds the certificates for keys of the user's own.
+fn certificates_of_own_keys(
+    folder: &Path,
+    profile: &ProfileName,
+    tenant: Option<&TenantId>,
+) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.is_some_and(|name| is_certificate_file_name(name, profile, tenant))
+        })
+        .collect()
 }
 
 /// Says in the user's own agent whose key it is.
