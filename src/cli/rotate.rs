@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Value, json};
 
-pub(super) use self::identity::{KeptIn, forget};
+pub(super) use self::identity::{KeptIn, forget, keep};
 
 use super::context::{Context, absolute};
 use super::public_key;
@@ -121,7 +121,7 @@ async fn rotate(
         return Err(another_version());
     };
     if let Some(kept_in) = args.identity {
-        identity::keep(context, profile, args.tenant.as_ref(), kept_in).await?;
+        keep(context, profile, args.tenant.as_ref(), kept_in).await?;
     }
     Ok(answer)
 }

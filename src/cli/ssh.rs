@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::config::add::{self, HostOptions};
 use super::context::Context;
+use super::rotate::{self, KeptIn};
 use super::ui::Ui;
 use crate::failure::{Failure, FailureKind, file_failure};
 use crate::host::files;
@@ -67,6 +68,10 @@ pub(super) async fn run(ui: Ui, context: &Context, args: SshArgs) -> Result<u8, 
                 &args.options,
             )
             .await?;
+            // For a managed host, ssh has this done while it reads its config.
+            if let Some(kept_in) = KeptIn::of(block.identity) {
+                rotate::keep(context, &block.profile, block.tenant.as_ref(), kept_in).await?;
+            }
             (block.host.to_string(), block)
         }
     };

@@ -168,3 +168,18 @@ fn the_users_own_agent_gets_the_certificate_for_as_long_as_it_lives_and_keeps_it
     assert_eq!(own.listed(&world).len(), 8, "the user's own keys stay");
     assert!(key_files(&world).is_empty());
 }
+
+#[test]
+fn a_connection_without_any_config_may_be_made_with_keys_in_files_or_in_the_users_own_agent() {
+    let world = signed_in(options_with(&["web01"]));
+    let own = OwnAgent::start(&world);
+    for identity in ["file", "system-agent"] {
+        let ssh = world
+            .command(&["ssh", "web01", "--identity", identity, "--"])
+            .args(["-o", "StrictHostKeyChecking=accept-new", "echo in"])
+            .env("SSH_AUTH_SOCK", &own.socket)
+            .run();
+        ssh.succeeded();
+        assert_eq!(ssh.stdout, "in\n", "{identity}");
+    }
+}

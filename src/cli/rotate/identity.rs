@@ -13,7 +13,7 @@ use crate::ids::{ProfileName, TenantId};
 use crate::issue::{self, Issued};
 use crate::profile::Profile;
 use crate::sign_in::SignIn;
-use crate::ssh_config::{is_certificate_file_name, key_file_name};
+use crate::ssh_config::{Identity, is_certificate_file_name, key_file_name};
 
 /// The longest file that is read here, in bytes.
 const MAX_FILE_BYTES: usize = 256 * 1024;
@@ -27,8 +27,19 @@ pub(in super::super) enum KeptIn {
     SystemAgent,
 }
 
+impl KeptIn {
+    /// Returns where a host's key and certificate are, if they are kept there by us.
+    pub(in super::super) const fn of(identity: Identity) -> Option<Self> {
+        match identity {
+            Identity::Agent | Identity::Own | Identity::PublicKey => None,
+            Identity::File => Some(Self::File),
+            Identity::SystemAgent => Some(Self::SystemAgent),
+        }
+    }
+}
+
 /// Sees to it that what is kept elsewhere is what the keyring holds.
-pub(super) async fn keep(
+pub(in super::super) async fn keep(
     context: &Context,
     profile: &ProfileName,
     tenant: Option<&TenantId>,
