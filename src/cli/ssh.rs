@@ -38,43 +38,7 @@ pub(super) struct SshArgs {
 }
 
 pub(super) async fn run(ui: Ui, context: &Context, args: SshArgs) -> Result<u8, Failure> {
-    let text = args.target.or(args.name);
-    let managed = match &text {
-        Some(text) => managed_block(context, text)?,
-        None => None,
-    };
-    let (host, block) = match managed {
-        Some(block) if args.resource_group.is_none() && args.options.are_default() => {
-            if block.identity == Identity::Agent {
-                let tenancy = add::tenancy(&block);
-                context
-                    .answering(ui, &block.profile, async || {
-                        context.certificate(&block.profile, &tenancy).await
-                    })
-                    .await?;
-            }
-            (block.host.to_string(), block)
-        }
-        _ => {
-            let target = match (&text, args.options.target()) {
-                (None, Some(address)) => address,
-                (text, _) => text.as_deref().unwrap_or_default().parse()?,
-            };
-            let block = add::block(
-                ui,
-                context,
-                &target,
-                args.resource_group.as_ref(),
-                &args.options,
-            )
-            .await?;
-            // For a managed host, ssh has this done while it reads its config.
-            if let Some(kept_in) = KeptIn::of(block.identity) {
-                rotate::keep(context, &block.profile, block.tenant.as_ref(), kept_in).await?;
-            }
-            (block.host.to_string(), block)
-        }
-    };
+    let block = block(ui, context, &args).await?;
     let known_hosts = context.host.paths.known_hosts();
     let folder = known_hosts.parent().unwrap_or(&known_hosts);
     files::make_private_folder(folder)
@@ -92,7 +56,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: SshArgs) -> Result<u8, 
     };
     let arguments = ssh_arguments(
         &block.options(&context.surroundings()?),
-        &host,
+        block.host.as_str(),
         &args.arguments,
     );
     process::replace_with(&ssh, &arguments).map_err(|error| {
@@ -100,6 +64,37 @@ pub(super) async fn run(ui: Ui, context: &Context, args: SshArgs) -> Result<u8, 
             .caused_by(&error)
             .kind(FailureKind::Failed)
     })
+}
+
+/// Returns the managed host that is meant, or what would be one, and sees to key and certificate.
+async fn block(ui: Ui, context: &Context, args: &SshArgs) -> Result<Block, Failure> {
+    let text = args.target.as_deref().or(args.name.as_deref());
+    let managed = match text {
+        Some(text) => managed_block(context, text)?,
+        None => None,
+    };
+    if let Some(block) = managed
+        && args.resource_group.is_none()
+        && args.options.are_default()
+    {
+        if block.identity == Identity::Agent {
+            let tenancy = add::tenancy(&block);
+            let certify = async || context.certificate(&block.profile, &tenancy).await;
+            context.answering(ui, &block.profile, certify).await?;
+        }
+        return Ok(block);
+    }
+    let target = match (text, args.options.target()) {
+        (None, Some(address)) => address,
+        (text, _) => text.unwrap_or_default().parse()?,
+    };
+    let group = args.resource_group.as_ref();
+    let block = add::block(ui, context, &target, group, &args.options).await?;
+    // For a managed host, ssh has this done while it reads its config.
+    if let Some(kept_in) = KeptIn::of(block.identity) {
+        rotate::keep(context, &block.profile, block.tenant.as_ref(), kept_in).await?;
+    }
+    Ok(block)
 }
 
 /// Returns the managed host of this alias: then nothing has to be asked of Azure.
