@@ -10,7 +10,7 @@ use entra_ssh::agent::client;
 use sandbox::{MachineKind, Options, Role};
 
 use crate::world::{
-    ADA, GRACE, Process, World, contains, files_below, mode, options_with, wait_for,
+    ADA, GRACE, Process, World, contains, files_below, mode, noise, options_with, wait_for,
 };
 
 const FIVE_MIB: usize = 5 * 1024 * 1024;
@@ -27,20 +27,6 @@ fn real_sshd() -> Options {
         }
     }
     options
-}
-
-/// Returns bytes that do not repeat and are not text.
-fn noise(length: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    })
-    .flatten()
-    .take(length)
-    .collect()
 }
 
 /// What must be nowhere but in the keyring and in memory: a name and the bytes.

@@ -22,6 +22,7 @@ mod agent_cost;
 mod agent_life;
 mod agent_protocol;
 mod browser;
+mod bulk;
 mod certificate;
 mod chromium;
 mod config;

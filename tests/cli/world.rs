@@ -369,6 +369,20 @@ pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// Returns bytes that do not repeat and are not text.
+pub(crate) fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    })
+    .flatten()
+    .take(length)
+    .collect()
+}
+
 /// Returns the access rights of a file, without its type.
 pub(crate) fn mode(path: &Path) -> u32 {
     let metadata = fs::symlink_metadata(path).unwrap();
