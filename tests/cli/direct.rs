@@ -283,7 +283,16 @@ fn an_address_alone_is_a_target_and_azure_is_not_asked_whose_it_is() {
             .run();
         output.ended_with(7);
     }
-    world.add(&["127.0.0.1", "--port", &port, "--alias", "lab"]);
+    // The address that is named for it goes first.
+    world.add(&[
+        NOBODY,
+        "--ip",
+        "127.0.0.1",
+        "--port",
+        &port,
+        "--alias",
+        "lab",
+    ]);
     world.add(&["--ip", "127.0.0.1", "--port", &port]);
     let hosts = world.json(&["config", "list"]);
     for (host, alias) in [(&hosts[0], "lab"), (&hosts[1], "127.0.0.1")] {
@@ -295,6 +304,9 @@ fn an_address_alone_is_a_target_and_azure_is_not_asked_whose_it_is() {
         assert_eq!(output.stdout, "in\n");
     }
     world.entra_ssh(&["ssh", "lab", "--", "true"]).succeeded();
+    world.add(&["127.0.0.1", "--port", &port, "--prefer-private-ip"]);
+    let hosts = world.json(&["config", "list"]);
+    assert_eq!(hosts[1]["prefer_private_ip"], false, "there is no choice");
     let listed = world.entra_ssh(&["config", "list"]).stdout;
     assert!(
         listed.starts_with("lab        ada@contoso.example  127.0.0.1\n"),

@@ -175,9 +175,9 @@ pub(in super::super) async fn block(
         Some(file) => Some(absolute(file)?),
         None => None,
     };
-    let address = match target {
-        Target::Address(address) => Some(address),
-        _ => options.ip.as_ref(),
+    let address = match (&options.ip, target) {
+        (None, Target::Address(address)) => Some(address),
+        (named, _) => named.as_ref(),
     };
     let route = route_to(resource_id.as_ref(), address);
     Ok(Block {
@@ -189,7 +189,9 @@ pub(in super::super) async fn block(
         tenant,
         port: options.port.unwrap_or(DEFAULT_PORT),
         address: address.cloned(),
-        prefer_private_ip: options.prefer_private_ip && route == Route::Direct,
+        prefer_private_ip: options.prefer_private_ip
+            && resource_id.is_some()
+            && route == Route::Direct,
         private_key_file,
         public_key_file,
         resource_id,
