@@ -21,6 +21,7 @@ mod accounts;
 mod addresses;
 pub mod ask;
 mod bindings;
+mod bounded;
 pub mod client;
 mod connection;
 mod doors;

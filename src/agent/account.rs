@@ -1,4 +1,3 @@
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,6 +7,7 @@ use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, sleep};
 
 use super::addresses::AddressBook;
+use super::bounded::Bounded;
 use super::renewal::{Renewal, is_passing, jittered};
 use super::tend::LOOK_INTERVAL;
 use crate::azure::{AzureError, RelayCredentials, ResourceManager};
@@ -47,6 +47,7 @@ pub(super) struct Account {
     shared: Shared,
     relays: Mutex<HashMap<ResourceId, Arc<Mutex<Relay>>>>,
     pub(super) addresses: AddressBook,
+    relays: Mutex<Bounded<ResourceId, Arc<Mutex<Relay>>>>,
 }
 
 /// What all accounts have together.
@@ -76,6 +77,7 @@ impl Account {
             shared,
             relays: Mutex::default(),
             addresses: AddressBook::default(),
+            relays: Mutex::new(Bounded::new(MAX_MACHINES)),
         }
     }
 
@@ -319,10 +321,7 @@ impl Account {
     ) -> Result<(RelayCredentials, bool), Failure> {
         let slot = {
             let mut relays = self.relays.lock().await;
-            if relays.len() >= MAX_MACHINES {
-                relays.clear();
-            }
-            Arc::clone(relays.entry(machine.clone()).or_default())
+            Arc::clone(relays.get_or_default(machine.clone()))
         };
         let mut relay = slot.lock().await;
         let now = self.sign_in.clock.now();
@@ -386,4 +385,17 @@ fn random_byte() -> u8 {
 
 fn lock<T>(mutex: &StdMutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_shown_up_to_the_limit_and_one_more_character_is_cut() {
+        let longest = "ä".repeat(MAX_REASON_CHARS);
+        assert_eq!(shortened(&longest), longest);
+        assert_eq!(shortened(&format!("{longest}!")), format!("{longest}…"));
+        assert_eq!(shortened("two\nlines\t"), "two lines ");
+    }
 }

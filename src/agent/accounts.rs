@@ -1,10 +1,10 @@
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::{Mutex, Notify};
 
 use super::account::{Account, Shared};
 use super::ask::Tenancy;
+use super::bounded::Bounded;
 use crate::failure::Failure;
 use crate::host::Host;
 use crate::host::clock::Clock;
@@ -23,7 +23,7 @@ pub(super) struct Accounts {
     opened: Mutex<Vec<Arc<Account>>>,
     /// Whose turn it is to open one.
     opening: Mutex<()>,
-    tenants: Mutex<HashMap<(CloudName, SubscriptionId), TenantId>>,
+    tenants: Mutex<Bounded<(CloudName, SubscriptionId), TenantId>>,
 }
 
 impl Accounts {
@@ -33,7 +33,7 @@ impl Accounts {
             shared: Shared::default(),
             opened: Mutex::default(),
             opening: Mutex::default(),
-            tenants: Mutex::default(),
+            tenants: Mutex::new(Bounded::new(MAX_SUBSCRIPTIONS)),
         }
     }
 
@@ -95,9 +95,6 @@ impl Accounts {
             return Ok(profile.tenant.clone());
         };
         let mut tenants = self.tenants.lock().await;
-        if tenants.len() >= MAX_SUBSCRIPTIONS {
-            tenants.clear();
-        }
         tenants.insert(key, tenant.clone());
         Ok(tenant)
     }
