@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Child;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -88,6 +89,13 @@ pub async fn start(socket: &Path) -> Result<UnixStream, Failure> {
     tracing::info!(socket = %socket.display(), "starts the agent");
     let mut agent =
         process::start_detached(&program, &arguments).map_err(|error| failed(&error))?;
+    reach(socket, &mut agent)
+        .await
+        .map_err(|error| failed(&error))
+}
+
+/// Connects to a new agent, or to another one that was faster, as soon as there is one.
+async fn reach(socket: &Path, agent: &mut Child) -> io::Result<UnixStream> {
     let deadline = Instant::now() + START_LIMIT;
     loop {
         match UnixStream::connect(ask_socket(socket)).await {
@@ -98,10 +106,10 @@ pub async fn start(socket: &Path) -> Result<UnixStream, Failure> {
                 }
                 return Ok(stream);
             }
-            Err(error) if Instant::now() >= deadline => return Err(failed(&error)),
+            Err(error) if Instant::now() >= deadline => return Err(error),
             // One that ends well has found another one at work; one that fails opens no socket any more.
             Err(error) if matches!(agent.try_wait(), Ok(Some(status)) if !status.success()) => {
-                return Err(failed(&error));
+                return Err(error);
             }
             Err(_) => sleep(START_POLL).await,
         }
@@ -185,4 +193,65 @@ pub(super) async fn read_rest(
     let mut message = Zeroizing::new(vec![0; length]);
     stream.read_exact(&mut message).await?;
     Ok(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::UnixListener;
+
+    use super::*;
+
+    /// Starts an agent that opens its socket after so long, and tells whether it was reached.
+    async fn is_reached_after(time: Duration) -> bool {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("agent.sock");
+        let program = Path::new("/bin/sleep");
+        let mut agent = process::start_detached(program, &["60".into()]).unwrap();
+        let id = agent.id();
+        let open = async {
+            sleep(time).await;
+            UnixListener::bind(ask_socket(&socket)).unwrap()
+        };
+        let (reached, _listener) = tokio::join!(reach(&socket, &mut agent), open);
+        if let Ok(stream) = &reached {
+            assert!(!is_answered_by(stream, id), "it is this process");
+            assert!(agent.try_wait().unwrap().is_some(), "the one too many");
+        }
+        // It may have ended.
+        let _ended = agent.kill().and_then(|()| agent.wait());
+        reached.is_ok()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_agent_is_waited_for_as_long_as_the_limit_and_no_longer() {
+        assert!(is_reached_after(START_LIMIT.saturating_sub(START_POLL)).await);
+        assert!(!is_reached_after(START_LIMIT + START_POLL).await);
+    }
+
+    /// Asks an agent that answers after so long.
+    async fn asked_of_one_that_takes(time: Duration) -> Result<Option<Answer>, Failure> {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("agent.sock");
+        let listener = UnixListener::bind(ask_socket(&socket)).unwrap();
+        let agent = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            read_message(&mut stream).await.unwrap();
+            sleep(time).await;
+            let answer = serde_json::to_vec::<AskResult>(&Ok(Answer::Done)).unwrap();
+            let response = Response::Success(Zeroizing::new(answer));
+            // Whoever asks may have left by then.
+            let _written = stream.write_all(&response.encode()).await;
+        };
+        tokio::join!(ask_if_running(&socket, &Question::Stop), agent).0
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_may_take_just_short_of_the_limit_and_no_longer() {
+        let moment = Duration::from_millis(1);
+        let answer = asked_of_one_that_takes(ANSWER_LIMIT.saturating_sub(moment)).await;
+        assert!(matches!(answer, Ok(Some(Answer::Done))), "{answer:?}");
+        let failure = asked_of_one_that_takes(ANSWER_LIMIT + moment).await;
+        let failure = failure.unwrap_err();
+        assert!(failure.error.ends_with("does not answer"), "{failure}");
+    }
 }

@@ -94,11 +94,7 @@ async fn respond(
 
 async fn answer(agent: &Agent, contents: &[u8]) -> Response {
     let result = match serde_json::from_slice(contents) {
-        Ok(question) => timeout(QUESTION_LIMIT, agent.answer(question))
-            .await
-            .unwrap_or_else(|_| {
-                Err(Failure::new("the agent did not finish in time").hint("try again"))
-            }),
+        Ok(question) => in_time(agent.answer(question)).await,
         Err(_) => Err(another_version()),
     };
     match serde_json::to_vec::<AskResult>(&result) {
@@ -107,10 +103,84 @@ async fn answer(agent: &Agent, contents: &[u8]) -> Response {
     }
 }
 
+async fn in_time(answer: impl Future<Output = AskResult>) -> AskResult {
+    timeout(QUESTION_LIMIT, answer)
+        .await
+        .unwrap_or_else(|_| Err(Failure::new("the agent did not finish in time").hint("try again")))
+}
+
 fn done(is_done: bool) -> Response {
     if is_done {
         Response::Success(Zeroizing::default())
     } else {
         Response::Failure
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{Instant, sleep};
+
+    use super::super::ask::Answer;
+    use super::super::server::tests::agent;
+    use super::*;
+
+    const MOMENT: Duration = Duration::from_millis(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_may_take_as_long_as_the_limit_and_no_longer() {
+        let after = async |time: Duration| {
+            in_time(async {
+                sleep(time).await;
+                Ok(Answer::Done)
+            })
+            .await
+        };
+        let answer = after(QUESTION_LIMIT).await;
+        assert!(matches!(answer, Ok(Answer::Done)), "{answer:?}");
+        let begun = Instant::now();
+        let failure = after(QUESTION_LIMIT + MOMENT).await.unwrap_err();
+        assert_eq!(failure.error, "the agent did not finish in time");
+        assert_eq!(begun.elapsed().as_secs(), QUESTION_LIMIT.as_secs());
+    }
+
+    /// Asks an agent that knows nobody for its keys, byte by byte after these pauses, and returns the answer's type; none if
+    /// the connection ends without one.
+    async fn type_after(pauses: [Duration; 5]) -> Option<u8> {
+        let home = tempfile::tempdir().unwrap();
+        let agent = agent(home.path());
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let client = async {
+            for (byte, pause) in [0, 0, 0, 1, 11].into_iter().zip(pauses) {
+                sleep(pause).await;
+                theirs.write_all(&[byte]).await.ok()?;
+            }
+            let mut answer = [0; 5];
+            theirs.read_exact(&mut answer).await.ok()?;
+            Some(answer[4])
+        };
+        // It goes on until the client is gone.
+        tokio::select! {
+            answer = client => answer,
+            () = converse(&agent, ours, Door::Ssh) => None,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_may_be_silent_just_short_of_the_limit_and_no_longer() {
+        let mut pauses = [Duration::ZERO; 5];
+        pauses[0] = CONNECTION_IDLE.saturating_sub(MOMENT);
+        assert_eq!(type_after(pauses).await, Some(12));
+        pauses[0] = CONNECTION_IDLE + MOMENT;
+        assert_eq!(type_after(pauses).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_may_take_just_short_of_the_limit_and_no_longer() {
+        let mut pauses = [MESSAGE_LIMIT / 4; 5];
+        pauses[4] = pauses[4].saturating_sub(MOMENT);
+        assert_eq!(type_after(pauses).await, Some(12));
+        pauses[4] += 2 * MOMENT;
+        assert_eq!(type_after(pauses).await, None);
     }
 }

@@ -101,3 +101,28 @@ fn listen(socket: &Path) -> io::Result<UnixListener> {
     files::make_private(socket)?;
     Ok(listener)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Waits for an agent that holds the lock for so long and does not answer; tells whether its place was taken.
+    async fn takes_over_from_one_that_leaves_after(time: Duration) -> bool {
+        let folder = tempfile::tempdir().unwrap();
+        let held = Lock::try_take(folder.path(), "lock").unwrap().unwrap();
+        let nobody = folder.path().join("nobody");
+        let (taken, ()) = tokio::join!(become_the_agent(folder.path(), "lock", &nobody), async {
+            sleep(time).await;
+            drop(held);
+        });
+        taken.unwrap().is_some()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_agent_that_ends_is_waited_for_as_long_as_the_limit_and_no_longer() {
+        let in_time = TAKE_OVER_LIMIT.saturating_sub(TAKE_OVER_POLL);
+        assert!(takes_over_from_one_that_leaves_after(in_time).await);
+        let late = TAKE_OVER_LIMIT + TAKE_OVER_POLL;
+        assert!(!takes_over_from_one_that_leaves_after(late).await);
+    }
+}

@@ -26,10 +26,7 @@ impl Agent {
 
     async fn offer_of(&self, account: &Arc<Account>) -> Option<OfferedKey> {
         let held = account.certificate_at_hand().await?;
-        let issued = match timeout(LIST_PATIENCE, account.certificate()).await {
-            Ok(Ok(issued)) => issued,
-            _ => held,
-        };
+        let issued = renewed_or(held, account.certificate()).await;
         Some(OfferedKey {
             blob: issued.certificate.blob().to_vec(),
             comment: account.comment(&issued, self.host.clock.now()),
@@ -93,6 +90,14 @@ impl Agent {
     }
 }
 
+/// Returns what comes of a renewal within ssh's patience, or else what is held.
+async fn renewed_or<T, E>(held: T, renewal: impl Future<Output = Result<T, E>>) -> T {
+    match timeout(LIST_PATIENCE, renewal).await {
+        Ok(Ok(renewed)) => renewed,
+        _ => held,
+    }
+}
+
 /// Returns how a key is to sign. Without a flag the client asks an RSA key for SHA-1, which this agent does not do; the flags say
 /// nothing about other keys.
 const fn algorithm(kind: KeyKind, flags: u32) -> Option<SignatureAlgorithm> {
@@ -101,5 +106,39 @@ const fn algorithm(kind: KeyKind, flags: u32) -> Option<SignatureAlgorithm> {
         (KeyKind::Rsa { .. }, FLAG_RSA_SHA2_512) => Some(SignatureAlgorithm::RsaSha512),
         (KeyKind::Rsa { .. }, FLAG_RSA_SHA2_256) => Some(SignatureAlgorithm::RsaSha256),
         (KeyKind::Rsa { .. }, _) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::sleep;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn ssh_waits_for_a_renewal_as_long_as_the_limit_and_no_longer() {
+        let after = async |time: Duration, outcome: Result<&'static str, ()>| {
+            let renewal = async {
+                sleep(time).await;
+                outcome
+            };
+            renewed_or("held", renewal).await
+        };
+        assert_eq!(after(LIST_PATIENCE, Ok("renewed")).await, "renewed");
+        let longer = LIST_PATIENCE + Duration::from_millis(1);
+        assert_eq!(after(longer, Ok("renewed")).await, "held");
+        assert_eq!(after(Duration::ZERO, Err(())).await, "held");
+    }
+
+    #[test]
+    fn rsa_keys_sign_as_they_are_told_and_never_with_sha_1() {
+        let rsa = KeyKind::default();
+        assert_eq!(algorithm(rsa, 2), Some(SignatureAlgorithm::RsaSha256));
+        assert_eq!(algorithm(rsa, 4), Some(SignatureAlgorithm::RsaSha512));
+        for flags in [0, 1, 3, 6, u32::MAX] {
+            assert_eq!(algorithm(rsa, flags), None);
+            let ed25519 = algorithm(KeyKind::Ed25519, flags);
+            assert_eq!(ed25519, Some(SignatureAlgorithm::Ed25519));
+        }
     }
 }

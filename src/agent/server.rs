@@ -68,19 +68,7 @@ pub async fn serve(host: Host, socket: &Path, idle: Duration) -> Result<(), Fail
         return Ok(());
     };
     let is_memory_locked = memory::keep_out_of_swap();
-    let agent = Arc::new(Agent {
-        accounts: Accounts::new(host.clone()),
-        started_at: host.clock.now(),
-        host,
-        passphrase_lock: PassphraseLock::default(),
-        is_memory_locked,
-        program: Program::of_this_process().ok(),
-        stop: Notify::new(),
-        answered: Notify::new(),
-        started: Instant::now(),
-        asked: AtomicU64::new(0),
-        places: std::array::from_fn(|_| Arc::new(Semaphore::new(MAX_CONNECTIONS))),
-    });
+    let agent = Arc::new(Agent::new(host, is_memory_locked));
     let is_replaced = tokio::select! {
         () = agent.accept(&doors.for_ssh, Door::Ssh) => false,
         () = agent.accept(&doors.for_us, Door::OwnPrograms) => false,
@@ -94,13 +82,29 @@ pub async fn serve(host: Host, socket: &Path, idle: Duration) -> Result<(), Fail
     let stays = is_replaced && !doors.are_inherited();
     doors.close().map_err(failed)?;
     if stays {
-        let _waited = timeout(FAREWELL_LIMIT, agent.wait_for_connections()).await;
+        agent.see_connections_off().await;
     }
     tokio::time::sleep(LAST_WORDS).await;
     Ok(())
 }
 
 impl Agent {
+    pub(super) fn new(host: Host, is_memory_locked: bool) -> Self {
+        Self {
+            accounts: Accounts::new(host.clone()),
+            started_at: host.clock.now(),
+            host,
+            passphrase_lock: PassphraseLock::default(),
+            is_memory_locked,
+            program: Program::of_this_process().ok(),
+            stop: Notify::new(),
+            answered: Notify::new(),
+            started: Instant::now(),
+            asked: AtomicU64::new(0),
+            places: std::array::from_fn(|_| Arc::new(Semaphore::new(MAX_CONNECTIONS))),
+        }
+    }
+
     async fn accept(self: &Arc<Self>, listener: &UnixListener, door: Door) {
         let [for_ssh, for_us] = &self.places;
         let places = match door {
@@ -139,12 +143,15 @@ impl Agent {
         }
     }
 
-    /// Returns when no connection is left.
-    async fn wait_for_connections(&self) {
+    /// Returns when no connection is left, or they have had time enough.
+    async fn see_connections_off(&self) {
         let all = u32::try_from(MAX_CONNECTIONS).unwrap_or(u32::MAX);
-        for places in &self.places {
-            let _all_places = places.acquire_many(all).await;
-        }
+        let wait = async {
+            for places in &self.places {
+                let _all_places = places.acquire_many(all).await;
+            }
+        };
+        let _waited = timeout(FAREWELL_LIMIT, wait).await;
     }
 
     /// Takes note that somebody asks.
@@ -245,4 +252,50 @@ fn is_ours(stream: &UnixStream) -> bool {
     stream
         .peer_cred()
         .is_ok_and(|peer| peer.uid() == rustix::process::geteuid().as_raw())
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::host::clock::SystemClock;
+    use crate::host::env::Env;
+    use crate::host::paths::Paths;
+
+    /// Returns an agent that knows nobody.
+    pub(in super::super) fn agent(home: &Path) -> Agent {
+        let env = ["HOME", "XDG_RUNTIME_DIR"].map(|name| (name, home.to_str().unwrap()));
+        let env = Env::from(env);
+        let paths = Paths::of(&env).unwrap();
+        let clock = Arc::new(SystemClock);
+        Agent::new(Host { clock, env, paths }, false)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn connections_of_a_replaced_agent_may_last_as_long_as_the_limit_and_no_longer() {
+        let home = tempfile::tempdir().unwrap();
+        let agent = agent(home.path());
+        let moment = Duration::from_millis(1);
+        for (lasts, waited) in [
+            (Duration::ZERO, Duration::ZERO),
+            (
+                FAREWELL_LIMIT.saturating_sub(moment),
+                FAREWELL_LIMIT.saturating_sub(moment),
+            ),
+            (FAREWELL_LIMIT + moment, FAREWELL_LIMIT),
+        ] {
+            let [_, for_us] = &agent.places;
+            let place = Arc::clone(for_us).acquire_owned().await.unwrap();
+            let begun = Instant::now();
+            let connection = async {
+                tokio::time::sleep(lasts).await;
+                drop(place);
+            };
+            let seen_off = async {
+                agent.see_connections_off().await;
+                begun.elapsed()
+            };
+            let (after, ()) = tokio::join!(seen_off, connection);
+            assert_eq!(after, waited);
+        }
+    }
 }

@@ -126,3 +126,33 @@ async fn exchange(
         .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??
         .ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::sleep;
+
+    use super::*;
+
+    /// Asks an agent that answers after so long.
+    async fn exchanged_with_one_that_takes(time: Duration) -> io::Result<Vec<u8>> {
+        let (mut ours, mut theirs) = UnixStream::pair().unwrap();
+        let agent = async {
+            read_message(&mut theirs).await.unwrap();
+            sleep(time).await;
+            // Whoever asks may have left by then.
+            let _written = theirs.write_all(&[0, 0, 0, 1, 5]).await;
+        };
+        let request = Request::RequestIdentities.encode();
+        let answer = tokio::join!(exchange(&mut ours, &request), agent).0;
+        answer.map(|answer| answer.to_vec())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_agent_may_take_just_short_of_the_limit_and_no_longer() {
+        let moment = Duration::from_millis(1);
+        let answer = exchanged_with_one_that_takes(ANSWER_LIMIT.saturating_sub(moment)).await;
+        assert_eq!(answer.unwrap(), [5]);
+        let failure = exchanged_with_one_that_takes(ANSWER_LIMIT + moment).await;
+        assert_eq!(failure.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+}

@@ -4,6 +4,7 @@ use std::fs;
 
 use sandbox::{MachineKind, Options};
 
+use crate::agent::{FAILURE, SIGN_REQUEST, SIGN_RESPONSE, ask, connect, identities, string};
 use crate::identity::OwnAgent;
 use crate::world::{ADA, CONTOSO, World, options_with};
 
@@ -84,6 +85,35 @@ fn one_day_the_agent_logs_in_to_the_real_sshd_with_them() {
     world.entra_ssh(&["cert", "--key-type", "rsa"]).succeeded();
     world.ssh(&["web01", "true"]).run().succeeded();
     assert_eq!(key_type(&world), "ssh-rsa-cert-v01@openssh.com");
+}
+
+/// Said here, where keys are made in no time: it takes many.
+#[test]
+fn sixteen_certificates_that_were_replaced_still_sign_and_no_more() {
+    let world = one_day();
+    world.login_as(ADA, &["--key-type", "ed25519"]);
+    let newest_first: Vec<_> = {
+        let issued = (0..18).map(|_| {
+            world.json(&["rotate", "--force"]);
+            identities(&world).remove(0)
+        });
+        let mut issued: Vec<_> = issued.collect();
+        issued.reverse();
+        issued
+    };
+    let signs = |certificate: &[u8]| {
+        let request = [
+            &[SIGN_REQUEST][..],
+            &string(certificate),
+            &string(b"data"),
+            &[0; 4],
+        ]
+        .concat();
+        ask(&mut connect(&world), &request)[0]
+    };
+    assert_eq!(signs(&newest_first[0]), SIGN_RESPONSE);
+    assert_eq!(signs(&newest_first[16]), SIGN_RESPONSE);
+    assert_eq!(signs(&newest_first[17]), FAILURE);
 }
 
 #[test]

@@ -68,6 +68,14 @@ fn a_passing_failure_is_met_by_another_try_while_somebody_waits() {
     world.remove_stored_certificate();
     world.sandbox.fault(busy().times(2));
     world.ssh(&["web01", "true"]).run().succeeded();
+    // Three tries, and no more.
+    world.stop_agent();
+    world.remove_stored_certificate();
+    world.sandbox.fault(busy().times(3));
+    let before = world.certificate_requests();
+    world.entra_ssh(&["rotate"]).ended_with(1);
+    assert_eq!(world.certificate_requests(), before + 3);
+    world.entra_ssh(&["rotate"]).succeeded();
 }
 
 /// Entra says of itself that it is busy.
