@@ -1,10 +1,14 @@
 //! Files: read with a limit, written whole or not at all.
 
+mod leftovers;
+
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 use tempfile::Builder;
+
+use self::leftovers::UNFINISHED;
 
 /// Reads a file of at most `limit` bytes.
 ///
@@ -57,7 +61,8 @@ pub enum Access {
 }
 
 /// Writes a file whole: into a sibling that is synced and then renamed, so that a reader sees the old text or the new
-/// one and nothing between. A symbolic link is followed, and the file that it names is replaced.
+/// one and nothing between. A symbolic link is followed, and the file that it names is replaced. What a process has left that
+/// was killed while it wrote a private file there is removed.
 ///
 /// # Errors
 /// What the system says; the old file is then as it was.
@@ -68,7 +73,8 @@ pub fn write(path: &Path, contents: &[u8], access: Access) -> io::Result<()> {
         _ => Path::new("."),
     };
     // Created 0600, whatever the umask says.
-    let mut file = Builder::new().prefix(".entra-ssh-").tempfile_in(folder)?;
+    let mut file = Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
+    leftovers::hold(file.as_file());
     file.write_all(contents)?;
     match access {
         Access::Private => {}
@@ -80,7 +86,12 @@ pub fn write(path: &Path, contents: &[u8], access: Access) -> io::Result<()> {
         }
     }
     file.as_file().sync_all()?;
+    let written = file.as_file().metadata()?.modified();
     file.persist(&target).map_err(|error| error.error)?;
+    // In a folder of others, nothing is looked for: what is left there holds no secret.
+    if let (Access::Private, Ok(written)) = (access, written) {
+        leftovers::remove_from(folder, written);
+    }
     Ok(())
 }
 

@@ -303,8 +303,16 @@ impl World {
         };
         entries
             .map(|entry| entry.unwrap().path())
+            .filter(|path| !is_unfinished(path))
             .map(|path| (fs::read(&path).unwrap()[1], path))
             .collect()
+    }
+
+    /// Returns what was being written to the file keyring when somebody was killed.
+    pub(crate) fn unfinished_keyring_files(&self) -> Vec<PathBuf> {
+        let mut files = files_below(&self.keyring_folder());
+        files.retain(|path| is_unfinished(path));
+        files
     }
 
     /// Takes all keys and certificates out of the file keyring.
@@ -387,6 +395,11 @@ pub(crate) fn noise(length: usize) -> Vec<u8> {
 pub(crate) fn mode(path: &Path) -> u32 {
     let metadata = fs::symlink_metadata(path).unwrap();
     metadata.permissions().mode() & 0o777
+}
+
+fn is_unfinished(path: &Path) -> bool {
+    let name = path.file_name().unwrap().to_str().unwrap();
+    name.starts_with(".entra-ssh-")
 }
 
 /// Returns all files below a folder; sockets and the like are left out, links are not followed.
