@@ -45,7 +45,6 @@ pub(super) struct Account {
     /// Whether somebody has had it forgotten: then ssh does not see it until one of our own programs asks for it.
     is_withdrawn: AtomicBool,
     shared: Shared,
-    relays: Mutex<HashMap<ResourceId, Arc<Mutex<Relay>>>>,
     pub(super) addresses: AddressBook,
     relays: Mutex<Bounded<ResourceId, Arc<Mutex<Relay>>>>,
 }
@@ -75,7 +74,6 @@ impl Account {
             is_used: AtomicBool::new(false),
             is_withdrawn: AtomicBool::new(false),
             shared,
-            relays: Mutex::default(),
             addresses: AddressBook::default(),
             relays: Mutex::new(Bounded::new(MAX_MACHINES)),
         }

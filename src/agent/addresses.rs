@@ -1,4 +1,3 @@
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -6,6 +5,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::ask::{AddressQuestion, Answer, AskResult};
+use super::bounded::Bounded;
 use super::server::Agent;
 use crate::azure::VmAddresses;
 use crate::failure::Failure;
@@ -21,9 +21,9 @@ const LIFETIME: Duration = Duration::from_secs(300);
 const LEAST_LIFETIME: Duration = Duration::from_secs(2);
 
 /// Where an account has seen VMs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct AddressBook {
-    pages: Mutex<HashMap<ResourceId, Arc<Mutex<Option<Seen>>>>>,
+    pages: Mutex<Bounded<ResourceId, Arc<Mutex<Option<Seen>>>>>,
 }
 
 #[derive(Debug)]
@@ -58,10 +58,7 @@ impl AddressBook {
     ) -> Result<VmAddresses, Failure> {
         let page = {
             let mut pages = self.pages.lock().await;
-            if pages.len() >= MAX_MACHINES {
-                pages.clear();
-            }
-            Arc::clone(pages.entry(vm.clone()).or_default())
+            Arc::clone(pages.get_or_default(vm.clone()))
         };
         let mut seen = page.lock().await;
         let is_good = |seen: &&Seen| seen.is_good(Instant::now(), unreached);
@@ -74,6 +71,14 @@ impl AddressBook {
             at: Instant::now(),
         });
         Ok(addresses)
+    }
+}
+
+impl Default for AddressBook {
+    fn default() -> Self {
+        Self {
+            pages: Mutex::new(Bounded::new(MAX_MACHINES)),
+        }
     }
 }
 
