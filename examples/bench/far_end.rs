@@ -1,9 +1,10 @@
 //! The other end: it takes in, gives out or echoes bytes as fast as it can, over plain TCP, TLS, and WebSocket on TLS.
 //!
 //! ```text
-//! command     one byte, b'u', b'd' or b'e'; eight bytes, how many bytes follow (big endian)
+//! command     one byte, b'u', b'd', b'n' or b'e'; eight bytes, how many bytes follow (big endian)
 //! b'u'        takes the bytes in, then answers with one byte
 //! b'd'        gives the bytes out
+//! b'n'        takes nothing more in, for a minute
 //! b'e'        gives back whatever comes
 //! ```
 
@@ -12,6 +13,7 @@ use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -24,6 +26,8 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 pub(crate) const COMMAND_BYTES: usize = 9;
 /// How much is read or written at once, and how much a frame carries.
 const BLOCK_BYTES: usize = 64 * 1024;
+/// How long nothing is taken in where that is asked for.
+const STUCK: Duration = Duration::from_secs(60);
 
 /// The listeners, each served for as long as the process runs.
 pub(crate) struct FarEnd {
@@ -128,6 +132,10 @@ fn obey(mut stream: impl Read + Write) -> io::Result<()> {
                 left -= u64::try_from(length).unwrap_or(u64::MAX);
             }
             stream.flush()?;
+        }
+        b'n' => {
+            thread::sleep(STUCK);
+            return Ok(());
         }
         _ => {}
     }

@@ -50,6 +50,14 @@ impl Home {
             "method": "person", "keyring": "file",
         });
         put(&config.join("default.json"), &profile.to_string())?;
+        let managed = home.path().join(".ssh/entra-ssh");
+        fs::create_dir_all(&managed)?;
+        let host = json!({
+            "host": "bench", "resource_id": MACHINE, "user": "ada@contoso.example", "route": "relay", "identity": "agent",
+            "profile": "default", "port": 22,
+        });
+        let block = format!("# >>> entra-ssh {host}\n# <<< entra-ssh\n");
+        put(&managed.join("config"), &block)?;
         let listener = UnixListener::bind(runtime.join("agent.sock.ask"))?;
         let relay = far_end.web_socket.to_string();
         thread::spawn(move || {
@@ -71,11 +79,20 @@ impl Home {
     }
 
     /// Returns the command as ssh runs it.
-    #[expect(clippy::disallowed_methods, reason = "a bench starts what it measures")]
     pub(crate) fn proxy(&self) -> Command {
+        self.command(&["proxy", "--port", "22", MACHINE])
+    }
+
+    /// Returns the command that opens a local port, and prints which.
+    pub(crate) fn forward(&self) -> Command {
+        self.command(&["forward", "bench", "-o", "json"])
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a bench starts what it measures")]
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command
-            .args(["proxy", "--port", "22", MACHINE])
+            .args(arguments)
             .env_clear()
             .env("HOME", self.path())
             .env("XDG_RUNTIME_DIR", self.path().join("run"));

@@ -16,6 +16,8 @@ mod far_end;
 #[cfg(target_os = "linux")]
 mod home;
 #[cfg(target_os = "linux")]
+mod memory;
+#[cfg(target_os = "linux")]
 mod report;
 #[cfg(target_os = "linux")]
 mod sender;
@@ -77,7 +79,7 @@ fn run() -> Result<String, Box<dyn std::error::Error>> {
         }
     }
     let _said = writeln!(io::stderr());
-    Ok(report.text(options.bytes))
+    Ok(report.text(options.bytes) + &memory::measure(&home)?)
 }
 
 /// What is measured.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::far_end::{COMMAND_BYTES, FarEnd};
 use super::home::Home;
+use super::memory;
 
 /// How much is written or read at once.
 const BLOCK_BYTES: usize = 128 * 1024;
@@ -17,8 +18,6 @@ const BLOCK_BYTES: usize = 128 * 1024;
 const PING_BYTES: usize = 64;
 /// How many pings are not counted.
 const WARM_UP: usize = 200;
-/// A mebibyte, in bytes.
-const MIB: f64 = 1024.0 * 1024.0;
 
 /// How many ticks of `/proc` a second has: `USER_HZ`, which is 100 wherever Rust has a standard library for Linux.
 const TICKS: f64 = 100.0;
@@ -245,13 +244,7 @@ impl Link {
         let Some(child) = &self.child else {
             return Ok(None);
         };
-        let status = fs::read_to_string(format!("/proc/{}/status", child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib: f64 = line
-            .and_then(|line| line.split_whitespace().next())
-            .ok_or("no VmHWM")?
-            .parse()?;
-        Ok(Some(kib * 1024.0 / MIB))
+        Ok(Some(memory::peak(child.id())?))
     }
 
     fn close(self) -> io::Result<()> {
