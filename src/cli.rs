@@ -17,6 +17,7 @@ mod ssh;
 mod status;
 mod ui;
 mod way;
+mod why;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -107,6 +108,7 @@ enum Command {
     Forward(forward::ForwardArgs),
     Agent(agent::AgentArgs),
     Rotate(rotate::RotateArgs),
+    Why(why::WhyArgs),
 }
 
 /// Parses the command line, runs the command, and returns the exit status.
@@ -145,9 +147,13 @@ fn run_command(ui: Ui, host: Host, global: Global, command: Command) -> Result<u
             Command::Forward(args) => forward::run(ui, &context, args).await,
             Command::Agent(args) => agent::run(ui, &context, args).await,
             Command::Rotate(args) => rotate::run(ui, &context, args).await,
+            Command::Why(args) => why::run(ui, &context, &args),
         }
         .map(|()| 0)
     });
+    if let Err(failure) = &outcome {
+        why::record(&context.host, failure);
+    }
     // A thread that waits for standard input or a keyring must not hold up the end.
     runtime.shutdown_background();
     outcome

@@ -17,6 +17,7 @@ use super::context::Context;
 use super::ssh::managed_block;
 use super::ui::Ui;
 use super::way::Way;
+use super::why;
 use crate::agent::ask::Tenancy;
 use crate::failure::{Failure, FailureKind};
 use crate::host::interrupts::Interrupts;
@@ -198,6 +199,7 @@ async fn carry(ui: Ui, way: &Way<'_>, client: TcpStream) {
     };
     if let Err(failure) = carried.await {
         ui.fail(&failure);
+        why::record(&way.context.host, &failure);
     }
 }
 

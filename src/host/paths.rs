@@ -13,6 +13,8 @@ pub struct Paths {
     pub config: PathBuf,
     /// The file keyring, if someone asked for it: `$XDG_DATA_HOME/entra-ssh`.
     pub data: PathBuf,
+    /// What is remembered of earlier runs: `$XDG_STATE_HOME/entra-ssh`.
+    pub state: PathBuf,
     /// Locks and the agent's socket: `$XDG_RUNTIME_DIR/entra-ssh`.
     pub runtime: PathBuf,
 }
@@ -38,6 +40,7 @@ impl Paths {
         Ok(Self {
             config: xdg("XDG_CONFIG_HOME", ".config").join("entra-ssh"),
             data: xdg("XDG_DATA_HOME", ".local/share").join("entra-ssh"),
+            state: xdg("XDG_STATE_HOME", ".local/state").join("entra-ssh"),
             runtime: runtime.join("entra-ssh"),
             home,
         })
@@ -53,6 +56,12 @@ impl Paths {
     #[must_use]
     pub fn locks(&self) -> PathBuf {
         self.runtime.join("locks")
+    }
+
+    /// Returns where the last failure is kept.
+    #[must_use]
+    pub fn last_failure(&self) -> PathBuf {
+        self.state.join("last-failure.json")
     }
 
     /// Returns the folder of the user's own systemd units.

@@ -48,4 +48,5 @@ mod sleep;
 mod soak;
 mod step_up;
 mod tenants;
+mod why;
 mod world;

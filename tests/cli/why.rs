@@ -1,0 +1,42 @@
+//! What failed last.
+
+use sandbox::Fault;
+
+use crate::world::{ADA, World, mode, options_with};
+
+#[test]
+fn the_last_failure_is_told_again_with_what_to_do() {
+    let world = World::with(options_with(&["web01"]));
+    let nothing = world.entra_ssh(&["why"]);
+    nothing.succeeded();
+    assert_eq!(nothing.stdout, "nothing has failed\n");
+    assert_eq!(world.json(&["why"]), serde_json::Value::Null);
+    world.login(ADA);
+    world.add(&["web01"]);
+    let text = "There are no listeners connected for the endpoint".to_owned();
+    let nobody = Fault::RelayRefuse { status: 404, text };
+    world.sandbox.fault(nobody.times(0));
+    let refused = world.ssh(&["web01", "true"]).run();
+    refused.ended_with(255);
+    // A wrong command line, and a command that succeeds, change nothing about it.
+    world.entra_ssh(&["config", "wipe"]).ended_with(2);
+    world.entra_ssh(&["config", "list"]).succeeded();
+    let told = world.entra_ssh(&["why"]);
+    told.succeeded();
+    let (first, rest) = told.stdout.split_once('\n').unwrap();
+    assert!(first.contains(" s ago: entra-ssh proxy "), "{told}");
+    assert!(first.ends_with(&world.machine("web01")), "{told}");
+    assert!(refused.stderr.contains(rest), "{refused}\n---\n{told}");
+    assert!(
+        rest.starts_with("error: the relay refused the connection: 404"),
+        "{told}"
+    );
+    assert!(rest.contains("\nhint: "), "{told}");
+    let record = world.json(&["why"]);
+    assert_eq!(record["failure"]["kind"], "failed");
+    assert_eq!(record["command"][0], "proxy");
+    let file = world
+        .home()
+        .join(".local/state/entra-ssh/last-failure.json");
+    assert_eq!(mode(&file), 0o600);
+}
