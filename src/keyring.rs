@@ -32,6 +32,8 @@ use crate::secret::SecretBytes;
 
 /// How long a keyring may take, for example while it waits for a person to unlock it.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long another process that tries a keyring out is waited for.
+const TRIAL_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a back end does.
 trait Store {
@@ -61,7 +63,7 @@ impl Keyring {
         let folder = paths.data.join("keyring");
         // One trial at a time, all under one name: what one that was killed has left goes with the next. Without the lock it
         // is tried out all the same.
-        let _turn = Lock::take(&paths.locks(), "keyring-trial", PATIENCE).await;
+        let _turn = Lock::take(&paths.locks(), "keyring-trial", TRIAL_PATIENCE).await;
         Self::open_with(move || match choice {
             Choice::Named(backend) => open_named(backend, folder, Trial::WriteAndRead),
             Choice::Auto => open_best(),
