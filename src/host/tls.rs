@@ -78,7 +78,7 @@ pub fn trusting_nobody() -> Result<ClientConfig, TlsError> {
 /// Returns the cryptography, with two key shares for the first flight.
 fn provider() -> Arc<CryptoProvider> {
     let mut provider = ring::default_provider();
-    provider.kx_groups = vec![&TWO_SHARES, kx_group::X25519, kx_group::SECP256R1];
+    provider.kx_groups = vec![&TWO_SHARES, kx_group::SECP384R1, kx_group::SECP256R1];
     Arc::new(provider)
 }
 

@@ -1,9 +1,10 @@
 //! Everything that can go wrong between here and the machine: under real `ssh`, each with its sentence, its hint, and an end.
 
 use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
 use std::{fs, io, thread};
 
-use sandbox::{Fault, Injection};
+use sandbox::{Fault, Injection, Options};
 
 use crate::world::{ADA, Output, World, options_with};
 
@@ -12,7 +13,11 @@ const BUSY: &str = "sleep 0.3; head -c 200000 /dev/zero; sleep 20";
 
 /// A world in which everything is at hand for a connection to `web01`.
 fn world() -> World {
-    let world = World::with(options_with(&["web01"]));
+    world_with(options_with(&["web01"]))
+}
+
+fn world_with(options: Options) -> World {
+    let world = World::with(options);
     world.login(ADA);
     world.add(&["web01"]);
     world.ssh(&["web01", "true"]).run().succeeded();
@@ -269,14 +274,18 @@ fn assert_given_up(fault: Fault) {
 #[test]
 #[ignore = "takes two minutes"]
 fn half_open_silence_is_noticed_by_the_missing_pong() {
-    let world = world();
+    // A relay that does not even end what is idle.
+    let world = world_with(Options {
+        relay_idle_time: Duration::from_secs(600),
+        ..options_with(&["web01"])
+    });
     world.sandbox.fault(Fault::RelayStall {
         after_bytes: Some(0),
     });
     let machine = world.machine("web01");
     let mut silent = world
         .command(&["proxy", &machine])
-        .limit(std::time::Duration::from_secs(180))
+        .limit(Duration::from_secs(180))
         .open_stdin()
         .start();
     silent.write(b"SSH-2.0-nobody\r\n");

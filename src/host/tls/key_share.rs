@@ -9,10 +9,10 @@ use rustls::{Error, NamedGroup};
 
 type KeyExchange = Box<dyn ActiveKeyExchange>;
 
-/// P-384 with X25519 beside it (RFC 8446, section 4.2.8).
+/// X25519 with P-384 beside it (RFC 8446, section 4.2.8).
 ///
-/// Azure's front ends ask for P-384, and whoever offers them another group loses a round trip. Most others take X25519, which
-/// costs a tenth. So both are sent, by way of what the TLS library has for a group and its lesser half.
+/// Azure's front ends ask for P-384, and whoever has no share of that loses a round trip. Others leave it to us or take
+/// X25519, which costs a tenth. So both are sent, by way of what the TLS library has for a group and its other half.
 #[derive(Debug)]
 pub(super) struct TwoShares {
     ahead: Mutex<Option<Making>>,
@@ -58,7 +58,7 @@ impl SupportedKxGroup for TwoShares {
     }
 
     fn name(&self) -> NamedGroup {
-        SECP384R1.name()
+        X25519.name()
     }
 }
 
@@ -70,26 +70,26 @@ struct Started {
 
 impl ActiveKeyExchange for Started {
     fn complete(self: Box<Self>, peer_pub_key: &[u8]) -> Result<SharedSecret, Error> {
-        self.p384.complete(peer_pub_key)
+        self.x25519.complete(peer_pub_key)
     }
 
     fn hybrid_component(&self) -> Option<(NamedGroup, &[u8])> {
-        Some((self.x25519.group(), self.x25519.pub_key()))
+        Some((self.p384.group(), self.p384.pub_key()))
     }
 
     fn complete_hybrid_component(
         self: Box<Self>,
         peer_pub_key: &[u8],
     ) -> Result<SharedSecret, Error> {
-        self.x25519.complete(peer_pub_key)
+        self.p384.complete(peer_pub_key)
     }
 
     fn pub_key(&self) -> &[u8] {
-        self.p384.pub_key()
+        self.x25519.pub_key()
     }
 
     fn group(&self) -> NamedGroup {
-        self.p384.group()
+        self.x25519.group()
     }
 }
 
@@ -115,9 +115,9 @@ mod tests {
 
     use super::*;
 
-    /// Shakes hands with a server that knows one group; returns which one was agreed on, and whether it was at once.
+    /// Shakes hands with a server that knows these groups; returns which one was agreed on, and whether it was at once.
     fn agree(
-        group: &'static dyn SupportedKxGroup,
+        groups: &[&'static dyn SupportedKxGroup],
         version: &'static SupportedProtocolVersion,
     ) -> (NamedGroup, HandshakeKind) {
         let key = KeyPair::generate().unwrap();
@@ -131,7 +131,7 @@ mod tests {
         let private = crate::host::files::Access::Private;
         crate::host::files::write(&ca_file, pem.as_bytes(), private).unwrap();
         let mut provider = rustls::crypto::ring::default_provider();
-        provider.kx_groups = vec![group];
+        provider.kx_groups = groups.to_vec();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let server = ServerConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(&[version])
@@ -158,11 +158,18 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_leaves_it_to_us_takes_the_cheaper_one() {
+        let both: [&'static dyn SupportedKxGroup; 2] = [SECP384R1, X25519];
+        let expected = (X25519.name(), HandshakeKind::Full);
+        assert_eq!(agree(&both, &TLS13), expected);
+    }
+
+    #[test]
     fn either_group_is_agreed_on_without_another_round_trip() {
         for group in [SECP384R1, X25519] {
             for version in [&TLS12, &TLS13] {
                 let expected = (group.name(), HandshakeKind::Full);
-                assert_eq!(agree(group, version), expected, "{version:?}");
+                assert_eq!(agree(&[group], version), expected, "{version:?}");
             }
         }
     }
@@ -172,12 +179,16 @@ mod tests {
         let group = TwoShares::new();
         group.make_ahead();
         let (first, second) = (group.start().unwrap(), group.start().unwrap());
-        assert_ne!(first.pub_key(), second.pub_key());
-        let (ours, theirs) = (first.pub_key().to_vec(), second.pub_key().to_vec());
-        let secret = first.complete(&theirs).unwrap();
+        let p384 = |shares: &KeyExchange| shares.hybrid_component().unwrap().1.to_vec();
+        let (ours, theirs) = (p384(&first), p384(&second));
+        assert_ne!(ours, theirs);
+        let secret = first.complete_hybrid_component(&theirs).unwrap();
         assert_eq!(
             secret.secret_bytes(),
-            second.complete(&ours).unwrap().secret_bytes()
+            second
+                .complete_hybrid_component(&ours)
+                .unwrap()
+                .secret_bytes()
         );
     }
 }
