@@ -26,6 +26,8 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 pub(crate) const COMMAND_BYTES: usize = 9;
 /// How much is read or written at once, and how much a frame carries.
 const BLOCK_BYTES: usize = 64 * 1024;
+/// How much is read ahead of a frame's payload, which goes where it is wanted without a copy in between.
+const HEADER_BYTES: usize = 4 * 1024;
 /// How long nothing is taken in where that is asked for.
 const STUCK: Duration = Duration::from_secs(60);
 
@@ -185,7 +187,7 @@ struct WebSocket<S: Read> {
 
 impl<S: Read + Write> WebSocket<S> {
     fn accept(stream: S) -> io::Result<Self> {
-        let mut stream = BufReader::with_capacity(BLOCK_BYTES, stream);
+        let mut stream = BufReader::with_capacity(HEADER_BYTES, stream);
         let mut key = String::new();
         loop {
             let mut line = String::new();

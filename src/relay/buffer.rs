@@ -31,9 +31,10 @@ impl Capacity {
         (self.records + 1) * RECORD_BYTES
     }
 
-    /// How much is held decrypted and not passed on yet at most: what one read of the socket can come to, and as much again.
+    /// How much is held decrypted and not passed on yet at most: what one read of the socket can come to, and a record's
+    /// worth that the output has not taken yet.
     pub(super) const fn decrypted_bytes(self) -> usize {
-        2 * self.incoming_bytes()
+        self.incoming_bytes() + RECORD_BYTES
     }
 }
 
