@@ -26,8 +26,6 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 pub(crate) const COMMAND_BYTES: usize = 9;
 /// How much is read or written at once, and how much a frame carries.
 const BLOCK_BYTES: usize = 64 * 1024;
-/// How much is read ahead of a frame's payload, which goes where it is wanted without a copy in between.
-const HEADER_BYTES: usize = 4 * 1024;
 /// How long nothing is taken in where that is asked for.
 const STUCK: Duration = Duration::from_secs(60);
 
@@ -43,25 +41,14 @@ impl FarEnd {
     pub(crate) fn open() -> Result<Self, Box<dyn Error>> {
         let (ca_pem, config) = certificates()?;
         let accept = move |stream: TcpStream| -> io::Result<_> {
-            stream.set_nodelay(true)?;
             let connection =
                 ServerConnection::new(Arc::clone(&config)).map_err(io::Error::other)?;
-            let reader = BufReader::with_capacity(2 * BLOCK_BYTES, stream.try_clone()?);
-            Ok(StreamOwned::new(
-                connection,
-                Buffered {
-                    reader,
-                    writer: stream,
-                },
-            ))
+            Ok(StreamOwned::new(connection, Buffered::new(stream)?))
         };
         let accept_web_socket = accept.clone();
         Ok(Self {
             ca_pem,
-            plain: serve(|stream| {
-                stream.set_nodelay(true)?;
-                obey(stream)
-            })?,
+            plain: serve(|stream| obey(Buffered::new(stream)?))?,
             tls: serve(move |stream| obey(accept(stream)?))?,
             web_socket: serve(move |stream| obey(WebSocket::accept(accept_web_socket(stream)?)?))?,
         })
@@ -108,8 +95,30 @@ fn serve(
     Ok(address)
 }
 
+/// What carries bytes.
+trait Carrier: Read + Write {
+    /// Takes bytes in without a look at them, and returns how many.
+    fn pass_over(&mut self) -> io::Result<usize>;
+}
+
+impl Carrier for Buffered {
+    fn pass_over(&mut self) -> io::Result<usize> {
+        let length = self.reader.fill_buf()?.len();
+        self.reader.consume(length);
+        Ok(length)
+    }
+}
+
+impl Carrier for Tls {
+    fn pass_over(&mut self) -> io::Result<usize> {
+        let length = self.fill_buf()?.len();
+        self.consume(length);
+        Ok(length)
+    }
+}
+
 /// Does what the command says, over whatever carries the bytes.
-fn obey(mut stream: impl Read + Write) -> io::Result<()> {
+fn obey(mut stream: impl Carrier) -> io::Result<()> {
     let mut command = [0; COMMAND_BYTES];
     stream.read_exact(&mut command)?;
     let [verb, length @ ..] = command;
@@ -118,7 +127,7 @@ fn obey(mut stream: impl Read + Write) -> io::Result<()> {
     match verb {
         b'u' => {
             while left > 0 {
-                let length = stream.read(&mut block)?;
+                let length = stream.pass_over()?;
                 if length == 0 {
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
@@ -151,10 +160,23 @@ fn obey(mut stream: impl Read + Write) -> io::Result<()> {
     }
 }
 
+/// A connection over TLS.
+type Tls = StreamOwned<ServerConnection, Buffered>;
+
 /// A socket that is read in large pieces.
 struct Buffered {
     reader: BufReader<TcpStream>,
     writer: TcpStream,
+}
+
+impl Buffered {
+    fn new(stream: TcpStream) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            reader: BufReader::with_capacity(2 * BLOCK_BYTES, stream.try_clone()?),
+            writer: stream,
+        })
+    }
 }
 
 impl Read for Buffered {
@@ -178,16 +200,15 @@ impl Write for Buffered {
 }
 
 /// The server's side of RFC 6455, as far as a well-behaved client needs it.
-struct WebSocket<S: Read> {
-    stream: BufReader<S>,
+struct WebSocket {
+    stream: Tls,
     /// How much of the frame is still to come, and its mask, turned to where it goes on.
     left: u64,
     mask: [u8; 4],
 }
 
-impl<S: Read + Write> WebSocket<S> {
-    fn accept(stream: S) -> io::Result<Self> {
-        let mut stream = BufReader::with_capacity(HEADER_BYTES, stream);
+impl WebSocket {
+    fn accept(mut stream: Tls) -> io::Result<Self> {
         let mut key = String::new();
         loop {
             let mut line = String::new();
@@ -208,7 +229,7 @@ impl<S: Read + Write> WebSocket<S> {
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Accept: {accept}\r\n\r\n"
         );
-        stream.get_mut().write_all(answer.as_bytes())?;
+        stream.write_all(answer.as_bytes())?;
         Ok(Self {
             stream,
             left: 0,
@@ -248,7 +269,7 @@ impl<S: Read + Write> WebSocket<S> {
     }
 }
 
-impl<S: Read + Write> Read for WebSocket<S> {
+impl Read for WebSocket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.left == 0 {
             if !self.next_frame()? {
@@ -265,20 +286,32 @@ impl<S: Read + Write> Read for WebSocket<S> {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         self.left -= u64::try_from(length).unwrap_or(u64::MAX);
-        // Bulk is only counted, so that what this end does with it weighs on nobody's figures.
-        if length <= 1024 {
-            for byte in buffer.iter_mut().take(length) {
-                *byte ^= self.mask[0];
-                self.mask.rotate_left(1);
-            }
-        } else {
-            self.mask.rotate_left(length % 4);
+        for byte in buffer.iter_mut().take(length) {
+            *byte ^= self.mask[0];
+            self.mask.rotate_left(1);
         }
         Ok(length)
     }
 }
 
-impl<S: Read + Write> Write for WebSocket<S> {
+impl Carrier for WebSocket {
+    fn pass_over(&mut self) -> io::Result<usize> {
+        while self.left == 0 {
+            if !self.next_frame()? {
+                return Ok(0);
+            }
+        }
+        let available = self.stream.fill_buf()?.len();
+        let wanted = usize::try_from(self.left).unwrap_or(usize::MAX);
+        let length = available.min(wanted);
+        self.stream.consume(length);
+        self.left -= u64::try_from(length).unwrap_or(u64::MAX);
+        self.mask.rotate_left(length % 4);
+        Ok(length)
+    }
+}
+
+impl Write for WebSocket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut header = vec![0x82];
         match (bytes.len(), u16::try_from(bytes.len())) {
@@ -293,11 +326,11 @@ impl<S: Read + Write> Write for WebSocket<S> {
             }
         }
         header.extend_from_slice(bytes);
-        self.stream.get_mut().write_all(&header)?;
+        self.stream.write_all(&header)?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.stream.get_mut().flush()
+        self.stream.flush()
     }
 }
