@@ -2,10 +2,10 @@ mod direct;
 
 use clap::Args;
 
+use super::config::add;
 use super::context::Context;
 use super::ui::Ui;
 use super::way::Way;
-use crate::agent::ask::Tenancy;
 use crate::failure::{Failure, FailureKind};
 use crate::host::standard_streams::{Input, Output};
 use crate::host::tls;
@@ -49,14 +49,6 @@ impl ProxyArgs {
         let machine = self.machine.as_ref();
         machine.ok_or_else(|| Failure::new("no machine is named").kind(FailureKind::Usage))
     }
-
-    fn tenancy(&self) -> Tenancy {
-        match (&self.tenant, &self.machine) {
-            (Some(tenant), _) => Tenancy::Tenant(tenant.clone()),
-            (None, Some(machine)) => Tenancy::OfSubscription(machine.subscription().clone()),
-            (None, None) => Tenancy::Home,
-        }
-    }
 }
 
 pub(super) async fn run(ui: Ui, context: &Context, args: ProxyArgs) -> Result<u8, Failure> {
@@ -65,7 +57,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: ProxyArgs) -> Result<u8
     }
     // The agent knows the profile by its name, and a pipeline's may have to be made first.
     let profile = context.load_profile().await?;
-    let tenancy = args.tenancy();
+    let tenancy = add::tenancy_of(args.tenant.as_ref(), args.machine.as_ref());
     let certificate = async {
         if args.no_certificate {
             return Ok(());

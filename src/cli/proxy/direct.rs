@@ -4,6 +4,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::super::config::add;
 use super::super::context::Context;
 use super::super::ui::Ui;
 use super::ProxyArgs;
@@ -92,7 +93,7 @@ async fn ask_for(
 ) -> Result<VmAddresses, Failure> {
     let question = Question::VmAddresses(AddressQuestion {
         profile: context.profile_name(),
-        tenancy: args.tenancy(),
+        tenancy: add::tenancy_of(args.tenant.as_ref(), args.machine.as_ref()),
         machine: args.machine()?.clone(),
         unreached: unreached.cloned(),
     });
