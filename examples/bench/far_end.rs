@@ -286,10 +286,10 @@ impl Read for WebSocket {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         self.left -= u64::try_from(length).unwrap_or(u64::MAX);
-        for byte in buffer.iter_mut().take(length) {
-            *byte ^= self.mask[0];
-            self.mask.rotate_left(1);
+        for (byte, mask) in buffer.iter_mut().take(length).zip(self.mask.iter().cycle()) {
+            *byte ^= mask;
         }
+        self.mask.rotate_left(length % 4);
         Ok(length)
     }
 }

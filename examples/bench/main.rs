@@ -64,18 +64,20 @@ fn run() -> Result<String, Box<dyn std::error::Error>> {
         [Kind::Plain, Kind::Socat, Kind::Proxy].map(|kind| Sender::new(kind, &home, &far_end));
     let mut report = report::Report::default();
     for round in 1..=options.rounds {
-        // One after another within a round, so that what else the machine does meets all of them.
-        for sender in &senders {
-            let _said = write!(
+        let tell = |what| {
+            write!(
                 io::stderr(),
-                "\rround {round} of {}: {:<12}",
-                options.rounds,
-                sender.name()
-            );
-            report.add(
-                sender.name(),
-                &sender.measure(options.bytes, options.pings, options.starts)?,
-            );
+                "\rround {round} of {}: {what:<12}",
+                options.rounds
+            )
+        };
+        let _said = tell("all in turn");
+        let times = sender::take_turns(&senders, options.pings, options.starts)?;
+        // One after another within a round, so that what else the machine does meets all of them.
+        for (sender, times) in senders.iter().zip(times) {
+            let _said = tell(sender.name());
+            let figures = sender.measure(options.bytes, times)?;
+            report.add(sender.name(), &figures);
         }
     }
     let _said = writeln!(io::stderr());
@@ -100,8 +102,8 @@ impl Options {
             program: None,
             rounds: 5,
             bytes: 1 << 30,
-            pings: 4_000,
-            starts: 9,
+            pings: 10_000,
+            starts: 15,
         };
         while let Some(argument) = arguments.next() {
             match argument.as_str() {

@@ -49,9 +49,9 @@ impl Report {
             Some(figures.down),
             figures.up_cpu,
             figures.down_cpu,
-            Some(figures.ping_p50),
-            Some(figures.ping_p99),
-            Some(figures.start),
+            Some(figures.times.ping_p50),
+            Some(figures.times.ping_p99),
+            Some(figures.times.start),
             figures.peak_memory,
         ];
         let columns = self.rounds.entry(sender).or_default();

@@ -18,6 +18,8 @@ const BLOCK_BYTES: usize = 128 * 1024;
 const PING_BYTES: usize = 64;
 /// How many pings are not counted.
 const WARM_UP: usize = 200;
+/// How many pings one sender has before it is the next one's turn.
+const PINGS_A_TURN: usize = 500;
 
 /// How many ticks of `/proc` a second has: `USER_HZ`, which is 100 wherever Rust has a standard library for Linux.
 const TICKS: f64 = 100.0;
@@ -49,13 +51,19 @@ pub(crate) struct Figures {
     /// CPU seconds a GiB.
     pub(crate) up_cpu: Option<f64>,
     pub(crate) down_cpu: Option<f64>,
-    /// Microseconds.
+    pub(crate) times: Times,
+    /// MiB.
+    pub(crate) peak_memory: Option<f64>,
+}
+
+/// How long things take.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Times {
+    /// Microseconds of a ping, there and back.
     pub(crate) ping_p50: f64,
     pub(crate) ping_p99: f64,
     /// Milliseconds from the start of the process to the first byte back.
     pub(crate) start: f64,
-    /// MiB.
-    pub(crate) peak_memory: Option<f64>,
 }
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -77,23 +85,16 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// Takes one round of figures.
-    pub(crate) fn measure(&self, bytes: u64, pings: usize, starts: usize) -> Outcome<Figures> {
+    /// Takes one round of figures, but for those of times, which it is given.
+    pub(crate) fn measure(&self, bytes: u64, times: Times) -> Outcome<Figures> {
         let (up, up_cpu, up_memory) = self.transfer(b'u', bytes)?;
         let (down, down_cpu, down_memory) = self.transfer(b'd', bytes)?;
-        let (ping_p50, ping_p99) = self.ping(pings)?;
-        let mut times = Vec::new();
-        for _ in 0..starts {
-            times.push(self.start()?);
-        }
         Ok(Figures {
             up,
             down,
             up_cpu,
             down_cpu,
-            ping_p50,
-            ping_p99,
-            start: percentile(&mut times, 50),
+            times,
             peak_memory: up_memory.zip(down_memory).map(|(up, down)| up.max(down)),
         })
     }
@@ -131,23 +132,6 @@ impl<'a> Sender<'a> {
         let memory = link.peak_memory()?;
         link.close()?;
         Ok((mib / seconds, cpu, memory))
-    }
-
-    /// Returns the 50th and 99th percentile of a ping, in microseconds.
-    fn ping(&self, pings: usize) -> Outcome<(f64, f64)> {
-        let mut link = self.open(b'e', 0)?;
-        let mut times = Vec::new();
-        let mut ping = [0x5a; PING_BYTES];
-        for number in 0..WARM_UP + pings {
-            let begun = Instant::now();
-            link.writer.write_all(&ping)?;
-            link.reader.read_exact(&mut ping)?;
-            if number >= WARM_UP {
-                times.push(begun.elapsed().as_secs_f64() * 1e6);
-            }
-        }
-        link.close()?;
-        Ok((percentile(&mut times, 50), percentile(&mut times, 99)))
     }
 
     /// Returns how long it takes from the start of the process to the first byte back, in milliseconds.
@@ -196,6 +180,41 @@ impl<'a> Sender<'a> {
     }
 }
 
+/// Sends so many pings by way of each sender, and then starts each so many times. They take turns all the time, so that however
+/// fast the machine is at the moment, it is so for all of them.
+pub(crate) fn take_turns(
+    senders: &[Sender<'_>],
+    pings: usize,
+    starts: usize,
+) -> Outcome<Vec<Times>> {
+    let mut links = Vec::new();
+    for sender in senders {
+        let mut link = sender.open(b'e', 0)?;
+        link.ping(WARM_UP)?;
+        links.push((link, Vec::new(), Vec::new()));
+    }
+    for _ in 0..pings.div_ceil(PINGS_A_TURN) {
+        for (link, pings, _) in &mut links {
+            pings.extend(link.ping(PINGS_A_TURN)?);
+        }
+    }
+    for _ in 0..starts {
+        for (sender, (_, _, starts)) in senders.iter().zip(&mut links) {
+            starts.push(sender.start()?);
+        }
+    }
+    let mut figures = Vec::new();
+    for (link, mut pings, mut starts) in links {
+        link.close()?;
+        figures.push(Times {
+            ping_p50: percentile(&mut pings, 50),
+            ping_p99: percentile(&mut pings, 99),
+            start: percentile(&mut starts, 50),
+        });
+    }
+    Ok(figures)
+}
+
 /// Both ends of what carries the bytes, and its process.
 struct Link {
     reader: Box<dyn Read>,
@@ -220,6 +239,19 @@ impl Link {
             writer: Box::new(writer),
             child: Some(child),
         })
+    }
+
+    /// Sends so many pings one after another, and returns how long each took, in microseconds.
+    fn ping(&mut self, pings: usize) -> Outcome<Vec<f64>> {
+        let mut ping = [0x5a; PING_BYTES];
+        let mut times = Vec::with_capacity(pings);
+        for _ in 0..pings {
+            let begun = Instant::now();
+            self.writer.write_all(&ping)?;
+            self.reader.read_exact(&mut ping)?;
+            times.push(begun.elapsed().as_secs_f64() * 1e6);
+        }
+        Ok(times)
     }
 
     /// Returns what the process has used so far, all its threads together, those that have ended too.
