@@ -18,6 +18,8 @@ pub mod lock;
 pub mod loopback;
 pub mod memory;
 pub mod paths;
+#[cfg(unix)]
+pub mod poll;
 pub mod process;
 pub mod program;
 pub mod standard_streams;

@@ -6,7 +6,7 @@
 //!
 //! A connection is a WebSocket (RFC 6455) to the relay; binary messages carry the bytes as they are, with no framing of
 //! their own. The handshake (`handshake`), TLS (`records`), the frames (`frame`) and the deadlines (`watch`) know nothing of
-//! sockets and clocks; `dial` and `tunnel` bring them together. Bytes are passed on as they come, whatever the length of a
+//! sockets and clocks; `dial` and `tunnel` bring them together, and `waiter` is who waits. Bytes are passed on as they come, whatever the length of a
 //! message, in buffers of a fixed size, so that memory stays bounded whatever the far side does.
 
 mod buffer;
@@ -18,10 +18,11 @@ mod handshake;
 mod masks;
 mod records;
 mod tunnel;
+mod waiter;
 mod watch;
 
 pub use self::buffer::Capacity;
 pub use self::dial::{Connection, dial};
 pub use self::endpoint::Endpoint;
 pub use self::error::RelayError;
-pub use self::tunnel::{Ending, Output, carry};
+pub use self::tunnel::{Ending, Output, carry, carry_standard_streams};

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use entra_ssh::host::tls;
+use entra_ssh::host::{standard_streams, tls};
 use entra_ssh::relay::{self, Capacity, Ending, Endpoint, Output, RelayError};
 use entra_ssh::secret::Secret;
 use rcgen::{CertificateParams, KeyPair};
@@ -25,6 +25,7 @@ use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::unix::pipe;
 use tokio::time::timeout;
 
 /// How long a test may take.
@@ -90,6 +91,34 @@ impl<T: Send + 'static> Relay<T> {
         let ending = timeout(LIMIT, carried).await.unwrap();
         (ending, self.script.join().unwrap())
     }
+
+    /// Does the same between two pipes, as under ssh.
+    async fn carry_pipes(self, pipes: Pipes) -> (Result<Ending, RelayError>, T) {
+        let Self { endpoint, tls, .. } = &self;
+        let connection = relay::dial(endpoint, tls, None, Capacity::ALONE).await;
+        let input = pipe::Receiver::from_owned_fd(pipes.input.into()).unwrap();
+        let output = pipe::Sender::from_owned_fd(pipes.output.into()).unwrap();
+        let ending = relay::carry_standard_streams(
+            connection.unwrap(),
+            standard_streams::Input::Pipe(input),
+            standard_streams::Output::Pipe(output),
+        )
+        .await;
+        (ending, self.script.join().unwrap())
+    }
+}
+
+/// Our ends of two pipes.
+struct Pipes {
+    input: io::PipeReader,
+    output: io::PipeWriter,
+}
+
+/// Opens two pipes: our ends, and those of whoever writes to our input and reads our output.
+fn pipes() -> (Pipes, io::PipeWriter, io::PipeReader) {
+    let (input, writer) = io::pipe().unwrap();
+    let (reader, output) = io::pipe().unwrap();
+    (Pipes { input, output }, writer, reader)
 }
 
 /// Answers the handshake (RFC 6455, section 4.2.2).
@@ -315,10 +344,12 @@ async fn what_breaks_the_protocol_ends_the_connection_with_a_reason() {
         let relay = Relay::open(move |far| {
             far.write_all(&[short(0x82, b"before"), bytes].concat())
                 .unwrap();
-            client_close(far);
+            client_close(far)
         });
         let output = Taken::new(usize::MAX);
-        let (ending, ()) = relay.carry(Open, output.clone()).await;
+        let (ending, closed) = relay.carry(Open, output.clone()).await;
+        // Section 7.4.1: a protocol error.
+        assert_eq!(closed, Some(1002_u16.to_be_bytes().to_vec()), "{expected}");
         match ending.unwrap_err() {
             RelayError::NotARelay { reason, .. } => assert_eq!(reason, expected),
             other => panic!("{expected}: {other:?}"),
@@ -397,4 +428,75 @@ async fn nothing_is_read_while_the_output_takes_nothing() {
     assert!(waited.is_err(), "{waited:?}");
     let sent = relay.script.join().unwrap();
     assert!((1..MAX_BYTES).contains(&sent), "{sent}");
+}
+
+#[tokio::test]
+async fn pipes_carry_all_of_it_both_ways_at_once() {
+    const BYTES: usize = 3 * 1024 * 1024;
+    let relay = Relay::open(|far| {
+        far.write_all(&short(0x89, b"there?")).unwrap();
+        let mut echoed = 0;
+        let mut pong = None;
+        while echoed < BYTES {
+            let (first, payload) = client_frame(far).unwrap();
+            if first == 0x8a {
+                pong = Some(payload);
+                continue;
+            }
+            echoed += payload.len();
+            // In pieces, so that each has the shortest form of a length.
+            for piece in payload.chunks(125) {
+                far.write_all(&short(0x82, piece)).unwrap();
+            }
+        }
+        far.write_all(&close(1000)).unwrap();
+        (pong, client_close(far))
+    });
+    let (pipes, mut writer, mut reader) = pipes();
+    let sent: Vec<u8> = (0..BYTES)
+        .map(|index| u8::try_from(index % 251).unwrap())
+        .collect();
+    let expected = sent.clone();
+    let writing = thread::spawn(move || {
+        writer.write_all(&sent).unwrap();
+        writer
+    });
+    let reading = thread::spawn(move || {
+        let mut taken = Vec::new();
+        let mut piece = [0; 10_000];
+        loop {
+            match reader.read(&mut piece).unwrap() {
+                0 => return taken,
+                length => taken.extend_from_slice(&piece[..length]),
+            }
+        }
+    });
+    let (ending, (pong, closed)) = relay.carry_pipes(pipes).await;
+    assert_eq!(ending.unwrap(), Ending::Far);
+    assert_eq!(pong, Some(b"there?".to_vec()));
+    assert_eq!(closed, Some(1000_u16.to_be_bytes().to_vec()));
+    assert!(reading.join().unwrap() == expected);
+    // The input was open to the end.
+    drop(writing.join().unwrap());
+}
+
+#[tokio::test]
+async fn pipes_that_ssh_has_left_end_it_soon_though_the_far_end_stays() {
+    let relay = Relay::open(|far| {
+        let said = client_frame(far).unwrap();
+        (said, client_close(far))
+    });
+    let (pipes, mut writer, reader) = pipes();
+    let leaving = thread::spawn(move || {
+        writer.write_all(b"exit").unwrap();
+        thread::sleep(Duration::from_millis(300));
+        drop((writer, reader));
+    });
+    let begun = Instant::now();
+    let (ending, (said, closed)) = relay.carry_pipes(pipes).await;
+    assert_eq!(ending.unwrap(), Ending::Near);
+    assert!(begun.elapsed() < Duration::from_secs(3));
+    assert_eq!(said, (0x82, b"exit".to_vec()));
+    assert_eq!(closed, Some(1000_u16.to_be_bytes().to_vec()));
+    leaving.join().unwrap();
 }

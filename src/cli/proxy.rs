@@ -7,7 +7,6 @@ use super::context::Context;
 use super::ui::Ui;
 use super::way::Way;
 use crate::failure::{Failure, FailureKind};
-use crate::host::standard_streams::{Input, Output};
 use crate::host::tls;
 use crate::ids::{Address, ResourceId, TenantId};
 use crate::relay::Capacity;
@@ -81,6 +80,6 @@ pub(super) async fn run(ui: Ui, context: &Context, args: ProxyArgs) -> Result<u8
         capacity: Capacity::ALONE,
     };
     let (connected, ()) = tokio::try_join!(way.connect(), certificate)?;
-    connected.carry(Input::open(), Output::open()).await?;
+    connected.carry_standard_streams().await?;
     Ok(0)
 }

@@ -13,8 +13,9 @@ use crate::agent::ask::{Answer, Question, Tenancy, another_version};
 use crate::agent::client;
 use crate::failure::Failure;
 use crate::host::http_proxy::HttpProxy;
+use crate::host::standard_streams;
 use crate::ids::{ProfileName, ResourceId};
-use crate::relay::{self, Capacity, Connection, Endpoint, Output, RelayError};
+use crate::relay::{self, Capacity, Connection, Ending, Endpoint, Output, RelayError};
 
 /// How long a machine that was set up just now may take until it listens.
 const SET_UP_LIMIT: Duration = Duration::from_secs(90);
@@ -102,6 +103,20 @@ impl Way<'_> {
         relay::dial(endpoint, &self.tls, proxy.as_ref(), self.capacity).await
     }
 
+    /// Tells how a connection ended, that was opened with these credentials.
+    async fn on_end(
+        &self,
+        outcome: Result<Ending, RelayError>,
+        fingerprint: String,
+    ) -> Result<(), Failure> {
+        if let Err(RelayError::Closed { code: 1008, .. }) = outcome {
+            // The session is lost; the next one is to find other credentials at hand.
+            let _asked = self.ask(Some(fingerprint)).await;
+        }
+        outcome?;
+        Ok(())
+    }
+
     /// Asks the agent for credentials: others than those that were refused.
     async fn ask(&self, refused: Option<String>) -> Result<Credentials, Failure> {
         let question = Question::RelayCredentials {
@@ -139,12 +154,17 @@ impl Connected<'_> {
         output: impl Output,
     ) -> Result<(), Failure> {
         let outcome = relay::carry(self.connection, input, output).await;
-        if let Err(RelayError::Closed { code: 1008, .. }) = outcome {
-            // The session is lost; the next one is to find other credentials at hand.
-            let _asked = self.way.ask(Some(self.fingerprint)).await;
-        }
-        outcome?;
-        Ok(())
+        self.way.on_end(outcome, self.fingerprint).await
+    }
+
+    /// Carries bytes between standard input and output and the machine ([`relay::carry_standard_streams`]).
+    pub(super) async fn carry_standard_streams(self) -> Result<(), Failure> {
+        let (input, output) = (
+            standard_streams::Input::open(),
+            standard_streams::Output::open(),
+        );
+        let outcome = relay::carry_standard_streams(self.connection, input, output).await;
+        self.way.on_end(outcome, self.fingerprint).await
     }
 }
 

@@ -56,7 +56,7 @@ impl Output {
     pub fn is_abandoned(&self) -> bool {
         match self {
             #[cfg(unix)]
-            Self::Pipe(pipe) => has_no_reader(pipe),
+            Self::Pipe(pipe) => super::poll::has_no_reader(pipe),
             Self::Other(_) => false,
         }
     }
@@ -102,18 +102,6 @@ fn leave_standard_output() -> io::Result<()> {
 #[cfg(not(unix))]
 const fn leave_standard_output() -> io::Result<()> {
     Ok(())
-}
-
-#[cfg(unix)]
-fn has_no_reader(pipe: &impl AsFd) -> bool {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    let mut pipe = [PollFd::new(pipe, PollFlags::empty())];
-    let at_once = Timespec::default();
-    let polled = poll(&mut pipe, Some(&at_once));
-    polled.is_ok()
-        && pipe
-            .iter()
-            .any(|pipe| pipe.revents().contains(PollFlags::ERR))
 }
 
 #[cfg(target_os = "linux")]

@@ -25,10 +25,11 @@ const USUAL_TIME: Duration = Duration::from_secs(2);
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// How long all tries together may take.
 const DIAL_LIMIT: Duration = Duration::from_secs(30);
+
 /// An open connection.
 #[derive(Debug)]
-pub struct Connection {
-    pub(super) tcp: TcpStream,
+pub struct Connection<S = TcpStream> {
+    pub(super) tcp: S,
     pub(super) records: Records,
     /// What has come and was decrypted; the first frames may have come with the answer to the handshake.
     pub(super) plain: Buffer,

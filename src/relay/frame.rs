@@ -169,7 +169,7 @@ fn payload_length(second: u8, rest: &[u8]) -> Result<Option<(u64, usize)>, &'sta
         _ => 0,
     };
     if length < shortest || length > u64::MAX >> 1 {
-        return Err("a length is not in its shortest form");
+        return Err("a length is out of range or not in its shortest form");
     }
     Ok(Some((length, used)))
 }

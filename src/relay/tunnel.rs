@@ -1,22 +1,29 @@
-use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::tcp::OwnedWriteHalf;
-use tokio::time::{Instant, timeout, timeout_at};
+#[cfg(unix)]
+use tokio::net::unix::pipe::{Receiver, Sender};
+use tokio::time::Instant;
 
 use super::dial::invalid;
 use super::frame::{self, Decoder, Event, MAX_HEADER_BYTES, Opcode};
 use super::masks::Masks;
+use super::waiter::{Runtime, Waiter};
 use super::watch::{Overdue, Watch};
 use super::{Connection, RelayError};
+#[cfg(unix)]
+use crate::host::poll::{Poller, Watched};
 use crate::host::standard_streams;
 
 /// What the header of a long frame of ours takes up, in bytes. Frames are made as long as fills whole TLS records with it.
 const LONG_HEADER_BYTES: usize = 8;
+/// What our close frame says (RFC 6455, section 7.4.1): that all is well, or that the far end broke the protocol.
+const CLOSE_NORMAL: u16 = 1000;
+const CLOSE_PROTOCOL_ERROR: u16 = 1002;
 /// How long the last frame may take.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
@@ -46,6 +53,13 @@ impl Output for standard_streams::Output {
     }
 }
 
+#[cfg(unix)]
+impl Output for Watched {
+    fn is_abandoned(&self) -> bool {
+        self.has_no_reader()
+    }
+}
+
 /// Carries bytes both ways until one side ends.
 ///
 /// What has come is passed on before the end is told. When the machine's side goes, this goes at once, whatever `input`
@@ -59,31 +73,62 @@ pub async fn carry(
     input: impl AsyncRead + Unpin,
     output: impl Output,
 ) -> Result<Ending, RelayError> {
-    let payload_bytes = connection.capacity.plain_bytes() - LONG_HEADER_BYTES;
-    let mut tunnel = Tunnel {
-        connection,
-        input,
-        output,
-        frame: vec![0; MAX_HEADER_BYTES + payload_bytes].into_boxed_slice(),
-        masks: Masks::new(),
-        decoder: Decoder::default(),
-        deliverable: 0,
-        pong: None,
-        is_ping_due: false,
-        lost: None,
-        broken: None,
-        watch: Watch::begin(Instant::now()),
+    Tunnel::new(connection, input, output).carry(&Runtime).await
+}
+
+/// Carries bytes as [`carry`] does, from standard input and to standard output. If both are pipes, this thread does nothing
+/// else meanwhile.
+///
+/// # Errors
+/// As [`carry`].
+pub async fn carry_standard_streams(
+    connection: Connection,
+    input: standard_streams::Input,
+    output: standard_streams::Output,
+) -> Result<Ending, RelayError> {
+    match (input, output) {
+        #[cfg(unix)]
+        (standard_streams::Input::Pipe(input), standard_streams::Output::Pipe(output)) => {
+            let host = connection.host.clone();
+            let (poller, tunnel) = watch(connection, input, output)
+                .map_err(|source| RelayError::Dropped { host, source })?;
+            tunnel.carry(&poller).await
+        }
+        (input, output) => carry(connection, input, output).await,
+    }
+}
+
+/// Takes a connection and two pipes out of the hands of the runtime.
+#[cfg(unix)]
+fn watch(
+    connection: Connection,
+    input: Receiver,
+    output: Sender,
+) -> io::Result<(Poller, Tunnel<Watched, Watched, Watched>)> {
+    let mut poller = Poller::default();
+    let input = poller.watch(input.into_nonblocking_fd()?);
+    let output = poller.watch(output.into_nonblocking_fd()?);
+    let Connection {
+        tcp,
+        records,
+        plain,
+        capacity,
+        host,
+    } = connection;
+    let connection = Connection {
+        tcp: poller.watch(tcp.into_std()?.into()),
+        records,
+        plain,
+        capacity,
+        host,
     };
-    let outcome = tunnel.run().await;
-    // The connection is over either way; a close frame is a courtesy.
-    let _closed = timeout(CLOSE_LIMIT, tunnel.close()).await;
-    outcome
+    Ok((poller, Tunnel::new(connection, input, output)))
 }
 
 /// One connection at work. Both directions are one task's, so that nothing is locked and whatever the machine hands over is
 /// dealt with in as few turns as possible.
-struct Tunnel<I, O> {
-    connection: Connection,
+struct Tunnel<S, I, O> {
+    connection: Connection<S>,
     input: I,
     output: O,
     /// A frame of ours in the making: room for a header, and the payload.
@@ -102,15 +147,47 @@ struct Tunnel<I, O> {
     watch: Watch,
 }
 
-impl<I: AsyncRead + Unpin, O: Output> Tunnel<I, O> {
-    async fn run(&mut self) -> Result<Ending, RelayError> {
+impl<S: AsyncRead + AsyncWrite + Unpin, I: AsyncRead + Unpin, O: Output> Tunnel<S, I, O> {
+    fn new(connection: Connection<S>, input: I, output: O) -> Self {
+        let payload_bytes = connection.capacity.plain_bytes() - LONG_HEADER_BYTES;
+        Self {
+            connection,
+            input,
+            output,
+            frame: vec![0; MAX_HEADER_BYTES + payload_bytes].into_boxed_slice(),
+            masks: Masks::new(),
+            decoder: Decoder::default(),
+            deliverable: 0,
+            pong: None,
+            is_ping_due: false,
+            lost: None,
+            broken: None,
+            watch: Watch::begin(Instant::now()),
+        }
+    }
+
+    async fn carry(mut self, waiter: &impl Waiter) -> Result<Ending, RelayError> {
+        let outcome = self.run(waiter).await;
+        // The connection is over either way; to say good-bye is a courtesy.
+        let code = match &outcome {
+            Err(RelayError::NotARelay { .. }) => CLOSE_PROTOCOL_ERROR,
+            _ => CLOSE_NORMAL,
+        };
+        let deadline = Instant::now() + CLOSE_LIMIT;
+        let mut is_said = false;
+        let close = |context: &mut Context<'_>| self.poll_close(context, code, &mut is_said);
+        let _closed = waiter.until(deadline, close).await;
+        outcome
+    }
+
+    async fn run(&mut self, waiter: &impl Waiter) -> Result<Ending, RelayError> {
         loop {
             let deadline = self.watch.deadline();
-            match timeout_at(deadline, poll_fn(|context| self.poll(context))).await {
-                Ok(Some(outcome)) => return outcome,
+            match waiter.until(deadline, |context| self.poll(context)).await {
+                Some(Some(outcome)) => return outcome,
                 // A deadline has changed.
-                Ok(None) => {}
-                Err(_) => {
+                Some(None) => {}
+                None => {
                     if let Some(outcome) = self.on_deadline() {
                         return outcome;
                     }
@@ -331,17 +408,25 @@ impl<I: AsyncRead + Unpin, O: Output> Tunnel<I, O> {
     }
 
     /// Says good-bye: what is still to be sent, a close frame, the end of TLS, the end of TCP.
-    async fn close(&mut self) -> io::Result<()> {
+    fn poll_close(
+        &mut self,
+        context: &mut Context<'_>,
+        code: u16,
+        is_said: &mut bool,
+    ) -> Poll<io::Result<()>> {
         if self.broken.is_none() {
-            poll_fn(|context| self.poll_flush(context)).await?;
-            let normal = 1000_u16.to_be_bytes();
-            if self.encrypt_control(Opcode::Close, &normal).is_ok() {
+            ready!(self.poll_flush(context))?;
+            if !std::mem::replace(is_said, true)
+                && self
+                    .encrypt_control(Opcode::Close, &code.to_be_bytes())
+                    .is_ok()
+            {
                 self.connection.records.close();
+                ready!(self.poll_flush(context))?;
             }
-            poll_fn(|context| self.poll_flush(context)).await?;
         }
-        poll_fn(|context| Pin::new(&mut self.output).poll_flush(context)).await?;
-        self.connection.tcp.shutdown().await
+        ready!(Pin::new(&mut self.output).poll_flush(context))?;
+        Pin::new(&mut self.connection.tcp).poll_shutdown(context)
     }
 
     fn dropped(&self, source: io::Error) -> RelayError {
