@@ -443,7 +443,7 @@ impl From<RelayError> for Failure {
     fn from(error: RelayError) -> Self {
         let failure = Self::of(&error);
         let hint = match &error {
-            RelayError::Refused { status, text } => refusal_hint(*status, text),
+            RelayError::Refused { status, text } => &refusal_hint(*status, text),
             RelayError::Proxy(HttpProxyError::Refused {
                 status: 401 | 407, ..
             }) => PROXY_HINT,
@@ -470,8 +470,15 @@ impl From<RelayError> for Failure {
     }
 }
 
-fn refusal_hint(status: u16, text: &str) -> &'static str {
-    match status {
+fn refusal_hint(status: u16, text: &str) -> String {
+    if let Some((_, port)) = text.split_once("not enabled in the target port ") {
+        let digits = port.trim_end_matches(|end: char| !end.is_ascii_digit());
+        return format!(
+            "SSH is let in at one port of a machine; take that one with --port, or let this one in, on the machine: \
+             sudo azcmagent config set incomingconnections.ports {digits}"
+        );
+    }
+    let hint = match status {
         401 | 403 => {
             "connect again; if it stays so, check this machine's clock and the firewall of the relay"
         }
@@ -486,7 +493,8 @@ fn refusal_hint(status: u16, text: &str) -> &'static str {
         }
         503 | 504 => "the relay or the machine is busy: connect again in a moment",
         _ => "connect again",
-    }
+    };
+    hint.to_owned()
 }
 
 #[cfg(test)]
@@ -513,6 +521,11 @@ mod tests {
                 "start ssh",
             ),
             (504, "", "in a moment"),
+            (
+                403,
+                "SSH connection is not enabled in the target port 3389.",
+                "incomingconnections.ports 3389",
+            ),
         ] {
             let text = text.to_owned();
             let failure = Failure::from(RelayError::Refused { status, text });
