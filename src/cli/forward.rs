@@ -1,5 +1,7 @@
 //! A local port that leads to a machine, for whatever knows no `ProxyCommand`.
 
+mod machine;
+
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
@@ -11,20 +13,13 @@ use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
-use super::config::account::{self, Found};
-use super::config::add;
+use self::machine::{Machine, Way};
 use super::context::Context;
-use super::ssh::managed_block;
 use super::ui::Ui;
-use super::way::Way;
 use super::why;
-use crate::agent::ask::Tenancy;
 use crate::failure::{Failure, FailureKind};
 use crate::host::interrupts::Interrupts;
-use crate::host::{liveness, tls};
-use crate::ids::{ProfileName, ResourceGroup, ResourceId};
-use crate::relay::Capacity;
-use crate::target::Target;
+use crate::ids::{Address, Principal, ResourceGroup};
 
 /// How many connections are open at once; the next one waits until another ends.
 const MAX_CONNECTIONS: usize = 256;
@@ -40,13 +35,14 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n  entra-ssh forward web01 --bind 127.0.0.1:2222\n  \
-    ssh -p 2222 -o HostKeyAlias=web01 alice@contoso.com@127.0.0.1\n\n\
+    ssh -p 2222 -o IdentityAgent=$XDG_RUNTIME_DIR/entra-ssh/agent.sock -o HostKeyAlias=web01 alice@contoso.com@127.0.0.1\n\n\
     A SOCKS proxy and Remote Desktop need ssh alone, and a login that may forward ports (--local-user):\n  \
     ssh -N -D 1080 web01\n  ssh -N -L 13389:localhost:3389 win01"
 )]
 pub(super) struct ForwardArgs {
-    /// The machine: a managed host, a name, group/name, or a resource ID
-    target: String,
+    /// The machine: a managed host, a name, group/name, a resource ID, or an address
+    #[arg(required_unless_present = "ip")]
+    target: Option<String>,
     /// Listen at this address and port; without it, at a free port of 127.0.0.1. A port alone is one of 127.0.0.1
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     bind: Bind,
@@ -56,6 +52,12 @@ pub(super) struct ForwardArgs {
     /// The port on the machine; without it, that of the managed host, or 22
     #[arg(long)]
     port: Option<u16>,
+    /// Connect to this address, without asking Azure for one
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "prefer_private_ip")]
+    ip: Option<Address>,
+    /// Connect to an Azure VM's private address, even if it has a public one
+    #[arg(long)]
+    prefer_private_ip: bool,
 }
 
 /// Where to listen.
@@ -77,22 +79,16 @@ impl FromStr for Bind {
 }
 
 pub(super) async fn run(ui: Ui, context: &Context, args: ForwardArgs) -> Result<(), Failure> {
-    let (way, listener) = open(ui, context, &args).await?;
+    let machine = machine::find(ui, context, &args).await?;
+    let (port, listener) = open(ui, context, &args, machine).await?;
     let mut interrupts = Interrupts::open()
         .map_err(|error| Failure::new("cannot wait for signals").caused_by(&error))?;
-    let bound = listener.local_addr().unwrap_or(args.bind.0);
-    let row = json!({"bind": bound, "resource_id": way.machine, "port": way.port});
-    let text = format!(
-        "{bound} leads to port {} of {}; Ctrl-C ends it\n",
-        way.port,
-        way.machine.name()
-    );
-    ui.result(&row, &text);
+    port.tell(listener.local_addr().unwrap_or(args.bind.0));
     let mut open = FuturesUnordered::new();
     loop {
         tokio::select! {
             accepted = listener.accept(), if open.len() < MAX_CONNECTIONS => match accepted {
-                Ok((client, _)) => open.push(carry(ui, &way, client)),
+                Ok((client, _)) => open.push(port.carry(client)),
                 Err(error) => {
                     ui.fail(&Failure::new("cannot take a connection").caused_by(&error));
                     sleep(ACCEPT_PAUSE).await;
@@ -104,10 +100,13 @@ pub(super) async fn run(ui: Ui, context: &Context, args: ForwardArgs) -> Result<
     }
     drop(listener);
     if !open.is_empty() {
+        let what = match open.len() {
+            1 => "a connection".to_owned(),
+            several => format!("{several} connections"),
+        };
+        let seconds = STOP_LIMIT.as_secs();
         ui.say(&format!(
-            "waiting up to {} s for {} open connections; Ctrl-C cuts them",
-            STOP_LIMIT.as_secs(),
-            open.len()
+            "waiting up to {seconds} s for {what} to end; Ctrl-C cuts what is left"
         ));
     }
     tokio::select! {
@@ -118,89 +117,97 @@ pub(super) async fn run(ui: Ui, context: &Context, args: ForwardArgs) -> Result<
     Ok(())
 }
 
-/// Finds the machine, sees to credentials, and opens the port.
+/// The open port.
+struct Port<'a> {
+    ui: Ui,
+    context: &'a Context,
+    machine: Machine,
+    way: Way<'a>,
+    /// Of the certificate that our agent has for the machine, and is to keep fresh.
+    login_name: Option<Principal>,
+}
+
+impl Port<'_> {
+    /// Says where it is, and how to log in by way of it.
+    fn tell(&self, bound: SocketAddr) {
+        let Machine { id, port, .. } = &self.machine;
+        let row = json!({"bind": bound, "resource_id": id, "port": port});
+        let name = self.way.name();
+        let text = format!("{bound} leads to port {port} of {name}; Ctrl-C ends it\n");
+        self.ui.result(&row, &text);
+        if let Some(login_name) = &self.login_name {
+            let (agent, at) = (self.context.agent_socket.display(), bound.ip());
+            let port = bound.port();
+            self.ui.say(&format!(
+                "log in with: ssh -p {port} -o IdentityAgent={agent} -o HostKeyAlias={name} {login_name}@{at}"
+            ));
+        }
+    }
+
+    /// Carries one client's connection to its end. That it fails is told, and ends nothing else.
+    async fn carry(&self, client: TcpStream) {
+        let certified = async {
+            if self.login_name.is_some() {
+                let Machine {
+                    profile, tenancy, ..
+                } = &self.machine;
+                self.tell_failure(self.context.certificate(profile, tenancy).await.map(drop));
+            }
+        };
+        let (carried, ()) = tokio::join!(self.way.carry(client), certified);
+        self.tell_failure(carried);
+    }
+
+    fn tell_failure(&self, outcome: Result<(), Failure>) {
+        if let Err(failure) = outcome {
+            self.ui.fail(&failure);
+            why::record(&self.context.host, &failure);
+        }
+    }
+}
+
+/// Sees to a certificate for whoever logs in by way of the port, and returns its login name. Without one, the port serves those
+/// who log in otherwise.
+async fn certify(ui: Ui, context: &Context, machine: &Machine) -> Option<Principal> {
+    let Machine {
+        profile, tenancy, ..
+    } = machine;
+    let job = async || context.certificate(profile, tenancy).await;
+    match context.answering(ui, profile, job).await {
+        Ok(answer) => Some(answer.login_name),
+        Err(failure) => {
+            ui.fail(&failure);
+            ui.say("going on without a certificate, for logins of other kinds");
+            None
+        }
+    }
+}
+
+/// Sees to credentials and to a certificate, and opens the port.
 async fn open<'a>(
     ui: Ui,
     context: &'a Context,
     args: &ForwardArgs,
-) -> Result<(Way<'a>, TcpListener), Failure> {
-    let machine = find(ui, context, args).await?;
-    let profile = context.profiles().load(&machine.profile)?;
-    let cloud = profile.cloud.open()?;
-    let way = Way {
-        ui,
-        context,
-        profile: machine.profile,
-        tls: tls::client_config(cloud.ca_file.as_deref())?,
-        tenancy: machine.tenancy,
-        machine: machine.id,
-        port: machine.port,
-        capacity: Capacity::AMONG_MANY,
-    };
+    machine: Machine,
+) -> Result<(Port<'a>, TcpListener), Failure> {
+    let way = Way::to(ui, context, &machine)?;
     way.prepare().await?;
     let listener = TcpListener::bind(args.bind.0)
         .await
         .map_err(|error| bind_failure(args.bind.0, &error))?;
-    Ok((way, listener))
-}
-
-/// A machine and how it is reached.
-struct Machine {
-    id: ResourceId,
-    profile: ProfileName,
-    tenancy: Tenancy,
-    port: u16,
-}
-
-async fn find(ui: Ui, context: &Context, args: &ForwardArgs) -> Result<Machine, Failure> {
-    let managed = match &args.resource_group {
-        None => managed_block(context, &args.target)?,
-        Some(_) => None,
-    };
-    let (id, profile, tenancy, port) = if let Some(block) = managed {
-        let tenancy = add::tenancy(&block);
-        (block.resource_id, block.profile, tenancy, block.port)
+    let login_name = if machine.is_certified {
+        certify(ui, context, &machine).await
     } else {
-        let target: Target = args.target.parse()?;
-        let Found {
-            machine,
-            profile,
-            tenant,
-        } = account::find(ui, context, &target, args.resource_group.as_ref()).await?;
-        let tenancy = add::tenancy_of(tenant.as_ref(), machine.as_ref());
-        (machine, profile, tenancy, add::DEFAULT_PORT)
+        None
     };
-    match id.filter(|id| id.kind().is_relayed()) {
-        Some(id) => Ok(Machine {
-            id,
-            profile,
-            tenancy,
-            port: args.port.unwrap_or(port),
-        }),
-        None => Err(Failure::new(format!(
-            "`{}` has an address of its own, and is not reached through the relay",
-            args.target
-        ))
-        .hint(format!(
-            "let ssh forward a port: ssh -N -L 2222:localhost:22 {}",
-            args.target
-        ))),
-    }
-}
-
-/// Carries one client's connection to its end. That it fails is told, and ends nothing else.
-async fn carry(ui: Ui, way: &Way<'_>, client: TcpStream) {
-    let carried = async {
-        liveness::set(&client)
-            .map_err(|error| Failure::new("a connection was lost").caused_by(&error))?;
-        let connected = way.connect().await?;
-        let (input, output) = client.into_split();
-        connected.carry(input, output).await
+    let port = Port {
+        ui,
+        context,
+        machine,
+        way,
+        login_name,
     };
-    if let Err(failure) = carried.await {
-        ui.fail(&failure);
-        why::record(&way.context.host, &failure);
-    }
+    Ok((port, listener))
 }
 
 fn bind_failure(address: SocketAddr, error: &io::Error) -> Failure {

@@ -1,13 +1,16 @@
-mod direct;
+use std::cell::Cell;
 
 use clap::Args;
+use tokio::net::TcpStream;
 
 use super::config::add;
 use super::context::Context;
 use super::ui::Ui;
-use super::way::Way;
+use super::way::{Direct, Relayed};
+use crate::direct::{self, DirectError};
 use crate::failure::{Failure, FailureKind};
-use crate::host::tls;
+use crate::host::standard_streams::{Input, Output};
+use crate::host::{descriptor_passing, tls};
 use crate::ids::{Address, ResourceId, TenantId};
 use crate::relay::Capacity;
 
@@ -64,12 +67,23 @@ pub(super) async fn run(ui: Ui, context: &Context, args: ProxyArgs) -> Result<u8
         context.certificate(&profile.name, &tenancy).await.map(drop)
     };
     if args.is_direct() {
-        let (stream, ()) = tokio::try_join!(direct::connect(ui, context, &args), certificate)?;
-        direct::give(&args, stream).await?;
+        let way = Direct {
+            ui,
+            context,
+            profile: profile.name.clone(),
+            tenancy: tenancy.clone(),
+            machine: args.machine,
+            address: args.ip,
+            prefer_private_ip: args.prefer_private_ip,
+            port: args.port,
+            is_private_said: Cell::new(false),
+        };
+        let (stream, ()) = tokio::try_join!(way.connect(), certificate)?;
+        give(&way.name(), stream).await?;
         return Ok(0);
     }
     let cloud = profile.cloud.open()?;
-    let way = Way {
+    let way = Relayed {
         ui,
         context,
         profile: profile.name.clone(),
@@ -82,4 +96,19 @@ pub(super) async fn run(ui: Ui, context: &Context, args: ProxyArgs) -> Result<u8
     let (connected, ()) = tokio::try_join!(way.connect(), certificate)?;
     connected.carry_standard_streams().await?;
     Ok(0)
+}
+
+/// Gives the connection to ssh if it waits for one, or else carries its bytes.
+async fn give(name: &str, stream: TcpStream) -> Result<(), Failure> {
+    if !descriptor_passing::is_awaited() {
+        direct::carry(name, stream, Input::open(), Output::open()).await?;
+        return Ok(());
+    }
+    descriptor_passing::pass(stream).map_err(|source| {
+        DirectError::NotTaken {
+            machine: name.to_owned(),
+            source,
+        }
+        .into()
+    })
 }

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedWriteHalf;
 use tokio::time::timeout;
 
 use super::DirectError;
 use crate::host::standard_streams;
 
 /// How many bytes are carried in one piece at most, each way.
-const PIECE_BYTES: usize = 128 * 1024;
+const PIECE_BYTES: usize = 64 * 1024;
 /// How often it is looked whether anybody still reads our output, while nothing comes.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long nothing may come from the input once the machine's side has ended.
@@ -35,6 +36,13 @@ impl Output for standard_streams::Output {
 
     fn close(self) -> impl Future<Output = io::Result<()>> + Send {
         Self::close(self)
+    }
+}
+
+/// A client's end of a TCP connection.
+impl Output for OwnedWriteHalf {
+    async fn close(mut self) -> io::Result<()> {
+        self.shutdown().await
     }
 }
 

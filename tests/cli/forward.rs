@@ -55,6 +55,10 @@ fn sshd() -> Options {
 
 /// Runs ssh through the port, with the certificate that the agent serves.
 fn through(world: &World, forward: &Forward, arguments: &[&str]) -> Invocation {
+    through_to("web01", world, forward, arguments)
+}
+
+fn through_to(host: &str, world: &World, forward: &Forward, arguments: &[&str]) -> Invocation {
     let agent = format!("IdentityAgent={}", world.socket().display());
     let known_hosts = world.root().join("known");
     let known_hosts = format!("UserKnownHostsFile={}", known_hosts.display());
@@ -63,7 +67,7 @@ fn through(world: &World, forward: &Forward, arguments: &[&str]) -> Invocation {
         .program("ssh")
         .args(["-F", "none", "-p", &port, "-o", &agent, "-o", &known_hosts])
         .args(["-o", "StrictHostKeyChecking=accept-new", "-o"])
-        .arg("HostKeyAlias=web01")
+        .arg(format!("HostKeyAlias={host}"))
         .args(["-l", ADA, "127.0.0.1"])
         .args(arguments)
 }
@@ -72,9 +76,15 @@ fn through(world: &World, forward: &Forward, arguments: &[&str]) -> Invocation {
 fn ssh_without_a_proxy_command_logs_in_to_the_real_sshd() {
     let world = World::with(sshd());
     world.login(ADA);
-    world.entra_ssh(&["cert"]).succeeded();
+    // It sees to the certificate, too.
     let forward = Forward::start(world.command(&["forward", "web01"]));
     assert!(forward.address.ip().is_loopback());
+    let told = format!(
+        "log in with: ssh -p {} -o IdentityAgent={} -o HostKeyAlias=web01 {ADA}@127.0.0.1\n",
+        forward.address.port(),
+        world.socket().display()
+    );
+    wait_for("the word", || forward.running.stderr() == told);
     let sessions: Vec<_> = (0..8)
         .map(|number| through(&world, &forward, &[&format!("echo {number}")]).start())
         .collect();
@@ -177,8 +187,8 @@ fn a_stop_waits_for_what_is_open_and_a_second_one_does_not() {
     let forward = Forward::start(world.command(&["forward", "web01"]));
     let mut client = forward.connect();
     forward.signal(Signal::INT);
-    let told = "waiting up to 10 s for 1 open connections; Ctrl-C cuts them\n";
-    wait_for("the word", || forward.running.stderr() == told);
+    let told = "waiting up to 10 s for a connection to end; Ctrl-C cuts what is left\n";
+    wait_for("the word", || forward.running.stderr().ends_with(told));
     assert!(TcpStream::connect(forward.address).is_err());
     client.write_all(b"SSH-2.0-test\r\n").unwrap();
     assert_ne!(client.read(&mut [0; 64]).unwrap(), 0);
@@ -186,6 +196,104 @@ fn a_stop_waits_for_what_is_open_and_a_second_one_does_not() {
     forward.signal(Signal::INT);
     forward.running.finish().succeeded();
     assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+/// Returns a world with a VM, the real sshd on it, and the port of that.
+fn with_vm() -> (World, String) {
+    let world = World::with(Options {
+        machine_kind: MachineKind::Sshd,
+        ..options_with(&["vm01"])
+    });
+    world.login(ADA);
+    let port = world.sandbox.machine_address("vm01").unwrap().port();
+    (world, port.to_string())
+}
+
+#[test]
+fn a_vm_is_led_to_at_the_address_that_it_has_at_the_moment() {
+    let (world, port) = with_vm();
+    let forward = Forward::start(world.command(&["forward", "vm01", "--port", &port]));
+    let vm = |arguments: &[&str]| through_to("vm01", &world, &forward, arguments).run();
+    let output = vm(&["echo", "in"]);
+    output.succeeded();
+    assert_eq!(output.stdout, "in\n");
+    // Large pieces, both ways, and the end of one side alone.
+    let bytes = vec![b'x'; 3 * 1024 * 1024];
+    let echo = through_to("vm01", &world, &forward, &["cat"]);
+    let mut session = echo.open_stdin().start();
+    session.write(&bytes);
+    session.close_stdin();
+    let output = session.finish();
+    output.succeeded();
+    assert!(output.stdout.as_bytes() == bytes);
+    // A port that nobody listens on is found out by whoever connects, and told.
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = nobody.local_addr().unwrap().port().to_string();
+    drop(nobody);
+    let forward = Forward::start(world.command(&["forward", "vm01", "--port", &port]));
+    let mut client = TcpStream::connect(forward.address).unwrap();
+    assert_eq!(client.read(&mut [0]).unwrap(), 0, "nothing may come");
+    let told = format!("`vm01` refuses connections at `127.0.0.1:{port}`");
+    wait_for("the word", || forward.running.stderr().contains(&told));
+}
+
+#[test]
+fn a_managed_vm_and_a_named_address_are_led_to_without_a_question_to_azure() {
+    let (world, port) = with_vm();
+    world.add(&["vm01", "--port", &port, "--ip", "127.0.0.1"]);
+    world.sandbox.clear_requests();
+    let managed = Forward::start(world.command(&["forward", "vm01"]));
+    let named = world.command(&["forward", "--ip", "localhost", "--port", &port]);
+    let named = Forward::start(named);
+    for forward in [&managed, &named] {
+        let output = through_to("vm01", &world, forward, &["echo", "in"]).run();
+        output.succeeded();
+        assert_eq!(output.stdout, "in\n");
+    }
+    let of_arm = |row: &sandbox::RequestRow| row.path.to_lowercase().contains("/virtualmachines/");
+    assert!(world.requests(of_arm).is_empty());
+}
+
+#[test]
+fn without_a_certificate_it_goes_on_for_logins_of_other_kinds() {
+    let world = World::with(options());
+    world.login(ADA);
+    // Certificates are refused, and nothing else is.
+    world.sandbox.fault(Fault::StepUp {
+        upn: None,
+        satisfiable: false,
+        error: "interaction_required".to_owned(),
+    });
+    let forward = Forward::start(world.command(&["forward", "web01"]));
+    drop(forward.connect());
+    let told = forward.running.stderr();
+    assert!(told.contains("AADSTS50076"), "{told}");
+    assert!(
+        told.ends_with("going on without a certificate, for logins of other kinds\n"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_port_that_the_machine_does_not_let_in_is_told_with_the_way_to_have_it() {
+    let world = World::with(options());
+    world.login(ADA);
+    // Its first connection has set it up for the port of sshd.
+    drop(Forward::start(world.command(&["forward", "web01"])).connect());
+    let forward = Forward::start(world.command(&["forward", "web01", "--port", "3389"]));
+    let mut client = TcpStream::connect(forward.address).unwrap();
+    client
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    assert_eq!(client.read(&mut [0]).unwrap(), 0, "nothing may come");
+    let failure = || forward.running.stderr().lines().nth(1).map(str::to_owned);
+    wait_for("the word", || failure().is_some());
+    let told: Value = serde_json::from_str(&failure().unwrap()).unwrap();
+    assert_eq!(
+        told["hint"],
+        "SSH is let in at one port of a machine; take that one with --port, or let this one in, on the machine: \
+         sudo azcmagent config set incomingconnections.ports 3389"
+    );
 }
 
 #[test]
