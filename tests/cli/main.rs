@@ -31,6 +31,7 @@ mod direct;
 mod ed25519;
 mod end_to_end;
 mod faults;
+mod first_use;
 mod forward;
 mod http_proxy;
 mod identity;

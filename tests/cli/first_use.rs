@@ -1,0 +1,49 @@
+//! The first use of a machine, which has to be set up and takes its time until it listens.
+
+use std::time::{Duration, Instant};
+
+use sandbox::Options;
+
+use crate::world::{ADA, World, options_with};
+
+/// Returns a world in which a machine listens so long after it was set up.
+fn listens_after(delay: Duration) -> World {
+    let world = World::with(Options {
+        agent_delay: delay,
+        ..options_with(&["new01"])
+    });
+    world.login(ADA);
+    world.add(&["new01"]);
+    world
+}
+
+#[test]
+fn a_machine_is_waited_for_as_long_as_the_first_set_up_may_take() {
+    let world = listens_after(Duration::from_secs(75));
+    let begun = Instant::now();
+    let first = world.ssh(&["new01", "echo in"]);
+    let first = first.limit(Duration::from_secs(150)).run();
+    first.succeeded();
+    assert_eq!(first.stdout, "in\n");
+    let took = begun.elapsed().as_secs();
+    assert!((75..90).contains(&took), "{took}");
+    assert_eq!(
+        first.stderr.lines().next(),
+        Some("`new01` was set up just now; waiting up to 90 s until it listens")
+    );
+}
+
+#[test]
+fn a_machine_that_never_listens_is_given_up_after_ninety_seconds() {
+    let world = listens_after(Duration::from_secs(3600));
+    let begun = Instant::now();
+    let first = world.ssh(&["new01", "echo in"]);
+    let first = first.limit(Duration::from_secs(150)).run();
+    first.ended_with(255);
+    let took = begun.elapsed().as_secs();
+    assert!((90..100).contains(&took), "{took}");
+    let told = "error: the relay refused the connection: 404 Endpoint does not exist";
+    assert!(first.stderr.contains(told), "{first}");
+    let hint = "hint: the machine does not listen yet: after the first set-up it takes up to 90 s; then, on the machine: sudo systemctl restart himds";
+    assert!(first.stderr.contains(hint), "{first}");
+}
