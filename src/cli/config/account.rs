@@ -27,29 +27,29 @@ pub(in super::super) async fn find(
     target: &Target,
     group: Option<&ResourceGroup>,
 ) -> Result<Found, Failure> {
-    let first = context.sign_in().await;
-    let others = match &context.profile {
-        Some(_) => Vec::new(),
-        None => other_accounts(context).await,
+    let (mut opened, not_signed_in) = match context.sign_in().await {
+        Ok(sign_in) => (vec![sign_in], None),
+        Err(failure) => (Vec::new(), Some(failure)),
     };
-    let first = match first {
-        Err(failure) if others.is_empty() => return Err(failure),
-        first => first.ok(),
-    };
-    let (mut seen_by, mut failure) = (None, None);
-    for sign_in in first.iter().chain(&others) {
+    // Most often the first account is the one, and no other keyring is looked into.
+    let mut others = other_accounts(context).into_iter();
+    let (mut tried, mut failure) = (0, None);
+    let (sign_in, machine) = loop {
+        let Some(sign_in) = opened.get(tried) else {
+            let Some(name) = others.next() else {
+                let failure = failure.or(not_signed_in);
+                return Err(failure.unwrap_or_else(|| Failure::new("nobody is signed in")));
+            };
+            opened.extend(open(context, &name).await);
+            continue;
+        };
         let look = async || target::find(sign_in, target, group, &context.subscriptions).await;
         match context.answering(ui, &sign_in.profile.name, look).await {
-            Ok(machine) => {
-                seen_by = Some((sign_in, machine));
-                break;
-            }
+            Ok(machine) => break (sign_in, machine),
             // What the first account is told counts; the others are a second chance.
             Err(told) => failure = failure.or(Some(told)),
         }
-    }
-    let Some((sign_in, machine)) = seen_by else {
-        return Err(failure.unwrap_or_else(|| Failure::new("nobody is signed in")));
+        tried += 1;
     };
     let Some(machine) = machine else {
         return Ok(Found {
@@ -59,51 +59,59 @@ pub(in super::super) async fn find(
         });
     };
     let tenant = sign_in.tenant_of(machine.subscription()).await?;
-    let all: Vec<&SignIn> = first.iter().chain(&others).collect();
-    let chosen = match &tenant {
-        Some(tenant) if context.profile.is_none() => choose(sign_in, &all, tenant, &machine)?,
-        _ => sign_in,
+    let profile = match &tenant {
+        Some(tenant) if context.profile.is_none() && !is_of(sign_in, tenant) => {
+            let mut rest = Vec::new();
+            for name in others {
+                rest.extend(open(context, &name).await);
+            }
+            let all: Vec<&SignIn> = opened.iter().chain(&rest).collect();
+            choose(sign_in, &all, tenant, &machine)?
+                .profile
+                .name
+                .clone()
+        }
+        _ => sign_in.profile.name.clone(),
     };
     Ok(Found {
         machine: Some(machine),
-        profile: chosen.profile.name.clone(),
+        profile,
         tenant,
     })
 }
 
-/// Opens the accounts that are signed in besides the one that is meant if none is named.
-async fn other_accounts(context: &Context) -> Vec<SignIn> {
-    let mut opened = Vec::new();
-    for name in context.profiles().names().unwrap_or_default() {
-        if name == ProfileName::default() {
-            continue;
-        }
-        // One that cannot be opened reaches nothing; whoever names it is told why.
-        if let Ok(profile) = context.profiles().load(&name)
-            && let Ok(sign_in) = SignIn::open(&context.host, profile).await
-        {
-            opened.push(sign_in);
-        }
+/// Returns the accounts that may be signed in besides the one that is meant if none is named.
+fn other_accounts(context: &Context) -> Vec<ProfileName> {
+    if context.profile.is_some() {
+        return Vec::new();
     }
-    opened
+    let mut names = context.profiles().names().unwrap_or_default();
+    names.retain(|name| *name != ProfileName::default());
+    names
 }
 
-/// Chooses the account for a machine of a tenant: the one that sees it if it signed in there, or else the only one that did.
-/// If none did, the one that sees it is tried as a guest.
+/// Opens an account. One that cannot be opened reaches nothing; whoever names it is told why.
+async fn open(context: &Context, name: &ProfileName) -> Option<SignIn> {
+    let profile = context.profiles().load(name).ok()?;
+    SignIn::open(&context.host, profile).await.ok()
+}
+
+fn is_of(sign_in: &SignIn, tenant: &TenantId) -> bool {
+    sign_in.profile.tenant.is_same(tenant)
+}
+
+/// Chooses the account for a machine of a tenant that the one that sees it did not sign in to: the only one that did. If none
+/// did, the one that sees it is tried as a guest.
 fn choose<'a>(
     seen_by: &'a SignIn,
     all: &[&'a SignIn],
     tenant: &TenantId,
     machine: &ResourceId,
 ) -> Result<&'a SignIn, Failure> {
-    let is_of_it = |sign_in: &SignIn| sign_in.profile.tenant.is_same(tenant);
-    if is_of_it(seen_by) {
-        return Ok(seen_by);
-    }
     let of_it: Vec<&SignIn> = all
         .iter()
         .copied()
-        .filter(|one| one.profile.cloud == seen_by.profile.cloud && is_of_it(one))
+        .filter(|one| one.profile.cloud == seen_by.profile.cloud && is_of(one, tenant))
         .collect();
     match of_it.as_slice() {
         [] => Ok(seen_by),
