@@ -14,6 +14,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::resource_id::ResourceIdParts;
 pub use self::resource_id::{MachineKind, ResourceId};
 
 /// What is wrong with a text that should have been a name.

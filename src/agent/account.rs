@@ -18,8 +18,8 @@ use crate::issue::{self, Issued, SpareKeys};
 use crate::sign_in::SignIn;
 use crate::time::{Spoken, UnixTime};
 
-/// How many machines' relay credentials are held for one account.
-const MAX_MACHINES: usize = 10_000;
+/// How many machines anything is held of for one account: relay credentials, addresses.
+pub(super) const MAX_MACHINES: usize = 10_000;
 /// How many certificates that a new one has replaced are held for one account.
 const MAX_REPLACED: usize = 16;
 /// How often a certificate is asked for while somebody waits for it who has none.

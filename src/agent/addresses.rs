@@ -4,6 +4,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::account::MAX_MACHINES;
 use super::ask::{AddressQuestion, Answer, AskResult};
 use super::bounded::Bounded;
 use super::server::Agent;
@@ -11,8 +12,6 @@ use crate::azure::VmAddresses;
 use crate::failure::Failure;
 use crate::ids::ResourceId;
 
-/// How many VMs' addresses are held for one account.
-const MAX_MACHINES: usize = 10_000;
 /// How long a VM is taken to be where it was. That it has moved shows when nobody answers there, and then it is looked up
 /// anew; until then, a playbook or a loop of a hundred connections asks Azure once.
 const LIFETIME: Duration = Duration::from_secs(300);

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{AzureError, ResourceManager};
-use crate::ids::{ResourceGroup, ResourceId, SubscriptionId};
+use crate::ids::{ResourceGroup, ResourceId, ResourceIdParts, SubscriptionId};
 
 const VM_API_VERSION: &str = "2024-11-01";
 const INTERFACE_API_VERSION: &str = "2022-01-01";
@@ -249,40 +249,19 @@ impl NetworkResource {
     /// Reads the resource ID of something of this type. What Azure says goes into the path of another request, so that it has
     /// to be one; others are no addresses of VMs.
     fn parse(id: &str, kind: &str) -> Option<Self> {
-        let parts: Vec<&str> = id.split('/').collect();
-        let [
-            "",
-            subscriptions,
-            subscription,
-            groups,
-            group,
-            providers,
-            namespace,
-            resource_type,
-            name,
-        ] = parts.as_slice()
-        else {
-            return None;
-        };
-        let words = [
-            (subscriptions, "subscriptions"),
-            (groups, "resourceGroups"),
-            (providers, "providers"),
-            (namespace, "Microsoft.Network"),
-            (resource_type, kind),
-        ];
-        let are_expected = words
-            .iter()
-            .all(|(word, expected)| word.eq_ignore_ascii_case(expected));
-        let subscription: SubscriptionId = subscription.parse().ok()?;
-        let group: ResourceGroup = group.parse().ok()?;
+        let parts = ResourceIdParts::split(id)?;
+        let resource_type = format!("Microsoft.Network/{kind}");
+        let is_of_type = parts.resource_type().eq_ignore_ascii_case(&resource_type);
+        let subscription: SubscriptionId = parts.subscription.parse().ok()?;
+        let group: ResourceGroup = parts.group.parse().ok()?;
         // A group of dots alone would lead upwards.
         let is_group = group.as_str().chars().any(char::is_alphanumeric);
-        (are_expected && is_group && is_name(name)).then(|| Self {
+        let name = parts.name;
+        (is_of_type && is_group && is_name(name)).then(|| Self {
             path: format!(
-                "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Network/{kind}/{name}"
+                "/subscriptions/{subscription}/resourceGroups/{group}/providers/{resource_type}/{name}"
             ),
-            name: (*name).to_owned(),
+            name: name.to_owned(),
         })
     }
 }

@@ -154,12 +154,19 @@ impl ResourceId {
     }
 }
 
-impl FromStr for ResourceId {
-    type Err = ParseIdError;
+/// The resource ID of anything in a resource group, taken apart and no more.
+pub(crate) struct ResourceIdParts<'a> {
+    pub(crate) subscription: &'a str,
+    pub(crate) group: &'a str,
+    namespace: &'a str,
+    kind: &'a str,
+    pub(crate) name: &'a str,
+}
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refusal = || ParseIdError::new(text, EXPECTED);
-        let parts: Vec<&str> = text.trim_end_matches('/').split('/').collect();
+impl<'a> ResourceIdParts<'a> {
+    /// Takes it apart; `None` if it is none. Azure compares its words without regard to case.
+    pub(crate) fn split(text: &'a str) -> Option<Self> {
+        let parts: Vec<&str> = text.split('/').collect();
         let [
             "",
             subscriptions,
@@ -172,25 +179,37 @@ impl FromStr for ResourceId {
             name,
         ] = parts.as_slice()
         else {
-            return Err(refusal());
+            return None;
         };
-        let words = [
-            (subscriptions, "subscriptions"),
-            (groups, "resourceGroups"),
-            (providers, "providers"),
-        ];
-        if words
-            .iter()
-            .any(|(word, expected)| !word.eq_ignore_ascii_case(expected))
-        {
-            return Err(refusal());
-        }
+        let is_one = subscriptions.eq_ignore_ascii_case("subscriptions")
+            && groups.eq_ignore_ascii_case("resourceGroups")
+            && providers.eq_ignore_ascii_case("providers");
+        is_one.then_some(Self {
+            subscription,
+            group,
+            namespace,
+            kind,
+            name,
+        })
+    }
+
+    /// Returns the resource type: `Microsoft.HybridCompute/machines`.
+    pub(crate) fn resource_type(&self) -> String {
+        format!("{}/{}", self.namespace, self.kind)
+    }
+}
+
+impl FromStr for ResourceId {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refusal = || ParseIdError::new(text, EXPECTED);
+        let parts = ResourceIdParts::split(text.trim_end_matches('/')).ok_or_else(refusal)?;
         Ok(Self {
-            subscription: subscription.parse()?,
-            group: group.parse()?,
-            kind: MachineKind::from_resource_type(&format!("{namespace}/{kind}"))
-                .ok_or_else(refusal)?,
-            name: name.parse()?,
+            subscription: parts.subscription.parse()?,
+            group: parts.group.parse()?,
+            kind: MachineKind::from_resource_type(&parts.resource_type()).ok_or_else(refusal)?,
+            name: parts.name.parse()?,
         })
     }
 }

@@ -96,10 +96,7 @@ fn proof(env: &Env) -> Result<Option<Proof>, Failure> {
         return Ok(Some(Proof::Secret(Secret::new(secret.to_owned()))));
     }
     if let Some(file) = proof::path(env, "AZURE_CLIENT_CERTIFICATE_PATH") {
-        let password = env
-            .var("AZURE_CLIENT_CERTIFICATE_PASSWORD")
-            .map(|password| Secret::new(password.to_owned()));
-        return proof::read_certificate(&file, password.as_ref()).map(Some);
+        return proof::read_certificate(env, &file, None).map(Some);
     }
     if let Some(file) = proof::path(env, "AZURE_FEDERATED_TOKEN_FILE") {
         return proof::token_file(&file).map(Some);

@@ -81,11 +81,19 @@ pub(super) fn read_secret(file: &Path, what: &str) -> Result<Secret, Failure> {
     Ok(Secret::new(text.to_owned()))
 }
 
-/// Reads a certificate and its key.
-pub(super) fn read_certificate(file: &Path, password: Option<&Secret>) -> Result<Proof, Failure> {
+/// Reads a certificate and its key; without a password of its own, it is that of the variable that the Azure SDK reads.
+pub(super) fn read_certificate(
+    env: &Env,
+    file: &Path,
+    password: Option<Secret>,
+) -> Result<Proof, Failure> {
+    let password = password.or_else(|| {
+        let password = env.var("AZURE_CLIENT_CERTIFICATE_PASSWORD")?;
+        Some(Secret::new(password.to_owned()))
+    });
     let bytes = files::read_capped(file, MAX_CERTIFICATE_BYTES)
         .map_err(|error| file_failure("read the client certificate from", file, &error))?;
-    let parsed = ClientCertificate::parse(&SecretBytes::new(bytes), password);
+    let parsed = ClientCertificate::parse(&SecretBytes::new(bytes), password.as_ref());
     parsed.map(Proof::Certificate).map_err(|error| {
         let message = format!("cannot use the client certificate in `{}`", file.display());
         Failure::new(message).caused_by(&error).hint(

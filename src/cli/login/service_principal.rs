@@ -69,13 +69,9 @@ fn proof_of(env: &Env, args: LoginArgs, client_id: Option<&ClientId>) -> Result<
         return proof::token_file(file);
     }
     if let Some(file) = &args.client_certificate {
-        let password = match &args.client_certificate_password_file {
-            Some(file) => Some(proof::read_secret(file, "the password")?),
-            None => env
-                .var("AZURE_CLIENT_CERTIFICATE_PASSWORD")
-                .map(|password| Secret::new(password.to_owned())),
-        };
-        return proof::read_certificate(file, password.as_ref());
+        let password = args.client_certificate_password_file.as_ref();
+        let password = password.map(|file| proof::read_secret(file, "the password"));
+        return proof::read_certificate(env, file, password.transpose()?);
     }
     if let Some(file) = &args.client_secret_file {
         return proof::read_secret(file, "the client secret").map(Proof::Secret);

@@ -11,13 +11,14 @@ use azure_identity::{
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::super::EntraError;
 use super::client_certificate::ClientCertificateError;
 use super::{OidcRequest, Proof};
 use crate::host::files;
-use crate::host::http::{Http, HttpError};
+use crate::host::http::{Http, HttpError, Reply};
 use crate::ids::ClientId;
 use crate::secret::Secret;
 use crate::time::UnixTime;
@@ -161,7 +162,6 @@ impl Assertion {
 
     /// [GitHub's documentation](https://docs.github.com/actions/reference/openid-connect-reference) of the request.
     async fn ask_github(&self, request: &OidcRequest) -> Result<Secret, AssertionError> {
-        const ISSUER: &str = "GitHub Actions";
         #[derive(Deserialize)]
         struct Body {
             value: String,
@@ -170,16 +170,7 @@ impl Assertion {
         url.query_pairs_mut()
             .append_pair("audience", &self.audience);
         let reply = self.http.get(&url, Some(&request.token)).await;
-        let reply = reply.map_err(|source| AssertionError::Unreachable {
-            issuer: ISSUER,
-            source,
-        })?;
-        serde_json::from_slice::<Body>(&reply.body)
-            .map(|body| Secret::new(body.value))
-            .map_err(|_| AssertionError::Refused {
-                issuer: ISSUER,
-                status: reply.status,
-            })
+        read_id_token("GitHub Actions", reply, |body: Body| body.value)
     }
 
     /// [Azure Pipelines' documentation](https://learn.microsoft.com/rest/api/azure/devops/distributedtask/oidctoken/create)
@@ -189,7 +180,6 @@ impl Assertion {
         request: &OidcRequest,
         service_connection_id: &str,
     ) -> Result<Secret, AssertionError> {
-        const ISSUER: &str = "Azure Pipelines";
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Body {
@@ -200,16 +190,7 @@ impl Assertion {
             .append_pair("api-version", PIPELINES_API_VERSION)
             .append_pair("serviceConnectionId", service_connection_id);
         let reply = self.http.post_empty(&url, &request.token).await;
-        let reply = reply.map_err(|source| AssertionError::Unreachable {
-            issuer: ISSUER,
-            source,
-        })?;
-        serde_json::from_slice::<Body>(&reply.body)
-            .map(|body| Secret::new(body.oidc_token))
-            .map_err(|_| AssertionError::Refused {
-                issuer: ISSUER,
-                status: reply.status,
-            })
+        read_id_token("Azure Pipelines", reply, |body: Body| body.oidc_token)
     }
 
     async fn ask_this_machine(
@@ -232,6 +213,21 @@ impl Assertion {
             .map_err(AssertionError::ManagedIdentity)?;
         Ok(Secret::new(token.token.secret().to_owned()))
     }
+}
+
+/// Reads the ID token that a pipeline's service has answered with.
+fn read_id_token<Body: DeserializeOwned>(
+    issuer: &'static str,
+    reply: Result<Reply, HttpError>,
+    token: impl FnOnce(Body) -> String,
+) -> Result<Secret, AssertionError> {
+    let reply = reply.map_err(|source| AssertionError::Unreachable { issuer, source })?;
+    serde_json::from_slice(&reply.body)
+        .map(|body| Secret::new(token(body)))
+        .map_err(|_| AssertionError::Refused {
+            issuer,
+            status: reply.status,
+        })
 }
 
 fn read_token(path: &Path) -> Result<Secret, AssertionError> {
