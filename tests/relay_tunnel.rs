@@ -10,7 +10,7 @@
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -92,19 +92,34 @@ impl<T: Send + 'static> Relay<T> {
         (ending, self.script.join().unwrap())
     }
 
-    /// Does the same between two pipes, as under ssh.
-    async fn carry_pipes(self, pipes: Pipes) -> (Result<Ending, RelayError>, T) {
-        let Self { endpoint, tls, .. } = &self;
-        let connection = relay::dial(endpoint, tls, None, Capacity::ALONE).await;
-        let input = pipe::Receiver::from_owned_fd(pipes.input.into()).unwrap();
-        let output = pipe::Sender::from_owned_fd(pipes.output.into()).unwrap();
-        let ending = relay::carry_standard_streams(
-            connection.unwrap(),
-            standard_streams::Input::Pipe(input),
-            standard_streams::Output::Pipe(output),
-        )
-        .await;
-        (ending, self.script.join().unwrap())
+    /// Does the same between two pipes, as under ssh: on a thread of its own, which no limit of a runtime's would reach.
+    fn carry_pipes(self, pipes: Pipes) -> (Result<Ending, RelayError>, T) {
+        let Self {
+            endpoint,
+            tls,
+            script,
+        } = self;
+        let (ended, ending) = mpsc::channel();
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            let outcome = runtime.block_on(async {
+                let connection = relay::dial(&endpoint, &tls, None, Capacity::ALONE).await?;
+                let input = pipe::Receiver::from_owned_fd(pipes.input.into()).unwrap();
+                let output = pipe::Sender::from_owned_fd(pipes.output.into()).unwrap();
+                relay::carry_standard_streams(
+                    connection,
+                    standard_streams::Input::Pipe(input),
+                    standard_streams::Output::Pipe(output),
+                )
+                .await
+            });
+            ended.send(outcome).unwrap();
+        });
+        let ending = ending.recv_timeout(LIMIT).unwrap();
+        (ending, script.join().unwrap())
     }
 }
 
@@ -430,8 +445,8 @@ async fn nothing_is_read_while_the_output_takes_nothing() {
     assert!((1..MAX_BYTES).contains(&sent), "{sent}");
 }
 
-#[tokio::test]
-async fn pipes_carry_all_of_it_both_ways_at_once() {
+#[test]
+fn pipes_carry_all_of_it_both_ways_at_once() {
     const BYTES: usize = 3 * 1024 * 1024;
     let relay = Relay::open(|far| {
         far.write_all(&short(0x89, b"there?")).unwrap();
@@ -471,7 +486,7 @@ async fn pipes_carry_all_of_it_both_ways_at_once() {
             }
         }
     });
-    let (ending, (pong, closed)) = relay.carry_pipes(pipes).await;
+    let (ending, (pong, closed)) = relay.carry_pipes(pipes);
     assert_eq!(ending.unwrap(), Ending::Far);
     assert_eq!(pong, Some(b"there?".to_vec()));
     assert_eq!(closed, Some(1000_u16.to_be_bytes().to_vec()));
@@ -480,8 +495,8 @@ async fn pipes_carry_all_of_it_both_ways_at_once() {
     drop(writing.join().unwrap());
 }
 
-#[tokio::test]
-async fn pipes_that_ssh_has_left_end_it_soon_though_the_far_end_stays() {
+#[test]
+fn pipes_that_ssh_has_left_end_it_soon_though_the_far_end_stays() {
     let relay = Relay::open(|far| {
         let said = client_frame(far).unwrap();
         (said, client_close(far))
@@ -493,7 +508,7 @@ async fn pipes_that_ssh_has_left_end_it_soon_though_the_far_end_stays() {
         drop((writer, reader));
     });
     let begun = Instant::now();
-    let (ending, (said, closed)) = relay.carry_pipes(pipes).await;
+    let (ending, (said, closed)) = relay.carry_pipes(pipes);
     assert_eq!(ending.unwrap(), Ending::Near);
     assert!(begun.elapsed() < Duration::from_secs(3));
     assert_eq!(said, (0x82, b"exit".to_vec()));

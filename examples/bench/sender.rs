@@ -180,8 +180,8 @@ impl<'a> Sender<'a> {
     }
 }
 
-/// Sends so many pings by way of each sender, and then starts each so many times. They take turns all the time, so that however
-/// fast the machine is at the moment, it is so for all of them.
+/// Sends so many pings by way of each sender, in whole turns, and then starts each so many times. They take turns all the time,
+/// so that however fast the machine is at the moment, it is so for all of them.
 pub(crate) fn take_turns(
     senders: &[Sender<'_>],
     pings: usize,

@@ -17,9 +17,12 @@ use self::machine::{Machine, Way};
 use super::context::Context;
 use super::ui::Ui;
 use super::why;
-use crate::failure::{Failure, FailureKind};
+use crate::agent::ask::CertificateAnswer;
+use crate::failure::{Failure, FailureKind, file_failure};
 use crate::host::interrupts::Interrupts;
+use crate::host::{files, liveness};
 use crate::ids::{Address, Principal, ResourceGroup};
+use crate::ssh_config::{quoted_path, shell_word};
 
 /// How many connections are open at once; the next one waits until another ends.
 const MAX_CONNECTIONS: usize = 256;
@@ -58,6 +61,9 @@ pub(super) struct ForwardArgs {
     /// Connect to an Azure VM's private address, even if it has a public one
     #[arg(long)]
     prefer_private_ip: bool,
+    /// See to no certificate: logins use keys of their own, or the port is not sshd's
+    #[arg(long)]
+    no_certificate: bool,
 }
 
 /// Where to listen.
@@ -83,7 +89,12 @@ pub(super) async fn run(ui: Ui, context: &Context, args: ForwardArgs) -> Result<
     let (port, listener) = open(ui, context, &args, machine).await?;
     let mut interrupts = Interrupts::open()
         .map_err(|error| Failure::new("cannot wait for signals").caused_by(&error))?;
-    port.tell(listener.local_addr().unwrap_or(args.bind.0));
+    let bound = listener.local_addr().unwrap_or(args.bind.0);
+    let login_line = port.certify(bound).await;
+    port.tell(bound);
+    if let Some(line) = login_line {
+        ui.say(&format!("log in with: {line}"));
+    }
     let mut open = FuturesUnordered::new();
     loop {
         tokio::select! {
@@ -123,67 +134,93 @@ struct Port<'a> {
     context: &'a Context,
     machine: Machine,
     way: Way<'a>,
-    /// Of the certificate that our agent has for the machine, and is to keep fresh.
-    login_name: Option<Principal>,
 }
 
 impl Port<'_> {
-    /// Says where it is, and how to log in by way of it.
+    /// Says where it is.
     fn tell(&self, bound: SocketAddr) {
         let Machine { id, port, .. } = &self.machine;
         let row = json!({"bind": bound, "resource_id": id, "port": port});
         let name = self.way.name();
         let text = format!("{bound} leads to port {port} of {name}; Ctrl-C ends it\n");
         self.ui.result(&row, &text);
-        if let Some(login_name) = &self.login_name {
-            let (agent, at) = (self.context.agent_socket.display(), bound.ip());
-            let port = bound.port();
-            self.ui.say(&format!(
-                "log in with: ssh -p {port} -o IdentityAgent={agent} -o HostKeyAlias={name} {login_name}@{at}"
-            ));
+    }
+
+    /// Sees to a certificate for whoever logs in by way of the port, and returns what they type. Without one, the port serves
+    /// those who log in otherwise.
+    async fn certify(&self, bound: SocketAddr) -> Option<String> {
+        if !self.machine.is_certified {
+            return None;
         }
+        let profile = &self.machine.profile;
+        let job = async || self.certificate().await;
+        match self.context.answering(self.ui, profile, job).await {
+            Ok(answer) => Some(self.login_line(bound, &answer.login_name)),
+            Err(failure) => {
+                self.tell_failure(&failure);
+                self.ui.say(
+                    "going on without a certificate, for logins of other kinds; with --no-certificate, none is asked for",
+                );
+                None
+            }
+        }
+    }
+
+    async fn certificate(&self) -> Result<CertificateAnswer, Failure> {
+        let Machine {
+            profile, tenancy, ..
+        } = &self.machine;
+        self.context.certificate(profile, tenancy).await
+    }
+
+    /// Returns what to type to log in by way of the port, with the host keys that managed hosts have.
+    fn login_line(&self, bound: SocketAddr, login_name: &Principal) -> String {
+        let alias = match &self.machine.id {
+            Some(id) => id.to_host_key_alias(),
+            None => self.way.name(),
+        };
+        let known_hosts = self.context.host.paths.known_hosts();
+        let mut line = format!("ssh -p {}", bound.port());
+        for (option, value) in [
+            ("IdentityAgent", quoted_path(&self.context.agent_socket)),
+            ("HostKeyAlias", alias),
+            ("UserKnownHostsFile", quoted_path(&known_hosts)),
+        ] {
+            line.push_str(" -o ");
+            line.push_str(&shell_word(&format!("{option}={value}")));
+        }
+        let whom = format!("{login_name}@{}", bound.ip());
+        format!("{line} {}", shell_word(&whom))
     }
 
     /// Carries one client's connection to its end. That it fails is told, and ends nothing else.
     async fn carry(&self, client: TcpStream) {
         let certified = async {
-            if self.login_name.is_some() {
-                let Machine {
-                    profile, tenancy, ..
-                } = &self.machine;
-                self.tell_failure(self.context.certificate(profile, tenancy).await.map(drop));
+            // ssh asks the agent for it as soon as it has a connection.
+            if self.machine.is_certified
+                && let Err(failure) = self.certificate().await
+            {
+                self.tell_failure(&failure);
             }
         };
-        let (carried, ()) = tokio::join!(self.way.carry(client), certified);
-        self.tell_failure(carried);
+        let (connected, ()) = tokio::join!(self.way.connect(), certified);
+        let carried = async {
+            liveness::set(&client)
+                .map_err(|error| Failure::new("a connection was lost").caused_by(&error))?;
+            connected?.carry(client).await
+        };
+        if let Err(failure) = carried.await {
+            self.tell_failure(&failure);
+        }
     }
 
-    fn tell_failure(&self, outcome: Result<(), Failure>) {
-        if let Err(failure) = outcome {
-            self.ui.fail(&failure);
-            why::record(&self.context.host, &failure);
-        }
+    fn tell_failure(&self, failure: &Failure) {
+        self.ui.fail(failure);
+        why::record(&self.context.host, failure);
     }
 }
 
-/// Sees to a certificate for whoever logs in by way of the port, and returns its login name. Without one, the port serves those
-/// who log in otherwise.
-async fn certify(ui: Ui, context: &Context, machine: &Machine) -> Option<Principal> {
-    let Machine {
-        profile, tenancy, ..
-    } = machine;
-    let job = async || context.certificate(profile, tenancy).await;
-    match context.answering(ui, profile, job).await {
-        Ok(answer) => Some(answer.login_name),
-        Err(failure) => {
-            ui.fail(&failure);
-            ui.say("going on without a certificate, for logins of other kinds");
-            None
-        }
-    }
-}
-
-/// Sees to credentials and to a certificate, and opens the port.
+/// Sees to credentials, and opens the port.
 async fn open<'a>(
     ui: Ui,
     context: &'a Context,
@@ -195,17 +232,15 @@ async fn open<'a>(
     let listener = TcpListener::bind(args.bind.0)
         .await
         .map_err(|error| bind_failure(args.bind.0, &error))?;
-    let login_name = if machine.is_certified {
-        certify(ui, context, &machine).await
-    } else {
-        None
-    };
+    let known_hosts = context.host.paths.known_hosts();
+    let folder = known_hosts.parent().unwrap_or(&known_hosts);
+    files::make_private_folder(folder)
+        .map_err(|error| file_failure("make the folder", folder, &error))?;
     let port = Port {
         ui,
         context,
         machine,
         way,
-        login_name,
     };
     Ok((port, listener))
 }

@@ -4,4 +4,4 @@ mod direct;
 mod relayed;
 
 pub(super) use self::direct::Direct;
-pub(super) use self::relayed::Relayed;
+pub(super) use self::relayed::{Connected, Relayed};

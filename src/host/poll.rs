@@ -56,7 +56,7 @@ impl Poller {
     /// Does a job until it is ready: whenever it is not, waits until one of the descriptors is that it could not go on with.
     /// Returns `None` once the deadline has passed.
     ///
-    /// The thread does nothing else meanwhile, and the job's waker wakes nobody.
+    /// The thread does nothing else meanwhile, so that a runtime on it stands still, and the job's waker wakes nobody.
     pub fn until<T>(
         &self,
         deadline: Instant,
@@ -286,7 +286,8 @@ mod tests {
             turns += 1;
             read(&mut silent, context).map(drop)
         });
-        assert_eq!((ended, turns), (None, 2));
+        // One if this thread was held up before it could wait.
+        assert!(ended.is_none() && turns <= 2, "{turns}");
         assert!(begun.elapsed() >= MOMENT);
     }
 

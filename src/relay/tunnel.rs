@@ -77,7 +77,7 @@ pub async fn carry(
 }
 
 /// Carries bytes as [`carry`] does, from standard input and to standard output. If both are pipes, this thread does nothing
-/// else meanwhile.
+/// else meanwhile: a timeout around it never fires, and other tasks stand still.
 ///
 /// # Errors
 /// As [`carry`].

@@ -240,7 +240,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// Quotes a path for `ssh_config(5)`, where `%` begins a token.
-fn quoted_path(path: &Path) -> String {
+pub(crate) fn quoted_path(path: &Path) -> String {
     quoted(&path.display().to_string().replace('%', "%%"))
 }
 
@@ -249,7 +249,8 @@ fn shell_path(path: &Path) -> String {
     shell_word(&path.display().to_string().replace('%', "%%"))
 }
 
-fn shell_word(word: &str) -> String {
+/// Quotes a word of a shell's command line.
+pub(crate) fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "@._-+/:%=".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

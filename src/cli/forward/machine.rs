@@ -7,12 +7,12 @@ use super::super::config::add;
 use super::super::context::Context;
 use super::super::ssh::managed_block;
 use super::super::ui::Ui;
-use super::super::way::{Direct, Relayed};
+use super::super::way::{self, Direct, Relayed};
 use super::ForwardArgs;
 use crate::agent::ask::Tenancy;
 use crate::direct;
 use crate::failure::Failure;
-use crate::host::{liveness, tls};
+use crate::host::tls;
 use crate::ids::{Address, ProfileName, ResourceId};
 use crate::relay::Capacity;
 use crate::ssh_config::Identity;
@@ -88,29 +88,36 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// Carries one client's connection to its end.
-    pub(super) async fn carry(&self, client: TcpStream) -> Result<(), Failure> {
-        liveness::set(&client)
-            .map_err(|error| Failure::new("a connection was lost").caused_by(&error))?;
-        match self {
-            Self::Direct(way) => {
-                let stream = way.connect().await?;
-                let (input, output) = client.into_split();
-                direct::carry(&way.name(), stream, input, output).await?;
-                Ok(())
-            }
-            Self::Relayed(way) => {
-                let connected = way.connect().await?;
-                let (input, output) = client.into_split();
-                connected.carry(input, output).await
-            }
-        }
+    /// Opens a connection.
+    pub(super) async fn connect(&self) -> Result<Connected<'_>, Failure> {
+        Ok(match self {
+            Self::Direct(way) => Connected::Direct(way.name(), way.connect().await?),
+            Self::Relayed(way) => Connected::Relayed(Box::new(way.connect().await?)),
+        })
     }
 
     pub(super) fn name(&self) -> String {
         match self {
             Self::Direct(way) => way.name(),
             Self::Relayed(way) => way.machine.name().to_string(),
+        }
+    }
+}
+
+/// An open connection to the machine.
+pub(super) enum Connected<'a> {
+    /// What people call the machine, and the connection.
+    Direct(String, TcpStream),
+    Relayed(Box<way::Connected<'a>>),
+}
+
+impl Connected<'_> {
+    /// Carries a client's bytes both ways until one side ends.
+    pub(super) async fn carry(self, client: TcpStream) -> Result<(), Failure> {
+        let (input, output) = client.into_split();
+        match self {
+            Self::Direct(name, stream) => Ok(direct::carry(&name, stream, input, output).await?),
+            Self::Relayed(connected) => connected.carry(input, output).await,
         }
     }
 }
@@ -133,7 +140,7 @@ pub(super) async fn find(
             port: block.port,
             address: block.address,
             prefer_private_ip: block.prefer_private_ip,
-            is_certified: block.identity == Identity::Agent,
+            is_certified: block.identity == Identity::Agent && !args.no_certificate,
         }
     } else {
         let target = match (&args.target, &args.ip) {
@@ -155,16 +162,17 @@ pub(super) async fn find(
                 _ => None,
             },
             prefer_private_ip: false,
-            is_certified: true,
+            is_certified: !args.no_certificate,
         }
     };
     Ok(Machine {
         port: args.port.unwrap_or(machine.port),
+        // Where nothing else is known of the machine, its address is the only one.
         address: args
             .ip
             .clone()
             .or(machine.address)
-            .filter(|_| !args.prefer_private_ip),
+            .filter(|_| !args.prefer_private_ip || machine.id.is_none()),
         prefer_private_ip: machine.prefer_private_ip || args.prefer_private_ip,
         ..machine
     })

@@ -86,11 +86,10 @@ impl Relayed<'_> {
         let begun = Instant::now();
         let outcome = loop {
             sleep(SET_UP_POLL).await;
-            let waited = begun.elapsed();
-            self.ui
-                .progress(&format!("waiting: {} of {limit} s", waited.as_secs()));
+            let waited = begun.elapsed().as_secs();
+            self.ui.progress(&format!("waiting: {waited} of {limit} s"));
             match self.dial(credentials).await {
-                Err(RelayError::Refused { status: 404, .. }) if waited < SET_UP_LIMIT => {}
+                Err(RelayError::Refused { status: 404, .. }) if begun.elapsed() < SET_UP_LIMIT => {}
                 dialled => break dialled,
             }
         };
