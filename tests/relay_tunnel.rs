@@ -478,13 +478,8 @@ fn pipes_carry_all_of_it_both_ways_at_once() {
     });
     let reading = thread::spawn(move || {
         let mut taken = Vec::new();
-        let mut piece = [0; 10_000];
-        loop {
-            match reader.read(&mut piece).unwrap() {
-                0 => return taken,
-                length => taken.extend_from_slice(&piece[..length]),
-            }
-        }
+        reader.read_to_end(&mut taken).unwrap();
+        taken
     });
     let (ending, (pong, closed)) = relay.carry_pipes(pipes);
     assert_eq!(ending.unwrap(), Ending::Far);

@@ -157,6 +157,15 @@ impl Context {
         })
     }
 
+    /// Returns the file with the host keys of managed hosts, in a folder that is there, so that ssh can write to it.
+    pub(super) fn known_hosts(&self) -> Result<PathBuf, Failure> {
+        let known_hosts = self.host.paths.known_hosts();
+        let folder = known_hosts.parent().unwrap_or(&known_hosts);
+        files::make_private_folder(folder)
+            .map_err(|error| file_failure("make the folder", folder, &error))?;
+        Ok(known_hosts)
+    }
+
     /// Reads the managed hosts.
     pub(super) fn managed_config(&self) -> Result<ManagedConfig, Failure> {
         let path = self.host.paths.managed_ssh_config();

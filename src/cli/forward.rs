@@ -4,6 +4,7 @@ mod machine;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -18,9 +19,9 @@ use super::context::Context;
 use super::ui::Ui;
 use super::why;
 use crate::agent::ask::CertificateAnswer;
-use crate::failure::{Failure, FailureKind, file_failure};
+use crate::failure::{Failure, FailureKind};
 use crate::host::interrupts::Interrupts;
-use crate::host::{files, liveness};
+use crate::host::liveness;
 use crate::ids::{Address, Principal, ResourceGroup};
 use crate::ssh_config::{quoted_path, shell_word};
 
@@ -132,6 +133,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: ForwardArgs) -> Result<
 struct Port<'a> {
     ui: Ui,
     context: &'a Context,
+    known_hosts: PathBuf,
     machine: Machine,
     way: Way<'a>,
 }
@@ -179,12 +181,11 @@ impl Port<'_> {
             Some(id) => id.to_host_key_alias(),
             None => self.way.name(),
         };
-        let known_hosts = self.context.host.paths.known_hosts();
         let mut line = format!("ssh -p {}", bound.port());
         for (option, value) in [
             ("IdentityAgent", quoted_path(&self.context.agent_socket)),
             ("HostKeyAlias", alias),
-            ("UserKnownHostsFile", quoted_path(&known_hosts)),
+            ("UserKnownHostsFile", quoted_path(&self.known_hosts)),
         ] {
             line.push_str(" -o ");
             line.push_str(&shell_word(&format!("{option}={value}")));
@@ -232,13 +233,10 @@ async fn open<'a>(
     let listener = TcpListener::bind(args.bind.0)
         .await
         .map_err(|error| bind_failure(args.bind.0, &error))?;
-    let known_hosts = context.host.paths.known_hosts();
-    let folder = known_hosts.parent().unwrap_or(&known_hosts);
-    files::make_private_folder(folder)
-        .map_err(|error| file_failure("make the folder", folder, &error))?;
     let port = Port {
         ui,
         context,
+        known_hosts: context.known_hosts()?,
         machine,
         way,
     };

@@ -6,8 +6,7 @@ use super::config::add::{self, HostOptions};
 use super::context::Context;
 use super::rotate::{self, KeptIn};
 use super::ui::Ui;
-use crate::failure::{Failure, FailureKind, file_failure};
-use crate::host::files;
+use crate::failure::{Failure, FailureKind};
 use crate::host::process;
 use crate::ids::{HostAlias, ResourceGroup};
 use crate::openssh::{SSH_VARIABLE, ssh_arguments};
@@ -39,10 +38,7 @@ pub(super) struct SshArgs {
 
 pub(super) async fn run(ui: Ui, context: &Context, args: SshArgs) -> Result<u8, Failure> {
     let block = block(ui, context, &args).await?;
-    let known_hosts = context.host.paths.known_hosts();
-    let folder = known_hosts.parent().unwrap_or(&known_hosts);
-    files::make_private_folder(folder)
-        .map_err(|error| file_failure("make the folder", folder, &error))?;
+    context.known_hosts()?;
     let env = &context.host.env;
     let ssh = match env.var_os(SSH_VARIABLE) {
         Some(program) => program.to_owned(),

@@ -4,28 +4,27 @@ use std::time::{Duration, Instant};
 
 use sandbox::Options;
 
-use crate::world::{ADA, World, options_with};
+use crate::world::{ADA, Output, World, options_with};
 
-/// Returns a world in which a machine listens so long after it was set up.
-fn listens_after(delay: Duration) -> World {
+/// Logs in to a machine that listens so long after it was set up; returns how that went, and how many seconds it took.
+fn log_in_to_what_listens_after(delay: Duration) -> (Output, u64) {
     let world = World::with(Options {
         agent_delay: delay,
         ..options_with(&["new01"])
     });
     world.login(ADA);
     world.add(&["new01"]);
-    world
+    let begun = Instant::now();
+    let session = world.ssh(&["new01", "echo in"]);
+    let output = session.limit(Duration::from_secs(150)).run();
+    (output, begun.elapsed().as_secs())
 }
 
 #[test]
 fn a_machine_is_waited_for_as_long_as_the_first_set_up_may_take() {
-    let world = listens_after(Duration::from_secs(75));
-    let begun = Instant::now();
-    let first = world.ssh(&["new01", "echo in"]);
-    let first = first.limit(Duration::from_secs(150)).run();
+    let (first, took) = log_in_to_what_listens_after(Duration::from_secs(75));
     first.succeeded();
     assert_eq!(first.stdout, "in\n");
-    let took = begun.elapsed().as_secs();
     assert!((75..90).contains(&took), "{took}");
     assert_eq!(
         first.stderr.lines().next(),
@@ -35,12 +34,8 @@ fn a_machine_is_waited_for_as_long_as_the_first_set_up_may_take() {
 
 #[test]
 fn a_machine_that_never_listens_is_given_up_after_ninety_seconds() {
-    let world = listens_after(Duration::from_secs(3600));
-    let begun = Instant::now();
-    let first = world.ssh(&["new01", "echo in"]);
-    let first = first.limit(Duration::from_secs(150)).run();
+    let (first, took) = log_in_to_what_listens_after(Duration::from_secs(3600));
     first.ended_with(255);
-    let took = begun.elapsed().as_secs();
     assert!((90..100).contains(&took), "{took}");
     let told = "error: the relay refused the connection: 404 Endpoint does not exist";
     assert!(first.stderr.contains(told), "{first}");

@@ -40,6 +40,16 @@ impl Forward {
         client
     }
 
+    /// Connects where the machine cannot be reached: the connection ends, and nothing has come.
+    #[track_caller]
+    fn connect_in_vain(&self) {
+        let mut client = TcpStream::connect(self.address).unwrap();
+        client
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        assert_eq!(client.read(&mut [0]).unwrap(), 0, "nothing may come");
+    }
+
     fn signal(&self, signal: Signal) {
         let process = Pid::from_raw(self.running.id().try_into().unwrap()).unwrap();
         kill_process(process, signal).unwrap();
@@ -176,11 +186,7 @@ fn every_connection_has_live_credentials_and_its_failure_ends_no_other() {
     let text = "There are no listeners connected for the endpoint".to_owned();
     let nobody = Fault::RelayRefuse { status: 404, text };
     world.sandbox.fault(nobody.times(0));
-    let mut third = TcpStream::connect(forward.address).unwrap();
-    third
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
-    assert_eq!(third.read(&mut [0]).unwrap(), 0, "nothing may come");
+    forward.connect_in_vain();
     wait_for("the word", || {
         forward.running.stderr().contains("no listeners connected")
     });
@@ -223,8 +229,7 @@ fn with_vm() -> (World, String) {
 fn a_vm_is_led_to_at_the_address_that_it_has_at_the_moment() {
     let (world, port) = with_vm();
     let forward = Forward::start(world.command(&["forward", "vm01", "--port", &port]));
-    let vm = |arguments: &[&str]| through_to("vm01", &world, &forward, arguments).run();
-    let output = vm(&["echo", "in"]);
+    let output = through_to("vm01", &world, &forward, &["echo", "in"]).run();
     output.succeeded();
     assert_eq!(output.stdout, "in\n");
     // Large pieces, both ways, and the end of one side alone.
@@ -241,8 +246,7 @@ fn a_vm_is_led_to_at_the_address_that_it_has_at_the_moment() {
     let port = nobody.local_addr().unwrap().port().to_string();
     drop(nobody);
     let forward = Forward::start(world.command(&["forward", "vm01", "--port", &port]));
-    let mut client = TcpStream::connect(forward.address).unwrap();
-    assert_eq!(client.read(&mut [0]).unwrap(), 0, "nothing may come");
+    forward.connect_in_vain();
     let told = format!("`vm01` refuses connections at `127.0.0.1:{port}`");
     wait_for("the word", || forward.running.stderr().contains(&told));
 }
@@ -291,11 +295,7 @@ fn a_port_that_the_machine_does_not_let_in_is_told_with_the_way_to_have_it() {
     // Its first connection has set it up for the port of sshd.
     drop(Forward::start(world.command(&["forward", "web01"])).connect());
     let forward = Forward::start(world.command(&["forward", "web01", "--port", "3389"]));
-    let mut client = TcpStream::connect(forward.address).unwrap();
-    client
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
-    assert_eq!(client.read(&mut [0]).unwrap(), 0, "nothing may come");
+    forward.connect_in_vain();
     let failure = || forward.running.stderr().lines().nth(1).map(str::to_owned);
     wait_for("the word", || failure().is_some());
     let told: Value = serde_json::from_str(&failure().unwrap()).unwrap();
