@@ -132,6 +132,9 @@ pub struct CertificateAnswer {
     pub login_name: Principal,
     /// What is in it.
     pub certificate: CertificateSummary,
+    /// Whether the agent is locked (`ssh-add -x`), so that ssh finds no key in it.
+    #[serde(default)]
+    pub is_locked: bool,
 }
 
 /// Relay credentials on their way through the socket.

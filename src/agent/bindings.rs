@@ -65,8 +65,19 @@ impl Bindings {
 
     /// Tells whether a key may be seen through this connection.
     pub(super) fn let_see(&self, may_be_forwarded: bool) -> bool {
-        let is_forwarded = self.held.iter().any(|held| held.is_forwarding);
-        !self.is_tainted && (may_be_forwarded || !is_forwarded)
+        !self.is_tainted && (may_be_forwarded || !self.is_forwarded())
+    }
+
+    /// Tells whether another machine speaks over this connection.
+    pub(super) fn is_forwarded(&self) -> bool {
+        self.held.iter().any(|held| held.is_forwarding)
+    }
+
+    /// Tells whether this connection may lock and unlock the agent and remove keys from it: that is for the programs of this
+    /// machine, which ask over connections that are bound to no session. Another machine, which `ssh -A` lends the agent to,
+    /// could lock its owner out.
+    pub(super) const fn let_manage(&self) -> bool {
+        !self.is_tainted && self.held.is_empty()
     }
 
     /// Tells whether a key may sign `data` through this connection: on one that is bound, a login of the last session that it
@@ -200,6 +211,20 @@ mod tests {
         let mut bindings = Bindings::default();
         assert!(!bindings.bind(&rare(false)));
         assert!(bindings.let_sign(b"key", &request(b"one", b"key", None), false));
+    }
+
+    #[test]
+    fn only_a_connection_of_this_machine_manages_the_agent() {
+        let host = HostKey::new();
+        let mut local = Bindings::default();
+        assert!(local.let_manage());
+        for is_forwarding in [true, false] {
+            let mut bound = Bindings::default();
+            assert!(bound.bind(&host.bind(b"one", is_forwarding)));
+            assert!(!bound.let_manage(), "{is_forwarding}");
+        }
+        assert!(!local.bind(b"nonsense"));
+        assert!(!local.let_manage(), "who pretends does not, either");
     }
 
     #[test]

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -37,6 +38,7 @@ pub(super) enum Door {
 pub(super) async fn converse(agent: &Agent, mut stream: UnixStream, door: Door) {
     let mut bindings = Bindings::default();
     let mut first = [0];
+    let mut forwarded = None;
     while let Ok(Ok(1)) = timeout(CONNECTION_IDLE, stream.read(&mut first)).await {
         let rest = timeout(MESSAGE_LIMIT, read_rest(&mut stream, first));
         let Ok(Ok(message)) = rest.await else {
@@ -47,6 +49,12 @@ pub(super) async fn converse(agent: &Agent, mut stream: UnixStream, door: Door) 
             Some(request) => respond(agent, request, door, &mut bindings).await,
             None => Response::Failure,
         };
+        if bindings.is_forwarded() && forwarded.is_none() {
+            let Ok(place) = Arc::clone(&agent.forwarded).try_acquire_owned() else {
+                return;
+            };
+            forwarded = Some(place);
+        }
         let bytes = Zeroizing::new(response.encode());
         let written = timeout(MESSAGE_LIMIT, stream.write_all(&bytes)).await;
         agent.has_answered();
@@ -68,6 +76,12 @@ async fn respond(
             .sign(bindings, key, data, flags)
             .await
             .unwrap_or(Response::Failure),
+        Request::Remove { .. } | Request::RemoveAll | Request::Lock(_) | Request::Unlock(_)
+            if !bindings.let_manage() =>
+        {
+            tracing::info!("refuses what only a program of this machine may do");
+            Response::Failure
+        }
         Request::Remove { key } => done(agent.remove(bindings, key).await),
         Request::RemoveAll => done(agent.remove_all(bindings).await),
         Request::Lock(passphrase) => done(agent.passphrase_lock.lock(passphrase).await),

@@ -28,6 +28,8 @@ use crate::time::UnixTime;
 pub const DEFAULT_IDLE_SECONDS: u32 = 3600;
 /// How many connections are served at once; more wait.
 const MAX_CONNECTIONS: usize = 512;
+/// How many of these may be forwarded: other machines, which `ssh -A` lends the agent to, must not take all places.
+const MAX_FORWARDED: usize = 64;
 /// How long the agent stays after it was told to stop, for the answer to get out.
 const LAST_WORDS: Duration = Duration::from_millis(20);
 /// How often the agent looks whether its socket is still there.
@@ -52,6 +54,8 @@ pub(super) struct Agent {
     asked: AtomicU64,
     /// A place for each connection, by door.
     places: [Arc<Semaphore>; 2],
+    /// The places for forwarded connections, which have one of the others, too.
+    pub(super) forwarded: Arc<Semaphore>,
 }
 
 /// Runs the agent until it is told to stop or nobody has asked for as long as `idle`. Returns if another one runs on this
@@ -102,6 +106,7 @@ impl Agent {
             started: Instant::now(),
             asked: AtomicU64::new(0),
             places: std::array::from_fn(|_| Arc::new(Semaphore::new(MAX_CONNECTIONS))),
+            forwarded: Arc::new(Semaphore::new(MAX_FORWARDED)),
         }
     }
 
@@ -184,6 +189,7 @@ impl Agent {
                         .certificate
                         .explain()
                         .summarize(self.host.clock.now(), None),
+                    is_locked: self.passphrase_lock.is_locked(),
                 }))
             }
             Question::RelayCredentials {

@@ -95,5 +95,8 @@ async fn status(ui: Ui, context: &Context) -> Result<(), Failure> {
             status.pid, status.version
         ),
     );
+    if status.is_locked {
+        ui.say(&format!("hint: {}", context.unlock_hint()));
+    }
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::ids::{ProfileName, SubscriptionId};
 use crate::keyring::Choice;
 use crate::profile::{CloudName, Profile, Profiles};
 use crate::sign_in::SignIn;
-use crate::ssh_config::{ManagedConfig, Surroundings};
+use crate::ssh_config::{ManagedConfig, Surroundings, shell_word};
 
 /// The cloud that is meant if none is named.
 const DEFAULT_CLOUD: &str = "AzureCloud";
@@ -96,6 +96,31 @@ impl Context {
             Answer::Certificate(answer) => Ok(answer),
             _ => Err(another_version()),
         }
+    }
+
+    /// As [`Context::certificate`], for a login that begins now: ssh finds no key in an agent that is locked.
+    pub(super) async fn certificate_for_login(
+        &self,
+        profile: &ProfileName,
+        tenancy: &Tenancy,
+    ) -> Result<CertificateAnswer, Failure> {
+        let answer = self.certificate(profile, tenancy).await?;
+        if !answer.is_locked {
+            return Ok(answer);
+        }
+        Err(
+            Failure::new("the agent is locked, and ssh finds no key in it")
+                .hint(self.unlock_hint()),
+        )
+    }
+
+    /// Says how an agent that `ssh-add -x` has locked is unlocked.
+    pub(super) fn unlock_hint(&self) -> String {
+        let socket = self.agent_socket.display().to_string();
+        format!(
+            "unlock it: SSH_AUTH_SOCK={} ssh-add -X; without the passphrase, restart it: entra-ssh agent stop",
+            shell_word(&socket)
+        )
     }
 
     /// Does something that policies may ask more for than the sign-in has given. A person at a terminal is asked for it, in

@@ -172,7 +172,7 @@ impl Port<'_> {
         let Machine {
             profile, tenancy, ..
         } = &self.machine;
-        self.context.certificate(profile, tenancy).await
+        self.context.certificate_for_login(profile, tenancy).await
     }
 
     /// Returns what to type to log in by way of the port, with the host keys that managed hosts have.

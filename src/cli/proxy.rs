@@ -64,7 +64,10 @@ pub(super) async fn run(ui: Ui, context: &Context, args: ProxyArgs) -> Result<u8
         if args.no_certificate {
             return Ok(());
         }
-        context.certificate(&profile.name, &tenancy).await.map(drop)
+        context
+            .certificate_for_login(&profile.name, &tenancy)
+            .await
+            .map(drop)
     };
     if args.is_direct() {
         let way = Direct {

@@ -75,7 +75,11 @@ async fn block(ui: Ui, context: &Context, args: &SshArgs) -> Result<Block, Failu
     {
         if block.identity == Identity::Agent {
             let tenancy = add::tenancy(&block);
-            let certify = async || context.certificate(&block.profile, &tenancy).await;
+            let certify = async || {
+                context
+                    .certificate_for_login(&block.profile, &tenancy)
+                    .await
+            };
             context.answering(ui, &block.profile, certify).await?;
         }
         return Ok(block);

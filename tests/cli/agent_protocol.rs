@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use ring::rand::SystemRandom;
@@ -13,6 +14,10 @@ use crate::agent::{
 use crate::world::{ADA, Output, World, options_with, wait_for};
 
 const SUCCESS: u8 = 6;
+const REMOVE_IDENTITY: u8 = 18;
+const REMOVE_ALL_IDENTITIES: u8 = 19;
+const LOCK: u8 = 22;
+const UNLOCK: u8 = 23;
 const EXTENSION: u8 = 27;
 const EXTENSION_FAILURE: u8 = 28;
 const EXTENSION_RESPONSE: u8 = 29;
@@ -116,6 +121,16 @@ fn a_locked_agent_shows_and_signs_nothing_until_it_is_unlocked() {
     assert_ne!(with_passphrase(&world, "-x", "other").status, 0);
     let refused = world.ssh(&["-o", "BatchMode=yes", "web01", "true"]).run();
     assert_eq!(refused.status, 255, "{refused}");
+    let expected = format!(
+        "error: the agent is locked, and ssh finds no key in it\nhint: unlock it: SSH_AUTH_SOCK={} ssh-add -X; without the \
+         passphrase, restart it: entra-ssh agent stop\n",
+        world.socket().display()
+    );
+    assert!(refused.stderr.contains(&expected), "{refused}");
+    assert!(world.entra_ssh(&["why"]).stdout.ends_with(&expected));
+    let status = world.entra_ssh(&["agent", "status"]);
+    assert!(status.stdout.contains(", locked ("), "{status}");
+    assert!(status.stderr.starts_with("hint: unlock it: "), "{status}");
     // Renewals go on.
     world.json(&["rotate", "--force"]);
     assert_ne!(with_passphrase(&world, "-X", "wrong").status, 0);
@@ -254,6 +269,62 @@ fn a_forwarded_connection_sees_and_signs_nothing_unless_the_profile_says_so() {
     world.json(&["cert", "--forwardable", "no"]);
     let key = identities(&world).remove(0);
     assert_eq!(try_both(&key), (0, FAILURE));
+}
+
+#[test]
+fn another_machine_neither_locks_nor_unlocks_the_agent_nor_removes_its_keys() {
+    let world = signed_in_with_agent();
+    world.json(&["cert", "--forwardable", "yes"]);
+    let key = identities(&world).remove(0);
+    let requests = [
+        [&[LOCK][..], &string(b"theirs")].concat(),
+        [&[UNLOCK][..], &string(b"ours")].concat(),
+        [&[REMOVE_IDENTITY][..], &string(&key)].concat(),
+        vec![REMOVE_ALL_IDENTITIES],
+    ];
+    let ask_all = |stream: &mut UnixStream| {
+        for request in &requests {
+            assert_eq!(ask(stream, request), [FAILURE], "{request:?}");
+        }
+    };
+    let (near, far) = (Host::new(), Host::new());
+    let mut stream = connect(&world);
+    assert_eq!(ask(&mut stream, &near.bind(b"near", true)), [SUCCESS]);
+    ask_all(&mut stream);
+    assert_eq!(ask(&mut stream, &far.bind(b"far", false)), [SUCCESS]);
+    ask_all(&mut stream);
+    assert_eq!(listed(&world), 1);
+    world.ssh(&["web01", "true"]).run().succeeded();
+    // Nor does it undo what its owner has done.
+    with_passphrase(&world, "-x", "ours").succeeded();
+    ask_all(&mut stream);
+    assert_eq!(listed(&world), 0);
+    with_passphrase(&world, "-X", "ours").succeeded();
+    assert_eq!(listed(&world), 1);
+}
+
+#[test]
+fn other_machines_take_some_places_of_the_agent_and_not_all() {
+    const MAX_FORWARDED: usize = 64;
+    let world = signed_in_with_agent();
+    let near = Host::new();
+    let forwarded: Vec<_> = (0..MAX_FORWARDED)
+        .map(|_| {
+            let mut stream = connect(&world);
+            assert_eq!(ask(&mut stream, &near.bind(b"near", true)), [SUCCESS]);
+            stream
+        })
+        .collect();
+    let mut one_more = connect(&world);
+    one_more
+        .write_all(&string(&near.bind(b"near", true)))
+        .unwrap();
+    let mut rest = Vec::new();
+    one_more.read_to_end(&mut rest).unwrap();
+    assert!(rest.is_empty(), "it ends without an answer");
+    assert_eq!(listed(&world), 1);
+    world.ssh(&["web01", "true"]).run().succeeded();
+    drop(forwarded);
 }
 
 #[test]
