@@ -217,3 +217,18 @@ pub async fn lock(folder: &Path, profile: &Profile) -> Result<Lock, Failure> {
                 })
         })
 }
+
+/// Takes the lock under which entries are stored and removed that profiles of one account share. It is taken after the one of
+/// [`lock`].
+///
+/// # Errors
+/// [`Failure`] if another process keeps it for longer than that takes.
+pub async fn lock_shared_entries(folder: &Path) -> Result<Lock, Failure> {
+    Lock::take(folder, "shared-entries", LOCK_PATIENCE)
+        .await
+        .map_err(|error| {
+            Failure::new("cannot take the lock for the entries of the keyring")
+                .caused_by(&error)
+                .hint("see which entra-ssh hangs: ps -C entra-ssh")
+        })
+}

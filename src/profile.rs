@@ -208,6 +208,13 @@ impl Profile {
         EntryName::new(kind, &cloud, tenant.as_str(), &account)
     }
 
+    /// Returns the names of all entries of the keyring that may be kept for it.
+    pub fn entries(&self) -> impl Iterator<Item = EntryName> {
+        self.tenants().flat_map(|tenant| {
+            [Kind::SignIn, Kind::Certificate].map(|kind| self.entry_in(kind, tenant))
+        })
+    }
+
     /// Returns the tenants that something may be kept for, the one that was signed in to first.
     pub fn tenants(&self) -> impl Iterator<Item = &TenantId> {
         std::iter::once(&self.tenant).chain(&self.guest_in)
@@ -315,8 +322,43 @@ impl Profiles {
         Ok(names)
     }
 
+    /// Returns the profiles but this one, as far as they can be read.
+    ///
+    /// # Errors
+    /// [`Failure`] if the folder is there and cannot be read.
+    pub fn others(&self, name: &ProfileName) -> Result<Others, Failure> {
+        let names = self.names()?.into_iter().filter(|other| other != name);
+        Ok(Others(
+            names.filter_map(|name| self.load(&name).ok()).collect(),
+        ))
+    }
+
     fn path(&self, name: &ProfileName) -> PathBuf {
         self.folder.join(format!("{name}.json"))
+    }
+}
+
+/// The other profiles of this user. Entries of the keyring are named by account and tenant, so that profiles of one account
+/// share them.
+#[derive(Clone, Debug)]
+pub struct Others(Vec<Profile>);
+
+impl Others {
+    /// Returns the profile that needs this entry of a keyring, if one does.
+    #[must_use]
+    pub fn needing(&self, keyring: Backend, entry: &EntryName) -> Option<&ProfileName> {
+        let needs = |other: &&Profile| {
+            other.keyring == keyring && other.entries().any(|needed| needed == *entry)
+        };
+        self.0.iter().find(needs).map(|other| &other.name)
+    }
+
+    /// Tells whether one of them is of this account in this tenant.
+    #[must_use]
+    pub fn use_account(&self, profile: &Profile, tenant: &TenantId) -> bool {
+        self.0.iter().any(|other| {
+            other.account == profile.account && other.tenants().any(|theirs| theirs == tenant)
+        })
     }
 }
 

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::key_args::KeyArgs;
+use super::rotate;
 use super::ui::Ui;
 use crate::agent::ask::Question;
 use crate::agent::client;
@@ -24,7 +25,7 @@ use crate::host::tls;
 use crate::ids::{ClientId, TenantId};
 use crate::issue;
 use crate::keyring::entry::Entry;
-use crate::keyring::{Keyring, Kind};
+use crate::keyring::{EntryName, Keyring, Kind};
 use crate::profile::{Flow, Method, Profile};
 
 /// Sign in to Entra ID, as a person or as a service principal
@@ -197,6 +198,7 @@ async fn keep(
 ) -> Result<(), Failure> {
     // What is being issued meanwhile belongs to the sign-in that was there before.
     let _lock = issue::lock(&context.host.paths.locks(), profile).await?;
+    let _sharing = issue::lock_shared_entries(&context.host.paths.locks()).await?;
     let before = context.profiles().load(&profile.name).ok();
     if let Some(entry) = entry {
         keyring
@@ -214,28 +216,29 @@ async fn keep(
     Ok(())
 }
 
-/// Removes what is kept under names that the new sign-in does not use.
+/// Removes what is kept under names that neither the new sign-in nor another profile uses.
 async fn remove_others(
     context: &Context,
     before: &Profile,
     profile: &Profile,
 ) -> Result<(), Failure> {
-    let has_moved = before.keyring != profile.keyring
-        || before.entry(Kind::SignIn) != profile.entry(Kind::SignIn);
-    let stale: Vec<_> = before
-        .tenants()
-        .filter(|tenant| has_moved || **tenant != profile.tenant)
-        .collect();
+    let others = context.profiles().others(&profile.name)?;
+    if before.account != profile.account || before.tenant != profile.tenant {
+        rotate::forget(context, before, &others).await?;
+    }
+    let is_used = |entry: &EntryName| {
+        let is_ours = before.keyring == profile.keyring && profile.entries().any(|it| it == *entry);
+        is_ours || others.needing(before.keyring, entry).is_some()
+    };
+    let stale: Vec<_> = before.entries().filter(|entry| !is_used(entry)).collect();
     if stale.is_empty() {
         return Ok(());
     }
     let Ok(keyring) = Keyring::open(before.keyring, &context.host.paths).await else {
         return Ok(());
     };
-    for tenant in stale {
-        for kind in [Kind::SignIn, Kind::Certificate] {
-            keyring.remove(&before.entry_in(kind, tenant)).await?;
-        }
+    for entry in stale {
+        keyring.remove(&entry).await?;
     }
     Ok(())
 }

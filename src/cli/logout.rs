@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::ids::ProfileName;
 use crate::issue;
 use crate::keyring::{Keyring, Kind};
-use crate::profile::Profile;
+use crate::profile::{Others, Profile};
 
 /// Remove what login and renewal put into the keyring and the agent
 #[derive(Args, Debug)]
@@ -27,29 +27,20 @@ pub(super) async fn run(ui: Ui, context: &Context, args: LogoutArgs) -> Result<(
     } else {
         vec![context.profile_name()]
     };
-    let mut removed = Vec::new();
+    let mut done = Vec::new();
     let mut failures = Vec::new();
     for name in names {
         match sign_out(context, &name).await {
-            Ok(done) => removed.push(done),
+            Ok(signed_out) => done.push(signed_out),
             Err(failure) => failures.push(failure),
         }
     }
-    let text = removed
+    let text: String = done.iter().map(SignedOut::to_text).collect();
+    let json: Vec<_> = done
         .iter()
-        .map(|(name, things)| {
-            format!(
-                "signed out of the profile {name}: removed {}\n",
-                things.join(", ")
-            )
-        })
-        .collect::<Vec<_>>()
-        .concat();
-    let json: Vec<_> = removed
-        .iter()
-        .map(|(name, things)| json!({ "profile": name, "removed": things }))
+        .map(|it| json!({ "profile": it.profile, "removed": it.removed, "kept": it.kept }))
         .collect();
-    if !removed.is_empty() || failures.is_empty() {
+    if !done.is_empty() || failures.is_empty() {
         ui.result(
             &json,
             if text.is_empty() {
@@ -65,64 +56,96 @@ pub(super) async fn run(ui: Ui, context: &Context, args: LogoutArgs) -> Result<(
     }
 }
 
-async fn sign_out(
-    context: &Context,
-    name: &ProfileName,
-) -> Result<(ProfileName, Vec<String>), Failure> {
+/// What a logout did.
+struct SignedOut {
+    profile: ProfileName,
+    removed: Vec<String>,
+    /// What stays, since another profile needs it.
+    kept: Vec<String>,
+}
+
+impl SignedOut {
+    fn to_text(&self) -> String {
+        let removed = self.removed.join(", ");
+        let mut text = format!(
+            "signed out of the profile {}: removed {removed}",
+            self.profile
+        );
+        if !self.kept.is_empty() {
+            text.push_str("; kept ");
+            text.push_str(&self.kept.join(", "));
+        }
+        text.push('\n');
+        text
+    }
+}
+
+async fn sign_out(context: &Context, name: &ProfileName) -> Result<SignedOut, Failure> {
     let profile = match context.profiles().load(name) {
         // What cannot be read names nothing that could be removed from a keyring.
         Err(_) if context.profiles().names()?.contains(name) => {
             context.profiles().remove(name)?;
-            return Ok((
-                name.clone(),
-                vec!["the profile, which could not be read".to_owned()],
-            ));
+            return Ok(SignedOut {
+                profile: name.clone(),
+                removed: vec!["the profile, which could not be read".to_owned()],
+                kept: Vec::new(),
+            });
         }
         loaded => loaded?,
     };
     let keyring = Keyring::open(profile.keyring, &context.host.paths).await?;
-    let mut removed = Vec::new();
     // The agent first, and under the lock of renewals: what is under way would write back what is removed here.
     let question = Question::Forget {
         profile: name.clone(),
     };
     let forgotten = client::ask_if_running(&context.agent_socket, &question).await?;
     let _lock = issue::lock(&context.host.paths.locks(), &profile).await?;
-    let is_shared = others(context, name)?
-        .iter()
-        .any(|other| other.entry(Kind::SignIn) == profile.entry(Kind::SignIn));
+    let _sharing = issue::lock_shared_entries(&context.host.paths.locks()).await?;
     // What was certified elsewhere meanwhile was noted in the profile, under the same lock.
     let profile = context.profiles().load(name)?;
-    for tenant in profile.tenants().filter(|_| !is_shared) {
+    let others = context.profiles().others(name)?;
+    let (mut removed, kept) = remove_entries(&profile, &keyring, &others).await?;
+    if forgotten.is_some() {
+        removed.push("all of it from the agent".to_owned());
+    }
+    removed.extend(rotate::forget(context, &profile, &others).await?);
+    context.profiles().remove(name)?;
+    removed.push("the profile".to_owned());
+    Ok(SignedOut {
+        profile: name.clone(),
+        removed,
+        kept,
+    })
+}
+
+/// Removes what the keyring holds of a profile and no other profile needs. Returns what was removed, and what was kept.
+async fn remove_entries(
+    profile: &Profile,
+    keyring: &Keyring,
+    others: &Others,
+) -> Result<(Vec<String>, Vec<String>), Failure> {
+    let (mut removed, mut kept) = (Vec::new(), Vec::new());
+    for tenant in profile.tenants() {
         for (kind, thing) in [
             (Kind::SignIn, "the sign-in"),
             (Kind::Certificate, "the key and its certificate"),
         ] {
-            if keyring.remove(&profile.entry_in(kind, tenant)).await? {
-                let whose = if *tenant == profile.tenant {
-                    String::new()
-                } else {
-                    format!(" for the tenant {tenant}")
-                };
-                removed.push(format!("{thing}{whose} from {}", keyring.backend()));
+            let whose = if *tenant == profile.tenant {
+                String::new()
+            } else {
+                format!(" for the tenant {tenant}")
+            };
+            let entry = profile.entry_in(kind, tenant);
+            match others.needing(keyring.backend(), &entry) {
+                Some(other) if keyring.load(&entry).await?.is_some() => {
+                    kept.push(format!("{thing}{whose}, which the profile {other} uses"));
+                }
+                None if keyring.remove(&entry).await? => {
+                    removed.push(format!("{thing}{whose} from {}", keyring.backend()));
+                }
+                _ => {}
             }
         }
     }
-    if forgotten.is_some() {
-        removed.push("all of it from the agent".to_owned());
-    }
-    removed.extend(rotate::forget(context, &profile).await?);
-    context.profiles().remove(name)?;
-    removed.push("the profile".to_owned());
-    Ok((name.clone(), removed))
-}
-
-/// Returns the other profiles that can be read; one of them may be of the same account.
-fn others(context: &Context, name: &ProfileName) -> Result<Vec<Profile>, Failure> {
-    let names = context.profiles().names()?;
-    Ok(names
-        .iter()
-        .filter(|other| *other != name)
-        .filter_map(|other| context.profiles().load(other).ok())
-        .collect())
+    Ok((removed, kept))
 }

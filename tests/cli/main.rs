@@ -39,6 +39,7 @@ mod interop;
 mod keyring;
 mod kill;
 mod login;
+mod logout;
 mod network;
 mod pipelines;
 mod public_key;

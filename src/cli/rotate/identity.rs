@@ -11,7 +11,7 @@ use crate::failure::{Failure, file_failure};
 use crate::host::files::{self, Access};
 use crate::ids::{ProfileName, TenantId};
 use crate::issue::{self, Issued};
-use crate::profile::Profile;
+use crate::profile::{Others, Profile};
 use crate::sign_in::SignIn;
 use crate::ssh_config::{Identity, is_certificate_file_name, key_file_name};
 
@@ -71,10 +71,12 @@ pub(in super::super) async fn keep(
     write(&with(&key, "-cert.pub"), certificate.as_bytes())
 }
 
-/// Removes what [`keep`] has kept of a profile, and says what.
+/// Removes what [`keep`] has kept of a profile, and says what. In the user's own agent, a key stays that another profile of the
+/// same account put there, too.
 pub(in super::super) async fn forget(
     context: &Context,
     profile: &Profile,
+    others: &Others,
 ) -> Result<Vec<String>, Failure> {
     let mut removed = Vec::new();
     let folder = context.host.paths.ssh_keys();
@@ -94,7 +96,8 @@ pub(in super::super) async fn forget(
         }
     }
     if let Some(socket) = context.host.env.var_os("SSH_AUTH_SOCK") {
-        for tenant in profile.tenants() {
+        let is_shared = |tenant: &&TenantId| others.use_account(profile, tenant);
+        for tenant in profile.tenants().filter(|tenant| !is_shared(tenant)) {
             let label = label(profile, tenant);
             if system_agent::forget(Path::new(socket), &label).await {
                 removed.push("the key from your own agent".to_owned());
