@@ -128,6 +128,12 @@ impl Cloud {
             let url = given.or(inherited).ok_or_else(|| CloudError::Syntax {
                 message: format!("missing field `{key}`, or `base` to take it from"),
             })?;
+            if has_credentials(&url) {
+                return Err(CloudError::Credentials { key });
+            }
+            if url.query().is_some() || url.fragment().is_some() {
+                return Err(CloudError::Query { key });
+            }
             if url.scheme() == "https" && url.host_str().is_some() {
                 return Ok(url);
             }
@@ -168,6 +174,12 @@ impl Cloud {
     }
 }
 
+/// Tells whether an address holds a user name or a password, which would be printed with it.
+#[must_use]
+pub fn has_credentials(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
+}
+
 #[expect(
     clippy::expect_used,
     reason = "the constant is a GUID, which a test of this file proves"
@@ -180,6 +192,12 @@ fn default_client_id() -> ClientId {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CloudError {
+    /// An endpoint holds a user name or a password; neither is sent or printed.
+    #[error("`{key}` must not hold a user name or password")]
+    Credentials {
+        /// The key in the file.
+        key: &'static str,
+    },
     /// An endpoint is not https.
     #[error("`{key}` must be an https address, not `{url}`")]
     NotHttps {
@@ -187,6 +205,12 @@ pub enum CloudError {
         key: &'static str,
         /// What stands there.
         url: String,
+    },
+    /// An endpoint has a query or a fragment, which cannot stand before a path.
+    #[error("`{key}` must end before `?` and `#`")]
+    Query {
+        /// The key in the file.
+        key: &'static str,
     },
     /// The file is no TOML, or its keys are not those of a cloud.
     #[error("{message}")]
@@ -250,6 +274,33 @@ mod tests {
         let error =
             Cloud::parse(&format!("{SANDBOX}authorithy = \"x\"\n"), Path::new("/")).unwrap_err();
         assert!(error.to_string().contains("authorithy"), "{error}");
+    }
+
+    #[test]
+    fn reject_a_user_name_or_password_in_an_endpoint_without_repeating_it() {
+        for (given, key) in [
+            ("authority = \"https://ada:hunter2@localhost", "authority"),
+            (
+                "resource_manager = \"http://:hunter2@localhost",
+                "resource_manager",
+            ),
+            ("authority = \"https://hunter2@localhost", "authority"),
+        ] {
+            let line = format!("{key} = \"https://localhost");
+            let text = SANDBOX.replacen(&line, given, 1);
+            let error = Cloud::parse(&text, Path::new("/")).unwrap_err().to_string();
+            assert_eq!(
+                error,
+                format!("`{key}` must not hold a user name or password")
+            );
+        }
+    }
+
+    #[test]
+    fn reject_a_query_in_an_endpoint_since_paths_are_added_to_it() {
+        let text = SANDBOX.replacen(":8443", ":8443/?a=b", 1);
+        let error = Cloud::parse(&text, Path::new("/")).unwrap_err();
+        assert_eq!(error.to_string(), "`authority` must end before `?` and `#`");
     }
 
     #[test]

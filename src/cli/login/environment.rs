@@ -119,6 +119,12 @@ fn cloud(context: &Context) -> Result<CloudName, Failure> {
         return context.cloud();
     }
     let host = host.trim_start_matches("https://").trim_end_matches('/');
+    if host.contains('@') {
+        return Err(
+            Failure::new("`AZURE_AUTHORITY_HOST` must not hold a user name or password")
+                .hint("set it to an address such as https://login.microsoftonline.us"),
+        );
+    }
     BUILT_IN
         .iter()
         .find(|name| {
