@@ -73,9 +73,7 @@ impl Unverified {
                 Self::from_base64(base64)
             }
             (Some(kind), Some(_)) if kind.starts_with("ssh-") || kind.starts_with("ecdsa-") => {
-                Err(CertificateError::NotACertificate {
-                    kind: kind.to_owned(),
-                })
+                Err(CertificateError::NotACertificate { kind: kind.into() })
             }
             _ => Err(CertificateError::Malformed { field: "line" }),
         }
@@ -150,9 +148,9 @@ impl Unverified {
             .principals
             .first()
             .ok_or(CertificateError::NoPrincipals)?;
-        first.parse().map_err(|_| CertificateError::BadPrincipal {
-            text: first.clone(),
-        })
+        first
+            .parse()
+            .map_err(|_| CertificateError::BadPrincipal { text: first.into() })
     }
 }
 
@@ -207,7 +205,7 @@ impl Certificate {
                 if tenant.is_id() && !certified.eq_ignore_ascii_case(tenant.as_str()) =>
             {
                 Err(CertificateError::WrongTenant {
-                    certified: certified.escape_debug().to_string(),
+                    certified: certified.into(),
                     ours: tenant.to_string(),
                 })
             }

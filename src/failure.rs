@@ -19,6 +19,7 @@ use crate::host::paths::PathsError;
 use crate::host::tls::TlsError;
 use crate::ids::{ParseIdError, TenantId};
 use crate::keyring::{Backend, KeyringError};
+use crate::line::Line;
 use crate::relay::RelayError;
 use crate::ssh_config::ManagedConfigError;
 use crate::time::{Spoken, UnixTime};
@@ -37,21 +38,21 @@ pub enum FailureKind {
     Usage,
 }
 
-/// A failure, as it is told.
+/// A failure, as it is told. Each of its texts is one line, whatever it was made of.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Failure {
     /// What kind it is.
     pub kind: FailureKind,
     /// The problem in one sentence, with the value in question.
-    pub error: String,
+    pub error: Line,
     /// What caused it, the nearest first.
-    pub causes: Vec<String>,
+    pub causes: Vec<Line>,
     /// What to do, if possible something to type.
-    pub hint: Option<String>,
+    pub hint: Option<Line>,
     /// `AADSTS50076`, `AuthorizationFailed`, …
-    pub code: Option<Box<str>>,
+    pub code: Option<Line>,
     /// What Microsoft's support asks for.
-    pub correlation_id: Option<Box<str>>,
+    pub correlation_id: Option<Line>,
     /// When Entra refused; support asks for this too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_at: Option<UnixTime>,
@@ -74,7 +75,7 @@ pub struct Challenge {
 impl Failure {
     /// Returns a failure without a cause.
     #[must_use]
-    pub fn new(error: impl Into<String>) -> Self {
+    pub fn new(error: impl Into<Line>) -> Self {
         Self {
             kind: FailureKind::Failed,
             error: error.into(),
@@ -97,7 +98,7 @@ impl Failure {
 
     /// Puts `error` before what was said so far, which becomes its cause.
     #[must_use]
-    pub fn within(mut self, error: impl Into<String>) -> Self {
+    pub fn within(mut self, error: impl Into<Line>) -> Self {
         let cause = std::mem::replace(&mut self.error, error.into());
         self.causes.insert(0, cause);
         self
@@ -106,14 +107,14 @@ impl Failure {
     /// Adds a cause.
     #[must_use]
     pub fn caused_by(mut self, error: &dyn Error) -> Self {
-        self.causes.push(error.to_string());
+        self.causes.push(error.to_string().into());
         self.add_causes(error.source());
         self
     }
 
     /// Adds what to do.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn hint(mut self, hint: impl Into<Line>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -130,10 +131,10 @@ impl Failure {
         while let Some(cause) = source {
             let text = cause.to_string();
             // The TLS library says so of what our verifier found.
-            let text = text.replace("other error: ", "");
+            let text = Line::from(text.replace("other error: ", ""));
             // Many errors of libraries repeat the text of their source.
             let told = self.causes.last().unwrap_or(&self.error);
-            if !told.contains(&text) {
+            if !told.contains(text.as_str()) {
                 self.causes.push(text);
             }
             source = cause.source();
@@ -181,7 +182,15 @@ impl From<ParseIdError> for Failure {
 
 impl From<CloudError> for Failure {
     fn from(error: CloudError) -> Self {
-        Self::of(&error)
+        let failure = Self::of(&error);
+        match &error {
+            CloudError::Credentials { key }
+            | CloudError::NotHttps { key, .. }
+            | CloudError::Query { key } => {
+                failure.hint(format!("write in the cloud file: {key} = \"https://HOST\""))
+            }
+            _ => failure,
+        }
     }
 }
 
@@ -209,7 +218,7 @@ const NO_ROOTS_HINT: &str =
     "install the system's root certificates: sudo apt install ca-certificates";
 const PROXY_HINT: &str = "check user name and password of the proxy in HTTPS_PROXY or ALL_PROXY";
 
-fn network_hint(causes: &[String]) -> Option<&'static str> {
+fn network_hint(causes: &[Line]) -> Option<&'static str> {
     let text = causes.join(" ").to_lowercase();
     if text.contains("no root certificates") {
         return Some(NO_ROOTS_HINT);
@@ -266,53 +275,56 @@ impl From<EntraError> for Failure {
     fn from(error: EntraError) -> Self {
         let mut failure = Self::of(&error);
         failure.hint = match &error {
-            EntraError::DeviceCodeExpired { .. } => Some("start again: entra-ssh login --device-code".to_owned()),
+            EntraError::DeviceCodeExpired { .. } => Some("start again: entra-ssh login --device-code".into()),
             EntraError::Refused(refusal) => Some(tell_refusal(&mut failure, refusal)),
-            EntraError::Assertion(error) => Some(assertion_hint(error, &failure.causes).to_owned()),
-            EntraError::Unintelligible { .. } => {
-                Some("check --cloud, and whether a proxy or a captive portal answers in its place".to_owned())
+            EntraError::Assertion(error) => Some(assertion_hint(error, &failure.causes).into()),
+            EntraError::Unintelligible { .. } | EntraError::UnsafePage { .. } => {
+                Some("check --cloud, and whether a proxy or a captive portal answers in its place".into())
             }
             EntraError::WrongTokenType { .. } => Some(
                 "this identity gets no certificates: sign in as a person or a service principal with entra-ssh login"
-                    .to_owned(),
+                    .into(),
             ),
-            _ => network_hint(&failure.causes).map(str::to_owned),
+            _ => network_hint(&failure.causes).map(Line::from),
         };
         failure
     }
 }
 
 /// Adds what a refusal says beyond its sentence, and returns what to do.
-fn tell_refusal(failure: &mut Failure, refusal: &Refusal) -> String {
+fn tell_refusal(failure: &mut Failure, refusal: &Refusal) -> Line {
     failure.code = refusal.code.map(|code| format!("AADSTS{code}").into());
-    failure.correlation_id = refusal.correlation_id.as_deref().map(Into::into);
+    failure.correlation_id.clone_from(&refusal.correlation_id);
     failure.refused_at = refusal.time();
     if let Some(every) = refusal.sign_in_frequency() {
-        failure.causes.push(format!(
-            "the tenant asks people to sign in again every {}",
-            Spoken(every)
-        ));
+        failure.causes.push(
+            format!(
+                "the tenant asks people to sign in again every {}",
+                Spoken(every)
+            )
+            .into(),
+        );
     } else if let Some(advice) = refusal.advice() {
-        failure.causes.push(advice.meaning.to_owned());
+        failure.causes.push(advice.meaning.into());
     }
     if let Some(presented) = &refusal.presented {
         failure.causes.push(format!(
             "the assertion is from the issuer `{}`, about the subject `{}`, for the audience `{}`",
             presented.issuer, presented.subject, presented.audience
-        ));
+        ).into());
     }
     match refusal.advice().map(|advice| advice.remedy) {
-        Some(Remedy::Answer) => "answer it at a terminal: entra-ssh cert".to_owned(),
-        Some(Remedy::Do(text)) => text.to_owned(),
-        Some(Remedy::SignIn) => "sign in again: entra-ssh login".to_owned(),
+        Some(Remedy::Answer) => "answer it at a terminal: entra-ssh cert".into(),
+        Some(Remedy::Do(text)) => text.into(),
+        Some(Remedy::SignIn) => "sign in again: entra-ssh login".into(),
         None => {
             "look the code up at https://login.microsoftonline.com/error, or ask an administrator"
-                .to_owned()
+                .into()
         }
     }
 }
 
-fn assertion_hint(error: &AssertionError, causes: &[String]) -> &'static str {
+fn assertion_hint(error: &AssertionError, causes: &[Line]) -> &'static str {
     match error {
         AssertionError::Certificate(_) => {
             "name a certificate with an RSA key: --client-certificate FILE"
@@ -365,7 +377,7 @@ impl From<AzureError> for Failure {
         | AzureError::NotFound { code, .. }
         | AzureError::Refused { code, .. } = &error
         {
-            failure.code = Some(code.as_str().into());
+            failure.code = Some(code.clone());
         }
         failure.hint(hint)
     }
@@ -549,7 +561,7 @@ mod tests {
                 "incomingconnections.ports 3389,OTHERS",
             ),
         ] {
-            let text = text.to_owned();
+            let text = text.into();
             let failure = Failure::from(RelayError::Refused { status, text });
             assert!(failure.hint.unwrap().contains(expected), "{status}");
         }
@@ -588,9 +600,9 @@ mod tests {
             ),
         ] {
             let refusal = Refusal {
-                error: "invalid_request".to_owned(),
+                error: "invalid_request".into(),
                 code: None,
-                description: text.to_owned(),
+                description: text.into(),
                 correlation_id: None,
                 timestamp: None,
                 claims: None,
@@ -611,7 +623,7 @@ mod tests {
         let failure = Failure::new("inner").within("outer");
         assert_eq!(
             (failure.error.as_str(), &failure.causes[..]),
-            ("outer", &["inner".to_owned()][..])
+            ("outer", &["inner".into()][..])
         );
     }
 }

@@ -14,6 +14,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::line::{Line, is_shown};
+
 pub(crate) use self::resource_id::ResourceIdParts;
 pub use self::resource_id::{MachineKind, ResourceId};
 
@@ -22,7 +24,7 @@ pub use self::resource_id::{MachineKind, ResourceId};
 #[error("`{text}` is not {expected}")]
 pub struct ParseIdError {
     /// The text that was given.
-    pub text: String,
+    pub text: Line,
     /// What it should have been, with the article.
     pub expected: &'static str,
 }
@@ -30,7 +32,7 @@ pub struct ParseIdError {
 impl ParseIdError {
     fn new(text: &str, expected: &'static str) -> Self {
         Self {
-            text: text.to_owned(),
+            text: text.into(),
             expected,
         }
     }
@@ -112,7 +114,7 @@ name!(
     /// The account that signed in: the UPN of a person, the client ID of a service principal.
     Account,
     "an account (such as alice@contoso.com)",
-    |text| !text.is_empty() && text.len() <= 320 && !text.chars().any(|c| c.is_control() || c.is_whitespace())
+    |text| !text.is_empty() && text.len() <= 320 && text.chars().all(|c| is_shown(c) && !c.is_whitespace())
 );
 
 name!(
@@ -144,7 +146,7 @@ name!(
         !text.is_empty()
             && text.len() <= 255
             && !text.starts_with('-')
-            && text.chars().all(|c| !c.is_control() && !c.is_whitespace() && !"*?!,\"'#\\/%".contains(c))
+            && text.chars().all(|c| is_shown(c) && !c.is_whitespace() && !"*?!,\"'#\\/%".contains(c))
     }
 );
 
@@ -163,7 +165,7 @@ name!(
         !text.is_empty()
             && text.len() <= 320
             && !text.starts_with('-')
-            && text.chars().all(|c| !c.is_control() && !c.is_whitespace() && !"\"`$;&|<>(){}\\".contains(c))
+            && text.chars().all(|c| is_shown(c) && !c.is_whitespace() && !"\"`$;&|<>(){}\\".contains(c))
     }
 );
 
@@ -209,7 +211,7 @@ fn is_made_of_letters(text: &str, limit: usize, signs: &str) -> bool {
         && text.chars().count() <= limit
         && text
             .chars()
-            .all(|c| c.is_alphanumeric() || signs.contains(c))
+            .all(|c| c.is_alphanumeric() && is_shown(c) || signs.contains(c))
 }
 
 fn is_guid(text: &str) -> bool {

@@ -26,7 +26,7 @@
 //! floor 3  services      failure < profile < sign_in < issue, target < agent: each may use those before it
 //! floor 2  domains       azure  certificate*  direct  entra  keyring  openssh  relay  ssh_config
 //! floor 1  host          the only doors to the machine: clock, environment, files, processes, network
-//! floor 0  words         cloud  hex  ids  rfc4251  secret  time: pure values
+//! floor 0  words         cloud  hex  ids  line  rfc4251  secret  time: pure values
 //! ```
 //!
 //! (*) `certificate` stands a step below its siblings: a public key is what `entra` asks to have certified.
@@ -55,6 +55,7 @@ pub mod host;
 pub mod ids;
 pub mod issue;
 pub mod keyring;
+pub mod line;
 pub mod openssh;
 pub mod profile;
 pub mod relay;

@@ -246,7 +246,7 @@ impl SignIn {
                     Application::ResourceManager => login_command(&self.profile.name),
                     Application::Ssh => self.certify_command(),
                 };
-                failure.hint = Some(format!("answer it at a terminal: {command}"));
+                failure.hint = Some(format!("answer it at a terminal: {command}").into());
                 failure.challenge = Some(Box::new(Challenge {
                     tenant: self.tenant.clone(),
                     application: wanted.application(),
@@ -256,7 +256,7 @@ impl SignIn {
             Some((Remedy::SignIn, _)) => {
                 failure.kind = FailureKind::SignInNeeded;
                 let login = login_command(&self.profile.name);
-                failure.hint = Some(format!("sign in again: {login}"));
+                failure.hint = Some(format!("sign in again: {login}").into());
             }
             _ => {}
         }
@@ -282,12 +282,14 @@ impl SignIn {
         let (ahead, behind) = (now.since(there), there.since(now));
         if ahead.max(behind) > CLOCK_TOLERANCE {
             let side = if ahead > behind { "ahead of" } else { "behind" };
-            failure.causes.push(format!(
-                "this machine's clock is {} {side} Entra's, which says {there}",
-                Spoken(ahead.max(behind))
-            ));
-            failure.hint =
-                Some("set this machine's clock: sudo timedatectl set-ntp true".to_owned());
+            failure.causes.push(
+                format!(
+                    "this machine's clock is {} {side} Entra's, which says {there}",
+                    Spoken(ahead.max(behind))
+                )
+                .into(),
+            );
+            failure.hint = Some("set this machine's clock: sudo timedatectl set-ntp true".into());
         }
         failure
     }

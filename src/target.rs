@@ -95,7 +95,10 @@ fn ambiguous(name: &MachineName, several: &[ResourceId]) -> Failure {
         "there are {} machines named `{name}`",
         several.len()
     ));
-    failure.causes = several.iter().map(|id| format!("there is {id}")).collect();
+    failure.causes = several
+        .iter()
+        .map(|id| format!("there is {id}").into())
+        .collect();
     let first = several.first().map_or(String::new(), |id| {
         format!(
             "name the resource group: {}/{name}, or the resource ID",

@@ -17,7 +17,7 @@ const FLOORS: &[(&str, Order, &[&str])] = &[
     (
         "words",
         Order::Listed,
-        &["hex", "rfc4251", "secret", "time", "ids", "cloud"],
+        &["hex", "line", "rfc4251", "secret", "time", "ids", "cloud"],
     ),
     ("host", Order::None, &["host"]),
     ("certificate", Order::None, &["certificate"]),

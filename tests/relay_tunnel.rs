@@ -382,7 +382,7 @@ async fn close_codes_and_reasons_are_told() {
         ),
         (
             short(0x88, b"\x03\xf3disk full\n"),
-            "the relay closed the connection: disk full\\n (close code 1011)",
+            "the relay closed the connection: disk full (close code 1011)",
         ),
     ] {
         let relay = Relay::open(move |far| far.write_all(&frame).unwrap());

@@ -250,7 +250,10 @@ impl Account {
         let left = issued.certificate.validity().1.since(now);
         let comment = format!("{} {} {} left", profile.account, tenant, Spoken(left));
         match lock(&self.renewal).failure() {
-            Some(failure) => format!("{comment}, not renewed: {}", shortened(&failure.error)),
+            Some(failure) => format!(
+                "{comment}, not renewed: {}",
+                failure.error.shortened(MAX_REASON_CHARS)
+            ),
             None => comment,
         }
     }
@@ -363,16 +366,6 @@ impl Account {
     }
 }
 
-/// Cuts what is too long for a line, and takes out what does not belong in one.
-fn shortened(text: &str) -> String {
-    let line = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let mut short: String = line.take(MAX_REASON_CHARS).collect();
-    if text.chars().nth(MAX_REASON_CHARS).is_some() {
-        short.push('…');
-    }
-    short
-}
-
 /// Spreads tries. Without random numbers they are made at once, which does no harm on one machine.
 fn random_byte() -> u8 {
     rand::generate(&SystemRandom::new()).map_or(0, |random: rand::Random<[u8; 1]>| {
@@ -383,17 +376,4 @@ fn random_byte() -> u8 {
 
 fn lock<T>(mutex: &StdMutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reason_is_shown_up_to_the_limit_and_one_more_character_is_cut() {
-        let longest = "ä".repeat(MAX_REASON_CHARS);
-        assert_eq!(shortened(&longest), longest);
-        assert_eq!(shortened(&format!("{longest}!")), format!("{longest}…"));
-        assert_eq!(shortened("two\nlines\t"), "two lines ");
-    }
 }

@@ -17,6 +17,7 @@ use crate::azure::{RelayCredentials, VmAddresses};
 use crate::certificate::CertificateSummary;
 use crate::failure::Failure;
 use crate::ids::{Principal, ProfileName, ResourceId, SubscriptionId, TenantId};
+use crate::line::Line;
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
@@ -202,7 +203,7 @@ pub struct StatusAnswer {
     /// Its process.
     pub pid: u32,
     /// Its version.
-    pub version: String,
+    pub version: Line,
     /// The profiles that it holds something for.
     pub profiles: Vec<ProfileName>,
     /// Since when it runs.

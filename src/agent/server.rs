@@ -219,7 +219,7 @@ impl Agent {
             } => self.renew(&profile, &tenancy, when).await,
             Question::Status => Ok(Answer::Status(StatusAnswer {
                 pid: std::process::id(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
+                version: env!("CARGO_PKG_VERSION").into(),
                 profiles: self.accounts.names().await,
                 started: Some(self.started_at),
                 is_locked: self.passphrase_lock.is_locked(),

@@ -1,5 +1,7 @@
 use serde::Deserialize;
 
+use crate::line::Line;
+
 /// Why Azure Resource Manager did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -12,9 +14,9 @@ pub enum AzureError {
         /// Of what.
         about: String,
         /// The error code.
-        code: String,
+        code: Line,
         /// What Azure says.
-        message: String,
+        message: Line,
     },
     /// There is no such thing.
     #[error("Azure knows no `{about}` ({code}): {message}")]
@@ -22,9 +24,9 @@ pub enum AzureError {
         /// What was asked for.
         about: String,
         /// The error code.
-        code: String,
+        code: Line,
         /// What Azure says.
-        message: String,
+        message: Line,
     },
     /// It refused for another reason.
     #[error("Azure refused to {what} of `{about}` (HTTP status {status}, {code}): {message}")]
@@ -36,9 +38,9 @@ pub enum AzureError {
         /// The HTTP status.
         status: u16,
         /// The error code.
-        code: String,
+        code: Line,
         /// What Azure says.
-        message: String,
+        message: Line,
     },
     /// The reply is not of the form that is documented.
     #[error("Azure's reply to the request to {what} cannot be read")]
@@ -55,9 +57,9 @@ pub enum AzureError {
     #[error("Azure does not take the sign-in's token ({code}): {message}")]
     Unauthorized {
         /// The error code.
-        code: String,
+        code: Line,
         /// What Azure says.
-        message: String,
+        message: Line,
     },
     /// The token is not for the tenant of this subscription.
     #[error("the sign-in is not for the tenant of `{about}`{}", tenant.as_deref().map(|tenant| format!(", which is `{tenant}`")).unwrap_or_default())]
@@ -65,7 +67,7 @@ pub enum AzureError {
         /// What was asked for.
         about: String,
         /// The tenant that it belongs to.
-        tenant: Option<String>,
+        tenant: Option<Line>,
     },
 }
 
@@ -77,9 +79,9 @@ struct Body {
 #[derive(Deserialize)]
 struct Inner {
     #[serde(default)]
-    code: String,
+    code: Line,
     #[serde(default)]
-    message: String,
+    message: Line,
 }
 
 pub(super) fn read_refusal(
@@ -91,8 +93,8 @@ pub(super) fn read_refusal(
 ) -> AzureError {
     let Inner { code, message } = serde_json::from_slice::<Body>(body).map_or_else(
         |_| Inner {
-            code: "no code".to_owned(),
-            message: "it gave no reason".to_owned(),
+            code: "no code".into(),
+            message: "it gave no reason".into(),
         },
         |body| body.error,
     );
@@ -103,7 +105,7 @@ pub(super) fn read_refusal(
         }
         401 => AzureError::WrongTenant {
             about,
-            tenant: tenant.map(str::to_owned),
+            tenant: tenant.map(Line::from),
         },
         403 => AzureError::Forbidden {
             what,

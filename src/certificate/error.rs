@@ -1,4 +1,5 @@
 use super::KeyKind;
+use crate::line::Line;
 use crate::time::{Spoken, UnixTime};
 
 /// Why a certificate is not taken.
@@ -6,10 +7,13 @@ use crate::time::{Spoken, UnixTime};
 #[non_exhaustive]
 pub enum CertificateError {
     /// A principal is not a name that can be handed to ssh.
-    #[error("the certificate names the principal `{}`, which cannot be a login name", text.escape_debug())]
+    #[error(
+        "the certificate names the principal `{}`, which cannot be a login name",
+        text
+    )]
     BadPrincipal {
         /// The principal.
-        text: String,
+        text: Line,
     },
     /// The signature does not match what it signs.
     #[error("the certificate's signature does not match its contents")]
@@ -41,7 +45,7 @@ pub enum CertificateError {
     #[error("this is a plain `{kind}` key, not a certificate")]
     NotACertificate {
         /// The key type.
-        kind: String,
+        kind: Line,
     },
     /// It is not valid yet.
     #[error(
@@ -72,7 +76,7 @@ pub enum CertificateError {
     #[error("the certificate is of the tenant `{certified}`, and `{ours}` was asked for it")]
     WrongTenant {
         /// The tenant that it names.
-        certified: String,
+        certified: Line,
         /// The tenant that was asked.
         ours: String,
     },

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::parsed::Kind;
 use super::{PublicKey, Unverified};
+use crate::line::Line;
 use crate::time::{Spoken, UnixTime};
 
 /// What scripts rely on about a certificate: the `certificate` shape of the JSON output.
@@ -12,9 +13,9 @@ pub struct CertificateSummary {
     /// The serial number.
     pub serial: u64,
     /// The key ID: `{oid}@{tid}` in Entra's certificates.
-    pub key_id: String,
+    pub key_id: Line,
     /// The principals.
-    pub principals: Vec<String>,
+    pub principals: Vec<Line>,
     /// The first second at which it is valid, RFC 3339.
     pub valid_after: String,
     /// The first second at which it is no longer valid, RFC 3339.
@@ -39,13 +40,13 @@ pub struct Explanation {
     public_key: (String, String),
     authority: (String, String),
     signature_algorithm: String,
-    key_id: String,
+    key_id: Line,
     serial: u64,
     valid_after: UnixTime,
     valid_before: UnixTime,
-    principals: Vec<String>,
-    critical_options: Vec<(String, String)>,
-    extensions: Vec<(String, String)>,
+    principals: Vec<Line>,
+    critical_options: Vec<(Line, Line)>,
+    extensions: Vec<(Line, Line)>,
 }
 
 /// A certificate in JSON: the summary, and beside it what `ssh-keygen -L` tells besides.
@@ -75,13 +76,13 @@ impl Explanation {
             public_key: name_and_fingerprint(&parsed.public_key),
             authority: name_and_fingerprint(&parsed.signature_key),
             signature_algorithm: parsed.signature.algorithm().as_str().to_owned(),
-            key_id: parsed.key_id.clone(),
+            key_id: parsed.key_id.as_str().into(),
             serial: parsed.serial,
             valid_after,
             valid_before,
-            principals: parsed.principals.clone(),
-            critical_options: parsed.critical_options.clone(),
-            extensions: parsed.extensions.clone(),
+            principals: parsed.principals.iter().map(Line::from).collect(),
+            critical_options: lines(&parsed.critical_options),
+            extensions: lines(&parsed.extensions),
         }
     }
 
@@ -106,10 +107,10 @@ impl Explanation {
     /// algorithm, the critical options and the extensions.
     #[must_use]
     pub fn to_json(&self, now: UnixTime, file: Option<String>) -> serde_json::Value {
-        let object = |pairs: &[(String, String)]| {
+        let object = |pairs: &[(Line, Line)]| {
             pairs
                 .iter()
-                .map(|(name, value)| (name.clone(), value.clone().into()))
+                .map(|(name, value)| (name.to_string(), value.as_str().into()))
                 .collect()
         };
         let json = Json {
@@ -152,14 +153,10 @@ impl fmt::Display for Text<'_> {
             "Signing CA: {} {} (using {signature_algorithm})",
             authority.0, authority.1
         )?;
-        writeln!(f, "Key ID: \"{}\"", self.this.key_id.escape_debug())?;
+        writeln!(f, "Key ID: \"{}\"", self.this.key_id)?;
         writeln!(f, "Serial: {}", self.this.serial)?;
         self.validity(f)?;
-        let principals = self
-            .this
-            .principals
-            .iter()
-            .map(|name| name.escape_debug().to_string());
+        let principals = self.this.principals.iter().map(Line::to_string);
         list(f, "Principals", principals)?;
         list(
             f,
@@ -186,9 +183,15 @@ impl Text<'_> {
     }
 }
 
-fn option((name, value): &(String, String)) -> String {
-    let (name, value) = (name.escape_debug(), value.escape_debug());
-    if value.to_string().is_empty() {
+fn lines(options: &[(String, String)]) -> Vec<(Line, Line)> {
+    let lines = options
+        .iter()
+        .map(|(name, value)| (name.into(), value.into()));
+    lines.collect()
+}
+
+fn option((name, value): &(Line, Line)) -> String {
+    if value.is_empty() {
         name.to_string()
     } else {
         format!("{name} {value}")

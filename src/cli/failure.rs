@@ -36,7 +36,7 @@ mod tests {
     #[test]
     fn a_failure_reads_problem_first_and_remedy_last() {
         let mut failure = Failure::new("cannot reach `x`").hint("check the network");
-        failure.causes.push("connection refused".to_owned());
+        failure.causes.push("connection refused".into());
         failure.correlation_id = Some("1".into());
         assert_eq!(
             text(&failure),

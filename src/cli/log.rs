@@ -1,10 +1,10 @@
 //! What is told of the way, on request: `-v`, and `--log-file`.
 //!
 //! Only what this program writes itself is told, never what libraries do: they know of no secrets of ours. What is written
-//! here holds names, addresses without their queries, and times.
+//! here holds names, addresses without their queries, and times, each event on one line.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -17,6 +17,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::failure::{Failure, file_failure};
 use crate::host::files;
+use crate::line;
 
 /// How often `-v` was given for each level.
 const LEVELS: [Level; 3] = [Level::INFO, Level::DEBUG, Level::TRACE];
@@ -36,7 +37,7 @@ pub(super) fn start(verbosity: u8, file: Option<&Path>) -> Result<(), Failure> {
             LevelFilter::from_level(level.unwrap_or(Level::TRACE))
         });
     let to_stderr = tracing_subscriber::fmt::layer()
-        .with_writer(io::stderr)
+        .with_writer(|| Clean(io::stderr()))
         .with_ansi(false)
         .with_target(false)
         .without_time();
@@ -46,7 +47,7 @@ pub(super) fn start(verbosity: u8, file: Option<&Path>) -> Result<(), Failure> {
                 .map_err(|error| file_failure("open the log file", path, &error))?;
             Some(
                 tracing_subscriber::fmt::layer()
-                    .with_writer(Mutex::new(opened))
+                    .with_writer(Mutex::new(Clean(opened)))
                     .with_ansi(false)
                     .with_target(false),
             )
@@ -59,4 +60,40 @@ pub(super) fn start(verbosity: u8, file: Option<&Path>) -> Result<(), Failure> {
         .with(to_file.map(|layer| layer.with_filter(ours(LevelFilter::TRACE))))
         .try_init()
         .map_err(|error| Failure::new("cannot start the log").caused_by(&error))
+}
+
+/// A writer that keeps each event, which comes in one piece, on one line, without what a terminal obeys.
+#[derive(Debug)]
+struct Clean<W>(W);
+
+impl<W: Write> Write for Clean<W> {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        let line = format!("{}\n", line::cleaned(&text).trim_end());
+        self.0.write_all(line.as_bytes())?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_stays_one_line_and_moves_no_cursor() {
+        let mut written = Vec::new();
+        let mut log = Clean(&mut written);
+        log.write_all(b"INFO connects host=a\x1b[2J\r\nhint: run evil\n")
+            .unwrap();
+        log.write_all("INFO next\n".as_bytes()).unwrap();
+        let written = String::from_utf8(written).unwrap();
+        assert_eq!(
+            written,
+            "INFO connects host=a\u{fffd}[2J hint: run evil\nINFO next\n"
+        );
+    }
 }

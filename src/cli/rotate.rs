@@ -147,7 +147,9 @@ fn worst(mut failures: Vec<(ProfileName, Failure)>) -> Option<Failure> {
         "cannot renew the certificate of the profile `{name}`"
     ));
     for (name, other) in failures {
-        failure.causes.push(format!("profile `{name}`: {other}"));
+        failure
+            .causes
+            .push(format!("profile `{name}`: {other}").into());
     }
     Some(failure)
 }

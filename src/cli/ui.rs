@@ -4,6 +4,7 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::line;
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -26,7 +27,7 @@ impl FromStr for Format {
 
 /// The terminal, or whatever stands in its place: results go to standard output, talk to standard error.
 ///
-/// That one of them is closed is no failure of ours.
+/// That one of them is closed is no failure of ours. No character goes out that a terminal would obey or hide.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ui {
     format: Format,
@@ -47,19 +48,15 @@ impl Ui {
     pub(super) fn result(self, json: &impl Serialize, text: &str) {
         let mut stdout = io::stdout().lock();
         let _printed = match self.format {
-            Format::Json => writeln!(
-                stdout,
-                "{}",
-                serde_json::to_string(json).unwrap_or_default()
-            ),
-            Format::Text => stdout.write_all(text.as_bytes()),
+            Format::Json => writeln!(stdout, "{}", to_json(json)),
+            Format::Text => stdout.write_all(line::printable(text).as_bytes()),
         };
     }
 
     /// Says what is being done.
     pub(super) fn say(self, text: &str) {
         if !self.quiet {
-            let _said = writeln!(io::stderr().lock(), "{text}");
+            ask(text);
         }
     }
 
@@ -67,7 +64,7 @@ impl Ui {
     pub(super) fn progress(self, text: &str) {
         if !self.quiet && is_watched() {
             let mut stderr = io::stderr().lock();
-            let _shown = write!(stderr, "\r\x1b[K{text}");
+            let _shown = write!(stderr, "\r\x1b[K{}", line::cleaned(text));
             let _flushed = stderr.flush();
         }
     }
@@ -75,16 +72,20 @@ impl Ui {
     /// Tells a failure.
     pub(super) fn fail(self, failure: &Failure) {
         let text = match self.format {
-            Format::Json => serde_json::to_string(failure).unwrap_or_default(),
+            Format::Json => to_json(failure),
             Format::Text => super::failure::text(failure),
         };
-        let _told = writeln!(io::stderr().lock(), "{}", text.trim_end());
+        let _told = writeln!(io::stderr().lock(), "{}", line::printable(text.trim_end()));
     }
+}
+
+fn to_json(value: &impl Serialize) -> String {
+    line::escape_json(serde_json::to_string(value).unwrap_or_default())
 }
 
 /// Asks for something only a person can do; said even when quiet.
 pub(super) fn ask(text: &str) {
-    let _said = writeln!(io::stderr().lock(), "{text}");
+    let _said = writeln!(io::stderr().lock(), "{}", line::printable(text));
 }
 
 /// Tells whether a person can answer at standard input.

@@ -5,10 +5,11 @@ use url::Url;
 
 use super::reply::{read_refusal, read_tokens, unintelligible};
 use super::{Application, EntraError, Prompt, Tokens, Wanted, endpoint, post};
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, has_credentials};
 use crate::host::clock::Clock;
 use crate::host::http::{Http, HttpError, Reply};
 use crate::ids::TenantId;
+use crate::line::Line;
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
@@ -32,8 +33,8 @@ pub struct DeviceCode {
     application: Application,
     claims: String,
     secret: Secret,
-    user_code: String,
-    verification_uri: String,
+    user_code: Line,
+    verification_uri: Url,
     interval: Duration,
     lifetime: Duration,
     deadline: UnixTime,
@@ -51,8 +52,8 @@ pub enum Step {
 #[derive(Deserialize)]
 struct Grant {
     device_code: String,
-    user_code: String,
-    verification_uri: String,
+    user_code: Line,
+    verification_uri: Line,
     expires_in: u64,
     interval: Option<u64>,
 }
@@ -62,7 +63,7 @@ impl DeviceCode {
     /// then on.
     ///
     /// # Errors
-    /// [`EntraError::Refused`] or [`EntraError::Unintelligible`].
+    /// [`EntraError::Refused`], [`EntraError::Unintelligible`], or [`EntraError::UnsafePage`].
     pub fn from_reply(
         now: UnixTime,
         token_url: Url,
@@ -81,7 +82,7 @@ impl DeviceCode {
             claims: prompt.claims_parameter(),
             secret: Secret::new(body.device_code),
             user_code: body.user_code,
-            verification_uri: body.verification_uri,
+            verification_uri: sign_in_page(&body.verification_uri)?,
             interval: body
                 .interval
                 .map_or(DEFAULT_INTERVAL, Duration::from_secs)
@@ -99,7 +100,7 @@ impl DeviceCode {
 
     /// Returns where the person enters it.
     #[must_use]
-    pub fn verification_uri(&self) -> &str {
+    pub const fn verification_uri(&self) -> &Url {
         &self.verification_uri
     }
 
@@ -136,6 +137,17 @@ impl DeviceCode {
             minutes: self.lifetime.as_secs() / 60,
         }
     }
+}
+
+/// Returns the address of the page where the code is entered. Only an https one can be known to be the right page, and a user
+/// name in it makes one look like another (`https://microsoft.com@evil.example`).
+fn sign_in_page(text: &Line) -> Result<Url, EntraError> {
+    Url::parse(text)
+        .ok()
+        .filter(|url| url.scheme() == "https" && !has_credentials(url))
+        .ok_or_else(|| EntraError::UnsafePage {
+            address: text.clone(),
+        })
 }
 
 /// Begins a device code sign-in; the tokens will be for the application of the prompt.
@@ -243,6 +255,38 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn reject_a_page_that_is_not_https_or_only_looks_like_another() {
+        let url = Url::parse("https://login.example/token").unwrap();
+        for page in [
+            "http://microsoft.com/devicelogin",
+            "https://microsoft.com@evil.example/devicelogin",
+            "microsoft.com/devicelogin",
+            "file:///etc/passwd",
+            "",
+        ] {
+            let body = BEGIN.replace("https://microsoft.com/devicelogin", page);
+            let begun =
+                DeviceCode::from_reply(at(0), url.clone(), Prompt::first(), &reply(200, &body));
+            assert_eq!(
+                begun.unwrap_err().to_string(),
+                format!("Entra's page for entering the code is not an https address: `{page}`")
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_shown_of_a_code_and_its_page_stays_on_its_line() {
+        let body = BEGIN
+            .replace("ABCD-EFGH", r"AB\u001b[2J\nhint: run evil")
+            .replace("/devicelogin", r"/\u001b[2J\u202e");
+        let url = Url::parse("https://login.example/token").unwrap();
+        let flow = DeviceCode::from_reply(at(0), url, Prompt::first(), &reply(200, &body)).unwrap();
+        assert_eq!(flow.user_code(), "AB\u{fffd}[2J hint: run evil");
+        assert!(flow.verification_uri().as_str().is_ascii());
+        assert!(!flow.verification_uri().as_str().contains('\u{1b}'));
     }
 
     #[test]

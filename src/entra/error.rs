@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::aadsts::advice;
 use super::{Advice, AssertionError, Presented, Remedy};
 use crate::host::http::HttpError;
+use crate::line::Line;
 use crate::time::UnixTime;
 
 /// Why Entra gave no token.
@@ -35,13 +36,19 @@ pub enum EntraError {
     /// There was no reply.
     #[error("cannot ask Entra for a token")]
     Unreachable(#[from] HttpError),
+    /// The page where a device code is to be entered cannot be known to be the right one.
+    #[error("Entra's page for entering the code is not an https address: `{address}`")]
+    UnsafePage {
+        /// The address.
+        address: Line,
+    },
     /// Another kind of token came than was asked for.
     #[error("Entra was asked for {expected} and gave a token of the type `{given}`")]
     WrongTokenType {
         /// What was asked for.
         expected: &'static str,
         /// The `token_type` of the reply.
-        given: String,
+        given: Line,
     },
 }
 
@@ -49,13 +56,13 @@ pub enum EntraError {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Refusal {
     /// The `error` of RFC 6749: `invalid_grant`, `interaction_required`, …
-    pub error: String,
+    pub error: Line,
     /// The number after `AADSTS`.
     pub code: Option<u32>,
     /// The first line of the description, without the code.
-    pub description: String,
+    pub description: Line,
     /// What support asks for.
-    pub correlation_id: Option<String>,
+    pub correlation_id: Option<Line>,
     /// When, in Entra's words.
     pub timestamp: Option<String>,
     /// The claims that the next interactive sign-in must be asked with.

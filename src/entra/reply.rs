@@ -8,6 +8,7 @@ use url::Url;
 use super::{EntraError, Refusal, Wanted};
 use crate::host::http::Reply;
 use crate::ids::{Account, TenantId};
+use crate::line::Line;
 use crate::secret::Secret;
 
 /// What a token endpoint gave.
@@ -47,12 +48,12 @@ struct TokenBody {
 
 #[derive(Deserialize)]
 struct ErrorBody {
-    error: String,
+    error: Line,
     #[serde(default)]
     error_description: String,
     #[serde(default)]
     error_codes: Vec<u32>,
-    correlation_id: Option<String>,
+    correlation_id: Option<Line>,
     timestamp: Option<String>,
     claims: Option<String>,
 }
@@ -84,7 +85,7 @@ pub(super) fn read_tokens(
     if !body.token_type.eq_ignore_ascii_case(token_type) {
         return Err(EntraError::WrongTokenType {
             expected,
-            given: body.token_type,
+            given: body.token_type.into(),
         });
     }
     Ok(Tokens {
@@ -109,14 +110,15 @@ pub(super) fn read_refusal(url: &Url, reply: &Reply) -> EntraError {
 }
 
 /// Makes a refusal of what RFC 6749, section 4.1.2.1 and 5.2 have in common.
-pub(super) fn refusal_from(error: String, description: &str) -> Refusal {
+pub(super) fn refusal_from(error: impl Into<Line>, description: &str) -> Refusal {
+    let error = error.into();
     let (code, description) = split_description(description);
     Refusal {
         code,
         description: if description.is_empty() {
             error.clone()
         } else {
-            description.to_owned()
+            description.into()
         },
         error,
         correlation_id: None,

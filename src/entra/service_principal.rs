@@ -119,7 +119,7 @@ pub async fn client_credentials(
         // A token without a reply would have come out of a cache, and a new credential has an empty one.
         (None, None, Ok(_)) => Err(EntraError::WrongTokenType {
             expected: "a new token",
-            given: "cached".to_owned(),
+            given: "cached".into(),
         }),
     }
 }

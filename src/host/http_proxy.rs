@@ -7,6 +7,7 @@ use hyper_util::client::proxy::matcher::Matcher;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::env::Env;
+use crate::line::Line;
 use crate::secret::Secret;
 
 /// The longest answer to `CONNECT` that is read, in bytes.
@@ -129,13 +130,13 @@ impl HttpProxy {
 }
 
 /// Returns the status and the reason of an answer's first line: `HTTP/1.1 407 Proxy Authentication Required`.
-fn status_of(head: &[u8]) -> Option<(u16, String)> {
+fn status_of(head: &[u8]) -> Option<(u16, Line)> {
     let line = std::str::from_utf8(head).ok()?.lines().next()?;
     let (_, rest) = line
         .strip_prefix("HTTP/1.")
         .and_then(|rest| rest.split_once(' '))?;
     let (status, text) = rest.split_once(' ').unwrap_or((rest, ""));
-    Some((status.parse().ok()?, text.escape_debug().to_string()))
+    Some((status.parse().ok()?, text.into()))
 }
 
 impl fmt::Display for HttpProxy {
@@ -180,7 +181,7 @@ pub enum HttpProxyError {
         /// The HTTP status.
         status: u16,
         /// What it says.
-        text: String,
+        text: Line,
     },
 }
 

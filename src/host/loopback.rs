@@ -7,6 +7,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
+use crate::line::Line;
+
 /// The longest request head that is read, in bytes. An authorization code is one to two thousand.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// How long a browser may take to send its request.
@@ -128,7 +130,8 @@ fn page(heading: &str, sentence: &str) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
+    Line::from(text)
+        .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('"', "&quot;")
@@ -161,10 +164,14 @@ mod tests {
         });
         let visit = loopback.visit().await.unwrap();
         assert_eq!(visit.query(), "code=1&state=2");
-        visit.show("200 OK", "Signed in", "a <b> & \"c\"").await;
+        let sentence = "a <b> & \"c\"\n\u{202e}x";
+        visit.show("200 OK", "Signed in", sentence).await;
         let (icon, page) = browser.await.unwrap();
         assert!(icon.starts_with("HTTP/1.1 404 "), "{icon}");
-        assert!(page.contains("a &lt;b&gt; &amp; &quot;c&quot;"), "{page}");
+        assert!(
+            page.contains("a &lt;b&gt; &amp; &quot;c&quot; \u{fffd}x<"),
+            "{page}"
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 use std::io;
 
 use crate::host::http_proxy::HttpProxyError;
+use crate::line::Line;
 
 /// Why there is no connection through the relay, or no more.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +19,7 @@ pub enum RelayError {
         /// The close code (RFC 6455, section 7.4).
         code: u16,
         /// What it says.
-        reason: String,
+        reason: Line,
     },
     /// The connection broke.
     #[error("the connection to the relay `{host}` broke")]
@@ -45,7 +46,7 @@ pub enum RelayError {
         /// The HTTP status.
         status: u16,
         /// What it says.
-        text: String,
+        text: Line,
     },
     /// Nothing came although a ping was sent.
     #[error("the relay `{host}` has been silent for {seconds} s")]
@@ -83,7 +84,7 @@ pub enum RelayError {
 
 fn close_text(code: u16, reason: &str) -> String {
     if !reason.is_empty() {
-        return reason.escape_debug().to_string();
+        return reason.to_owned();
     }
     match code {
         1001 => "the machine's listener has gone".to_owned(),

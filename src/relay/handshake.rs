@@ -6,6 +6,7 @@ use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
 use super::{Endpoint, RelayError};
 use crate::hex;
+use crate::line::Line;
 use crate::secret::Secret;
 
 /// The longest head of a reply, in bytes.
@@ -119,10 +120,10 @@ fn head_length(bytes: &[u8]) -> Option<usize> {
         .map(|position| position + 4)
 }
 
-fn status_of(line: &str) -> Option<(u16, String)> {
+fn status_of(line: &str) -> Option<(u16, Line)> {
     let rest = line.strip_prefix("HTTP/1.1 ")?;
     let (status, text) = rest.split_once(' ').unwrap_or((rest, ""));
-    Some((status.parse().ok()?, text.trim().escape_debug().to_string()))
+    Some((status.parse().ok()?, text.trim().into()))
 }
 
 /// Writes random bytes as a UUID of version 4 (RFC 9562).

@@ -401,7 +401,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, I: AsyncRead + Unpin, O: Output> Tunnel<
                 Event::Data(_) | Event::Pong => {}
                 Event::Ping(payload) => self.pong = Some(payload),
                 Event::Close(1000 | 1005, _) => return Ok(Some(Ending::Far)),
-                Event::Close(code, reason) => return Err(RelayError::Closed { code, reason }),
+                Event::Close(code, reason) => {
+                    let reason = reason.into();
+                    return Err(RelayError::Closed { code, reason });
+                }
             }
             plain.remove(length);
         }

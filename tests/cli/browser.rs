@@ -39,7 +39,7 @@ pub(crate) fn opened(world: &World) -> Url {
 }
 
 /// Presses a button of the sandbox's page, and returns where it sends the browser.
-fn press(world: &World, page: &Url, field: (&str, &str)) -> Url {
+pub(crate) fn press(world: &World, page: &Url, field: (&str, &str)) -> Url {
     let tls = tls::client_config(Some(&world.sandbox.ca_file())).unwrap();
     let client = reqwest::Client::builder()
         .tls_backend_preconfigured((*tls).clone())
@@ -58,7 +58,7 @@ fn press(world: &World, page: &Url, field: (&str, &str)) -> Url {
 }
 
 /// Goes to an address on this machine, and returns the answer.
-fn visit(address: &Url) -> String {
+pub(crate) fn visit(address: &Url) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", address.port().unwrap())).unwrap();
     let target = format!("{}?{}", address.path(), address.query().unwrap_or_default());
     write!(stream, "GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();

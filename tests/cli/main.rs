@@ -33,6 +33,7 @@ mod end_to_end;
 mod faults;
 mod first_use;
 mod forward;
+mod hostile_text;
 mod http_proxy;
 mod identity;
 mod interop;

@@ -126,7 +126,9 @@ fn choose<'a>(
             .hint("name one: --profile NAME");
             failure.causes = several
                 .iter()
-                .map(|one| format!("profile {} is {}", one.profile.name, one.profile.account))
+                .map(|one| {
+                    format!("profile {} is {}", one.profile.name, one.profile.account).into()
+                })
                 .collect();
             Err(failure)
         }

@@ -20,6 +20,7 @@ use super::{OidcRequest, Proof};
 use crate::host::files;
 use crate::host::http::{Http, HttpError, Reply};
 use crate::ids::ClientId;
+use crate::line::Line;
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
@@ -45,13 +46,13 @@ pub(super) struct Assertion {
 pub struct Presented {
     /// The `iss` claim.
     #[serde(rename = "iss", default)]
-    pub issuer: String,
+    pub issuer: Line,
     /// The `sub` claim.
     #[serde(rename = "sub", default)]
-    pub subject: String,
+    pub subject: Line,
     /// The `aud` claim.
     #[serde(rename = "aud", default)]
-    pub audience: String,
+    pub audience: Line,
 }
 
 /// Why there is no assertion.

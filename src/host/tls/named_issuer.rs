@@ -5,6 +5,8 @@ use rustls::{CertificateError, Error, OtherError};
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 
+use crate::line::Line;
+
 /// Names the issuer where that is what is not trusted: who reads TLS on the way, most likely.
 pub(super) fn name_issuer(
     error: Error,
@@ -25,14 +27,14 @@ pub(super) fn name_issuer(
 #[derive(Debug, thiserror::Error)]
 #[error("its certificate is issued by `{issuer}`, which is not trusted here")]
 struct UntrustedIssuer {
-    issuer: String,
+    issuer: Line,
 }
 
-/// Returns the issuer's distinguished name (RFC 4514) without what a terminal could take for more than text.
-fn issuer_of(certificate: &CertificateDer<'_>) -> Option<String> {
+/// Returns the issuer's distinguished name (RFC 4514).
+fn issuer_of(certificate: &CertificateDer<'_>) -> Option<Line> {
     let certificate = Certificate::from_der(certificate).ok()?;
     let name = certificate.tbs_certificate.issuer.to_string();
-    Some(name.escape_debug().to_string())
+    Some(name.into())
 }
 
 #[cfg(test)]
