@@ -32,6 +32,9 @@ use self::clock::{Clock, SystemClock};
 use self::env::Env;
 use self::paths::{Paths, PathsError};
 
+/// Where the address of the user's D-Bus is looked for.
+pub const SESSION_BUS_VARIABLE: &str = "DBUS_SESSION_BUS_ADDRESS";
+
 /// The machine: its clock, its environment, and where our files lie on it.
 #[derive(Clone, Debug)]
 pub struct Host {
@@ -56,5 +59,37 @@ impl Host {
             env,
             paths,
         })
+    }
+
+    /// Returns the address of the user's D-Bus: that of `DBUS_SESSION_BUS_ADDRESS`, or else the socket that systemd opens in
+    /// the runtime folder, which a job of cron's finds, too.
+    #[must_use]
+    pub fn session_bus(&self) -> String {
+        if let Some(address) = self.env.var(SESSION_BUS_VARIABLE) {
+            return address.to_owned();
+        }
+        let folder = self.paths.runtime.parent().unwrap_or(&self.paths.runtime);
+        format!("unix:path={}", folder.join("bus").display())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bus_is_the_one_that_is_named_or_that_of_the_runtime_folder() {
+        let bus = |pairs| {
+            let env = Env::from(pairs);
+            let paths = Paths::of(&env).unwrap();
+            let clock = Arc::new(SystemClock);
+            Host { clock, env, paths }.session_bus()
+        };
+        let home = ("HOME", "/home/ada");
+        let runtime = ("XDG_RUNTIME_DIR", "/run/user/7");
+        let named = (SESSION_BUS_VARIABLE, "unix:path=/tmp/bus");
+        assert_eq!(bus([home, runtime, named]), "unix:path=/tmp/bus");
+        let empty = (SESSION_BUS_VARIABLE, "");
+        assert_eq!(bus([home, runtime, empty]), "unix:path=/run/user/7/bus");
     }
 }

@@ -11,6 +11,8 @@ mod choice;
 pub mod entry;
 mod error;
 mod file_store;
+#[cfg(target_os = "linux")]
+mod secret_service;
 mod split;
 mod system_store;
 mod worker;
@@ -26,8 +28,8 @@ pub use self::error::KeyringError;
 use self::file_store::FileStore;
 use self::system_store::{SystemStore, Trial};
 use self::worker::Worker;
+use crate::host::Host;
 use crate::host::lock::Lock;
-use crate::host::paths::Paths;
 use crate::secret::SecretBytes;
 
 /// How long a keyring may take, for example while it waits for a person to unlock it.
@@ -59,14 +61,14 @@ impl Keyring {
     /// [`KeyringError::Unavailable`] if the one that was named cannot be used; [`KeyringError::NoneAvailable`] if none can;
     /// [`KeyringError::Locked`] or [`KeyringError::Full`] if the system's own is; [`KeyringError::TimedOut`] if it does not
     /// answer.
-    pub async fn choose(choice: Choice, paths: &Paths) -> Result<Self, KeyringError> {
-        let folder = paths.data.join("keyring");
+    pub async fn choose(choice: Choice, host: &Host) -> Result<Self, KeyringError> {
+        let (folder, bus) = (host.paths.data.join("keyring"), host.session_bus());
         // One trial at a time, all under one name: what one that was killed has left goes with the next. Without the lock it
         // is tried out all the same.
-        let _turn = Lock::take(&paths.locks(), "keyring-trial", TRIAL_PATIENCE).await;
+        let _turn = Lock::take(&host.paths.locks(), "keyring-trial", TRIAL_PATIENCE).await;
         Self::open_with(move || match choice {
-            Choice::Named(backend) => open_named(backend, folder, Trial::WriteAndRead),
-            Choice::Auto => open_best(),
+            Choice::Named(backend) => open_named(backend, folder, &bus, Trial::WriteAndRead),
+            Choice::Auto => open_best(&bus),
         })
         .await
     }
@@ -75,9 +77,9 @@ impl Keyring {
     ///
     /// # Errors
     /// [`KeyringError::Unavailable`] if it cannot be used; [`KeyringError::TimedOut`] if it does not answer.
-    pub async fn open(backend: Backend, paths: &Paths) -> Result<Self, KeyringError> {
-        let folder = paths.data.join("keyring");
-        Self::open_with(move || open_named(backend, folder, Trial::None)).await
+    pub async fn open(backend: Backend, host: &Host) -> Result<Self, KeyringError> {
+        let (folder, bus) = (host.paths.data.join("keyring"), host.session_bus());
+        Self::open_with(move || open_named(backend, folder, &bus, Trial::None)).await
     }
 
     async fn open_with(
@@ -149,10 +151,15 @@ struct Opened {
     reason: String,
 }
 
-fn open_named(backend: Backend, folder: PathBuf, trial: Trial) -> Result<Opened, KeyringError> {
+fn open_named(
+    backend: Backend,
+    folder: PathBuf,
+    bus: &str,
+    trial: Trial,
+) -> Result<Opened, KeyringError> {
     let store: Box<dyn Store> = match backend {
         Backend::File => Box::new(FileStore::new(folder)),
-        _ => Box::new(SystemStore::open(backend, trial)?),
+        _ => Box::new(SystemStore::open(backend, bus, trial)?),
     };
     Ok(Opened {
         store,
@@ -161,10 +168,10 @@ fn open_named(backend: Backend, folder: PathBuf, trial: Trial) -> Result<Opened,
     })
 }
 
-fn open_best() -> Result<Opened, KeyringError> {
+fn open_best(bus: &str) -> Result<Opened, KeyringError> {
     let mut refusals: Vec<String> = Vec::new();
     for &backend in Backend::of_this_system() {
-        match SystemStore::open(backend, Trial::WriteAndRead) {
+        match SystemStore::open(backend, bus, Trial::WriteAndRead) {
             Ok(store) => {
                 return Ok(Opened {
                     store: Box::new(store),
@@ -187,15 +194,20 @@ fn open_best() -> Result<Opened, KeyringError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::clock::SystemClock;
     use crate::host::env::Env;
+    use crate::host::paths::Paths;
 
     #[tokio::test]
     async fn the_file_keyring_keeps_replaces_and_removes() {
         let home = tempfile::tempdir().unwrap();
         let env = Env::from([("HOME", home.path().to_str().unwrap())]);
-        let keyring = Keyring::open(Backend::File, &Paths::of(&env).unwrap())
-            .await
-            .unwrap();
+        let host = Host {
+            clock: Arc::new(SystemClock),
+            paths: Paths::of(&env).unwrap(),
+            env,
+        };
+        let keyring = Keyring::open(Backend::File, &host).await.unwrap();
         let name = EntryName::new(Kind::SignIn, "AzureCloud", "t", "alice@contoso.com");
         assert!(keyring.load(&name).await.unwrap().is_none());
         for text in ["one", "two"] {

@@ -64,9 +64,12 @@ impl SignIn {
     /// # Errors
     /// [`Failure`] if its cloud, its keyring or TLS cannot be used.
     pub async fn open(host: &Host, profile: Profile) -> Result<Self, Failure> {
-        let keyring = Keyring::open(profile.keyring, &host.paths).await?;
+        let keyring = Keyring::open(profile.keyring, host).await?;
         let cloud = profile.cloud.open()?;
-        let http = Http::new(&tls::client_config(cloud.ca_file.as_deref())?)?;
+        let http = Http::new(
+            &tls::client_config(cloud.ca_file.as_deref(), &host.env)?,
+            &host.env,
+        )?;
         Ok(Self {
             tenant: profile.tenant.clone(),
             profile,

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use entra_ssh::host::env::Env;
 use entra_ssh::host::{standard_streams, tls};
 use entra_ssh::relay::{self, Capacity, Ending, Endpoint, Output, RelayError};
 use entra_ssh::secret::Secret;
@@ -72,7 +73,7 @@ impl<T: Send + 'static> Relay<T> {
         let token = Secret::new("SharedAccessSignature sr=x".to_owned());
         Self {
             endpoint: Endpoint::new(&authority, "hc/v2", token, None, 22).unwrap(),
-            tls: tls::client_config(Some(&ca_file)).unwrap(),
+            tls: tls::client_config(Some(&ca_file), &Env::default()).unwrap(),
             script,
         }
     }

@@ -148,8 +148,11 @@ pub(super) async fn run(ui: Ui, context: &Context, args: LoginArgs) -> Result<()
     let before = before.map(|profile| profile.keys);
     let keys = args.keys.over(before.unwrap_or_default())?;
     // A keyring that cannot be used is better met before the person has signed in.
-    let keyring = Keyring::choose(context.keyring, &context.host.paths).await?;
-    let http = Http::new(&tls::client_config(cloud.ca_file.as_deref())?)?;
+    let keyring = Keyring::choose(context.keyring, &context.host).await?;
+    let http = Http::new(
+        &tls::client_config(cloud.ca_file.as_deref(), &context.host.env)?,
+        &context.host.env,
+    )?;
     let way = Way {
         ui,
         context,
@@ -234,7 +237,7 @@ async fn remove_others(
     if stale.is_empty() {
         return Ok(());
     }
-    let Ok(keyring) = Keyring::open(before.keyring, &context.host.paths).await else {
+    let Ok(keyring) = Keyring::open(before.keyring, &context.host).await else {
         return Ok(());
     };
     for entry in stale {

@@ -93,7 +93,7 @@ async fn sign_out(context: &Context, name: &ProfileName) -> Result<SignedOut, Fa
         }
         loaded => loaded?,
     };
-    let keyring = Keyring::open(profile.keyring, &context.host.paths).await?;
+    let keyring = Keyring::open(profile.keyring, &context.host).await?;
     // The agent first, and under the lock of renewals: what is under way would write back what is removed here.
     let question = Question::Forget {
         profile: name.clone(),

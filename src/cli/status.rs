@@ -39,7 +39,7 @@ pub(super) async fn run(ui: Ui, context: &Context, _args: StatusArgs) -> Result<
     }
     let agent = client::ask_if_running(&context.agent_socket, &Question::Status).await;
     let running = matches!(agent, Ok(Some(Answer::Status(_))));
-    let keyring = Keyring::choose(context.keyring, &context.host.paths).await;
+    let keyring = Keyring::choose(context.keyring, &context.host).await;
     let json = json!({
         "profiles": rows.iter().map(|(name, row)| to_json(name, row)).collect::<Vec<_>>(),
         "agent": { "running": running, "socket": context.agent_socket },

@@ -4,10 +4,13 @@ use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 
+use zeroize::Zeroize as _;
+
 /// A copy of the environment variables.
 ///
-/// Values may be secrets (`ENTRA_SSH_CLIENT_SECRET`), so `Debug` prints only how many there are.
-#[derive(Clone, Default)]
+/// Values may be secrets (`ENTRA_SSH_CLIENT_SECRET`), so `Debug` prints only how many there are, and they are zeroed when it is
+/// dropped.
+#[derive(Clone, Default, Eq, PartialEq)]
 pub struct Env(HashMap<OsString, OsString>);
 
 impl Env {
@@ -30,6 +33,14 @@ impl Env {
     #[must_use]
     pub fn var(&self, name: &str) -> Option<&str> {
         self.var_os(name).and_then(OsStr::to_str)
+    }
+}
+
+impl Drop for Env {
+    fn drop(&mut self) {
+        for value in self.0.values_mut() {
+            std::mem::take(value).into_encoded_bytes().zeroize();
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! HTTPS: one client for Entra and Azure Resource Manager.
 //!
-//! It goes through the proxy that `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` name, caps what it reads, and notes what time it
+//! It goes through the proxy that `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` name in the environment that it was made with, caps what it reads, and notes what time it
 //! is where the replies come from.
 
 mod azure_transport;
@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use azure_core::http::{ClientOptions, ExponentialRetryOptions, RetryOptions, Transport};
-use reqwest::RequestBuilder;
 use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
+use reqwest::{Proxy, RequestBuilder};
 use rustls::ClientConfig;
 use url::Url;
 use zeroize::Zeroizing;
@@ -22,6 +22,8 @@ pub use self::error::HttpError;
 
 use self::azure_transport::AzureTransport;
 use self::server_clock::ServerClock;
+use super::env::Env;
+use super::http_proxy::HttpProxy;
 use super::tls;
 use crate::secret::Secret;
 use crate::time::UnixTime;
@@ -65,14 +67,20 @@ impl fmt::Debug for Reply {
 }
 
 impl Http {
-    /// Makes a client with these TLS settings.
+    /// Makes a client with these TLS settings and the proxy that this environment names.
     ///
     /// # Errors
     /// [`HttpError::Settings`] if the HTTP library refuses them.
-    pub fn new(tls: &Arc<ClientConfig>) -> Result<Self, HttpError> {
+    pub fn new(tls: &Arc<ClientConfig>, env: &Env) -> Result<Self, HttpError> {
+        let env = env.clone();
+        let proxy = Proxy::custom(move |url| {
+            let port = url.port_or_known_default()?;
+            HttpProxy::address_for(&env, url.host_str()?, port)
+        });
         let builder = reqwest::Client::builder()
             .tls_backend_preconfigured(ClientConfig::clone(tls))
             .https_only(true)
+            .proxy(proxy)
             .connect_timeout(CONNECT_TIMEOUT);
         Self::build(builder)
     }

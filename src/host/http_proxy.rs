@@ -26,14 +26,10 @@ pub struct HttpProxy {
 }
 
 impl HttpProxy {
-    /// Returns the proxy that `HTTPS_PROXY` or `ALL_PROXY` names, unless `NO_PROXY` lists the host: by the very rules that our
-    /// HTTP client goes by.
+    /// Returns the proxy that `HTTPS_PROXY` or `ALL_PROXY` names, unless `NO_PROXY` lists the host.
     #[must_use]
     pub fn for_host(env: &Env, host: &str, port: u16) -> Option<Self> {
-        let value = |names: [&str; 2]| {
-            let found = names.iter().find_map(|name| env.var(name));
-            found.unwrap_or_default().to_owned()
-        };
+        let value = |names| Self::value(env, names).unwrap_or_default().to_owned();
         let no = value(["NO_PROXY", "no_proxy"]);
         // The rules take a `*` for all names, and not for addresses.
         if no.split(',').any(|entry| entry.trim() == "*") {
@@ -57,6 +53,18 @@ impl HttpProxy {
             scheme: uri.scheme_str().unwrap_or("http").to_owned(),
             authorization,
         })
+    }
+
+    /// Returns the address of the proxy for a host as the variable has it, for our HTTP client, so that both go the same way.
+    pub(super) fn address_for(env: &Env, host: &str, port: u16) -> Option<String> {
+        Self::for_host(env, host, port)?;
+        Self::value(env, ["HTTPS_PROXY", "https_proxy"])
+            .or_else(|| Self::value(env, ["ALL_PROXY", "all_proxy"]))
+            .map(str::to_owned)
+    }
+
+    fn value<'a>(env: &'a Env, names: [&str; 2]) -> Option<&'a str> {
+        names.iter().find_map(|name| env.var(name))
     }
 
     /// Returns the proxy's host.

@@ -21,9 +21,10 @@ use rustls::{ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, Sig
 
 use self::key_share::TWO_SHARES;
 use self::named_issuer::name_issuer;
+use super::env::Env;
 
-/// Returns the settings of a TLS client that trusts the system's roots, those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name,
-/// and those in `ca_file`.
+/// Returns the settings of a TLS client that trusts the system's roots, those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name in
+/// this environment, and those in `ca_file`.
 ///
 /// The system's roots are some 140 certificates, and reading them takes longer than a handshake. Without a `ca_file` that is
 /// done on a thread from now on, while the network is waited for; with one, only once a certificate comes that `ca_file`
@@ -36,9 +37,9 @@ use self::named_issuer::name_issuer;
 /// [`TlsError::CaFile`] if `ca_file` cannot be read or holds no certificate; [`TlsError::Certificate`] if one in it cannot be
 /// used; [`TlsError::Settings`] if the TLS library refuses the settings. That the system has no root at all is told by the
 /// handshake.
-pub fn client_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
+pub fn client_config(ca_file: Option<&Path>, env: &Env) -> Result<Arc<ClientConfig>, TlsError> {
     let provider = provider();
-    let system = SystemRoots::new(&provider);
+    let system = SystemRoots::new(&provider, Named::of(env));
     if ca_file.is_none() {
         system.read_ahead();
     }
@@ -166,13 +167,15 @@ type Read = Result<Arc<WebPkiServerVerifier>, rustls::Error>;
 struct SystemRoots {
     read: Arc<OnceLock<Read>>,
     provider: Arc<CryptoProvider>,
+    named: Named,
 }
 
 impl SystemRoots {
-    fn new(provider: &Arc<CryptoProvider>) -> Self {
+    fn new(provider: &Arc<CryptoProvider>, named: Named) -> Self {
         Self {
             read: Arc::default(),
             provider: Arc::clone(provider),
+            named,
         }
     }
 
@@ -187,7 +190,7 @@ impl SystemRoots {
         self.read
             .get_or_init(|| {
                 let mut roots = RootCertStore::empty();
-                roots.add_parsable_certificates(system_roots());
+                roots.add_parsable_certificates(system_roots(&self.named));
                 if roots.is_empty() {
                     return Err(rustls::Error::Other(OtherError(Arc::new(
                         TlsError::NoRoots,
@@ -207,20 +210,56 @@ const BUNDLES: [&str; 4] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// Returns the system's roots. The library takes what the variables name in their place; here it comes on top.
-fn system_roots() -> Vec<CertificateDer<'static>> {
-    let mut roots = rustls_native_certs::load_native_certs().certs;
+/// The roots that variables name beside those of the system.
+#[derive(Clone, Debug)]
+struct Named {
+    file: Option<PathBuf>,
+    folders: Vec<PathBuf>,
+}
+
+impl Named {
+    fn of(env: &Env) -> Self {
+        let folders = env.var_os("SSL_CERT_DIR").map(std::env::split_paths);
+        Self {
+            file: env.var_os("SSL_CERT_FILE").map(PathBuf::from),
+            folders: folders.into_iter().flatten().collect(),
+        }
+    }
+
+    fn certificates(&self) -> Vec<CertificateDer<'static>> {
+        let mut found = Vec::new();
+        if let Some(file) = &self.file {
+            found.extend(rustls_native_certs::load_certs_from_paths(Some(file), None).certs);
+        }
+        for folder in &self.folders {
+            found.extend(rustls_native_certs::load_certs_from_paths(None, Some(folder)).certs);
+        }
+        found
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.file.is_none() && self.folders.is_empty()
+    }
+}
+
+/// Returns the system's roots and those that are named.
+///
+/// The library takes what the variables of this process name in the system's place. This process may be the agent, which
+/// asks on behalf of others and has variables of whoever started it.
+fn system_roots(named: &Named) -> Vec<CertificateDer<'static>> {
     #[expect(
         clippy::disallowed_methods,
-        reason = "the library has just read the same variables itself"
+        reason = "the library reads these variables itself, of this process"
     )]
-    let is_named = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
+    let is_process_misled = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
         .iter()
         .any(|name| std::env::var_os(name).is_some());
-    if is_named {
-        let bundle = BUNDLES.iter().map(Path::new).find(|path| path.is_file());
-        roots.extend(rustls_native_certs::load_certs_from_paths(bundle, None).certs);
+    if named.is_empty() && !is_process_misled {
+        return rustls_native_certs::load_native_certs().certs;
     }
+    let bundle = BUNDLES.iter().map(Path::new).find(|path| path.is_file());
+    let mut roots = named.certificates();
+    roots.extend(rustls_native_certs::load_certs_from_paths(bundle, None).certs);
     roots
 }
 
@@ -276,12 +315,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ca.pem");
         assert!(matches!(
-            client_config(Some(&path)),
+            client_config(Some(&path), &Env::default()),
             Err(TlsError::CaFile { .. })
         ));
         crate::host::files::write(&path, b"hello", crate::host::files::Access::Private).unwrap();
         assert!(matches!(
-            client_config(Some(&path)),
+            client_config(Some(&path), &Env::default()),
             Err(TlsError::CaFile { .. })
         ));
     }

@@ -7,7 +7,7 @@ use super::{Backend, KeyringError, Store};
 use crate::secret::SecretBytes;
 
 /// The service that all our entries belong to.
-const SERVICE: &str = "entra-ssh";
+pub(super) const SERVICE: &str = "entra-ssh";
 
 /// The name of what is written to try a keyring out: one for all, since what cannot be read in the kernel's keyring cannot be
 /// removed either, and a process that is killed leaves what it has written.
@@ -32,10 +32,11 @@ pub(super) struct SystemStore {
 }
 
 impl SystemStore {
-    /// Opens a keyring.
-    pub(super) fn open(backend: Backend, trial: Trial) -> Result<Self, KeyringError> {
+    /// Opens a keyring; the Secret Service at this D-Bus.
+    pub(super) fn open(backend: Backend, bus: &str, trial: Trial) -> Result<Self, KeyringError> {
         let inner = Unsplit {
-            store: open(backend).map_err(|reason| KeyringError::Unavailable { backend, reason })?,
+            store: open(backend, bus)
+                .map_err(|reason| KeyringError::Unavailable { backend, reason })?,
             backend,
         };
         if trial == Trial::WriteAndRead {
@@ -80,56 +81,82 @@ fn spoken(error: &dyn std::error::Error) -> String {
 }
 
 #[cfg(target_os = "linux")]
-fn open(backend: Backend) -> Result<Arc<CredentialStore>, String> {
+fn open(backend: Backend, bus: &str) -> Result<Box<dyn Raw>, String> {
     match backend {
-        Backend::SecretService => zbus_secret_service_keyring_store::Store::new()
-            .map(|store| -> Arc<CredentialStore> { store })
+        Backend::SecretService => super::secret_service::Service::connect(bus)
+            .map(|service| -> Box<dyn Raw> { Box::new(service) })
             .map_err(|error| spoken(&error)),
         Backend::Keyutils => linux_keyutils_keyring_store::Store::new()
-            .map(|store| -> Arc<CredentialStore> { store })
+            .map(|store| -> Box<dyn Raw> { Box::new(Core(store)) })
             .map_err(|error| spoken(&error)),
         _ => Err("this is Linux".to_owned()),
     }
 }
 
 #[cfg(target_os = "macos")]
-fn open(backend: Backend) -> Result<Arc<CredentialStore>, String> {
+fn open(backend: Backend, _bus: &str) -> Result<Box<dyn Raw>, String> {
     match backend {
         Backend::Keychain => apple_native_keyring_store::keychain::Store::new()
-            .map(|store| -> Arc<CredentialStore> { store })
+            .map(|store| -> Box<dyn Raw> { Box::new(Core(store)) })
             .map_err(|error| spoken(&error)),
         _ => Err("this is macOS".to_owned()),
     }
 }
 
 #[cfg(windows)]
-fn open(backend: Backend) -> Result<Arc<CredentialStore>, String> {
+fn open(backend: Backend, _bus: &str) -> Result<Box<dyn Raw>, String> {
     match backend {
         Backend::Windows => windows_native_keyring_store::Store::new()
-            .map(|store| -> Arc<CredentialStore> { store })
+            .map(|store| -> Box<dyn Raw> { Box::new(Core(store)) })
             .map_err(|error| spoken(&error)),
         _ => Err("this is Windows".to_owned()),
     }
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
-fn open(_backend: Backend) -> Result<Arc<CredentialStore>, String> {
+fn open(_backend: Backend, _bus: &str) -> Result<Box<dyn Raw>, String> {
     Err("this system has none that is known".to_owned())
 }
 
-/// A store of `keyring-core`, with its errors in our words.
+/// What a keyring of the system does, with the errors of `keyring-core`.
+pub(super) trait Raw {
+    fn load(&self, name: &str) -> Result<Option<Vec<u8>>, Error>;
+    fn save(&self, name: &str, secret: &[u8]) -> Result<(), Error>;
+    fn remove(&self, name: &str) -> Result<bool, Error>;
+}
+
+/// A store of `keyring-core`.
+struct Core(Arc<CredentialStore>);
+
+impl Raw for Core {
+    fn load(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        match self.0.build(SERVICE, name, None)?.get_secret() {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(Error::NoEntry) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn save(&self, name: &str, secret: &[u8]) -> Result<(), Error> {
+        self.0.build(SERVICE, name, None)?.set_secret(secret)
+    }
+
+    fn remove(&self, name: &str) -> Result<bool, Error> {
+        match self.0.build(SERVICE, name, None)?.delete_credential() {
+            Ok(()) => Ok(true),
+            Err(Error::NoEntry) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A keyring of the system, with its errors in our words.
 struct Unsplit {
-    store: Arc<CredentialStore>,
+    store: Box<dyn Raw>,
     backend: Backend,
 }
 
 impl Unsplit {
-    fn entry(&self, name: &str) -> Result<keyring_core::Entry, KeyringError> {
-        self.store
-            .build(SERVICE, name, None)
-            .map_err(|error| self.explain(error))
-    }
-
     fn try_out(&self) -> Result<(), KeyringError> {
         let written = SecretBytes::new(b"trial".to_vec());
         self.save(TRIAL, &written)?;
@@ -169,24 +196,17 @@ impl Unsplit {
 
 impl Store for Unsplit {
     fn load(&self, name: &str) -> Result<Option<SecretBytes>, KeyringError> {
-        match self.entry(name)?.get_secret() {
-            Ok(bytes) => Ok(Some(SecretBytes::new(bytes))),
-            Err(Error::NoEntry) => Ok(None),
-            Err(error) => Err(self.explain(error)),
-        }
+        let loaded = self.store.load(name);
+        let loaded = loaded.map_err(|error| self.explain(error))?;
+        Ok(loaded.map(SecretBytes::new))
     }
 
     fn save(&self, name: &str, secret: &SecretBytes) -> Result<(), KeyringError> {
-        self.entry(name)?
-            .set_secret(secret.expose())
-            .map_err(|error| self.explain(error))
+        let saved = self.store.save(name, secret.expose());
+        saved.map_err(|error| self.explain(error))
     }
 
     fn remove(&self, name: &str) -> Result<bool, KeyringError> {
-        match self.entry(name)?.delete_credential() {
-            Ok(()) => Ok(true),
-            Err(Error::NoEntry) => Ok(false),
-            Err(error) => Err(self.explain(error)),
-        }
+        self.store.remove(name).map_err(|error| self.explain(error))
     }
 }

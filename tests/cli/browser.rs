@@ -6,6 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 
+use entra_ssh::host::env::Env;
 use entra_ssh::host::tls;
 use sandbox::{MachineKind, Options};
 use url::Url;
@@ -40,7 +41,7 @@ pub(crate) fn opened(world: &World) -> Url {
 
 /// Presses a button of the sandbox's page, and returns where it sends the browser.
 pub(crate) fn press(world: &World, page: &Url, field: (&str, &str)) -> Url {
-    let tls = tls::client_config(Some(&world.sandbox.ca_file())).unwrap();
+    let tls = tls::client_config(Some(&world.sandbox.ca_file()), &Env::default()).unwrap();
     let client = reqwest::Client::builder()
         .tls_backend_preconfigured((*tls).clone())
         .redirect(reqwest::redirect::Policy::none())

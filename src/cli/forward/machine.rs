@@ -59,7 +59,7 @@ impl<'a> Way<'a> {
                     ui,
                     context,
                     profile,
-                    tls: tls::client_config(cloud.ca_file.as_deref())?,
+                    tls: tls::client_config(cloud.ca_file.as_deref(), &context.host.env)?,
                     tenancy,
                     machine,
                     port,

@@ -62,9 +62,12 @@ pub(in super::super) async fn sign_in(context: &Context) -> Result<(), Failure> 
     };
     let cloud_name = cloud(context)?;
     let cloud = cloud_name.open()?;
-    let http = Http::new(&tls::client_config(cloud.ca_file.as_deref())?)?;
+    let http = Http::new(
+        &tls::client_config(cloud.ca_file.as_deref(), &context.host.env)?,
+        &context.host.env,
+    )?;
     let tenant = entra::tenant_id(&http, &cloud, tenant.parse::<TenantId>()?).await?;
-    let keyring = Keyring::choose(context.keyring, &context.host.paths).await?;
+    let keyring = Keyring::choose(context.keyring, &context.host).await?;
     let account = client_id.as_str().parse()?;
     let (method, entry) = to_kept(client_id, proof);
     // Of many processes that begin together, the first makes the profile.

@@ -20,7 +20,10 @@ pub(in super::super) async fn answer(
 ) -> Result<(), Failure> {
     let sign_in = SignIn::open(&context.host, profile.clone()).await?;
     let sign_in = sign_in.in_tenant(challenge.tenant.clone());
-    let http = Http::new(&tls::client_config(sign_in.cloud.ca_file.as_deref())?)?;
+    let http = Http::new(
+        &tls::client_config(sign_in.cloud.ca_file.as_deref(), &context.host.env)?,
+        &context.host.env,
+    )?;
     let way = Way {
         ui,
         context,

@@ -140,7 +140,8 @@ mod tests {
             .with_single_cert(vec![certificate.der().clone()], key)
             .unwrap();
         let mut server = ServerConnection::new(Arc::new(server)).unwrap();
-        let client = super::super::client_config(Some(&ca_file)).unwrap();
+        let client =
+            super::super::client_config(Some(&ca_file), &crate::host::env::Env::default()).unwrap();
         let name = ServerName::try_from("localhost").unwrap();
         let mut client = ClientConnection::new(client, name).unwrap();
         while client.is_handshaking() || server.is_handshaking() {
