@@ -179,7 +179,10 @@ fn ssh_add_lists_the_certificate() {
     );
     fs::write(world.home().join("listed-cert.pub"), &long.stdout).unwrap();
     let listed = world.json(&["cert", "show", "listed-cert.pub"]);
-    assert_eq!(listed["serial"], certificate["serial"]);
+    assert_eq!(
+        listed["public_key_fingerprint"],
+        certificate["public_key_fingerprint"]
+    );
     // After a restart it is read from the keyring, whoever asks.
     world.stop_agent();
     world.json(&["agent", "start"]);

@@ -128,9 +128,15 @@ fn ssh_keygen_reads_the_file_and_agrees_field_by_field() {
         assert_agrees(&listing, &shown);
         assert_eq!(shown["file"], path);
         assert_eq!(shown["principals"][0], account);
-        assert_eq!(issued["serial"], shown["serial"]);
+        assert_eq!(
+            issued["public_key_fingerprint"],
+            shown["public_key_fingerprint"]
+        );
         let stored = world.json(&["cert", "show"]);
-        assert_eq!(stored["serial"], shown["serial"]);
+        assert_eq!(
+            stored["public_key_fingerprint"],
+            shown["public_key_fingerprint"]
+        );
         assert_eq!(stored["file"], Value::Null);
         let remaining = shown["remaining_seconds"].as_u64().unwrap();
         assert!((3500..=3600).contains(&remaining), "{remaining}");
@@ -420,7 +426,10 @@ fn refuse_each_wrong_certificate(login: impl Fn(&World)) {
     let before = keyring();
     try_faults(&world, || {
         assert!(keyring() == before, "the good certificate was replaced");
-        assert_eq!(world.json(&["cert", "show"])["serial"], good["serial"]);
+        assert_eq!(
+            world.json(&["cert", "show"])["public_key_fingerprint"],
+            good["public_key_fingerprint"]
+        );
     });
 }
 

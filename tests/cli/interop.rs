@@ -122,8 +122,7 @@ impl JumpHost {
     }
 }
 
-// Certificates of Entra do not permit agent forwarding, so that no machine of Azure forwards the agent for whoever came with
-// one. One that they reached with another key does.
+// The jump host takes another key, so that a login to it does not depend on what the forwarded agent shows.
 #[test]
 fn a_forwarded_agent_signs_for_no_third_host_unless_the_profile_says_so() {
     let world = signed_in_with_sshd();

@@ -100,8 +100,8 @@ fn a_locked_gnome_keyring_is_told_in_time_and_nothing_is_lost() {
         .unwrap()
         .restart(Some(PASSWORD));
     assert_eq!(
-        world.json(&["cert", "show"])["serial"],
-        certificate["serial"]
+        world.json(&["cert", "show"])["public_key_fingerprint"],
+        certificate["public_key_fingerprint"]
     );
     world.ssh(&["web01", "true"]).run().succeeded();
 }
@@ -290,7 +290,10 @@ fn the_kernel_keyring_is_taken_where_there_is_no_secret_service() {
         panic!("{output}");
     };
     assert_eq!(login["keyring"]["backend"], "keyutils");
-    assert_eq!(issued["serial"], shown["serial"]);
+    assert_eq!(
+        issued["public_key_fingerprint"],
+        shown["public_key_fingerprint"]
+    );
     assert_eq!(status["profiles"][0]["signed_in"], true);
     assert_eq!(
         logout[0]["removed"].as_array().unwrap().len(),
@@ -318,14 +321,14 @@ fn an_agent_that_is_killed_while_it_writes_to_the_kernel_keyring_leaves_key_and_
     // Killed later each time, until it has been too late three times.
     let (output, values) = user.run_in_session(
         "$E status; $E $LOGIN --key-size 2048 >/dev/null; $E cert >/dev/null
-         serial() { $E cert show | grep -o '\"serial\":[0-9]*'; }
-         last=$(serial); late=0; wait=0
+         key() { $E cert show | grep -o '\"public_key_fingerprint\":\"[^\"]*'; }
+         last=$(key); late=0; wait=0
          while [ $late -lt 3 ] && [ $wait -lt 1000 ]; do
              agent=$($E agent start | grep -o '\"pid\":[0-9]*' | cut -d : -f 2)
              $E rotate --force >/dev/null & client=$!
              sleep $(printf 0.%03d $wait); wait=$((wait + 25))
              kill -9 $client $agent; wait $client
-             now=$(serial) || echo broken
+             now=$(key) || echo broken
              [ $now = $last ] || late=$((late + 1)); last=$now
              echo entries $(keyctl show | awk '/@entra-ssh/ { print $1 }' | sort -u | wc -l)
          done
@@ -373,7 +376,10 @@ fn a_full_kernel_keyring_is_told_and_keeps_what_it_has() {
         panic!("{output}");
     };
     assert_eq!(status["profiles"][0]["signed_in"], true, "{output}");
-    assert_eq!(issued["serial"], shown["serial"], "{output}");
+    assert_eq!(
+        issued["public_key_fingerprint"], shown["public_key_fingerprint"],
+        "{output}"
+    );
 }
 
 #[test]

@@ -64,9 +64,10 @@ fn begin_to_store(world: &World) -> Running {
     running
 }
 
-/// Returns the serial number of the certificate that the keyring holds; it is shown only if it is for the key beside it.
-fn stored_serial(world: &World) -> String {
-    world.json(&["cert", "show"])["serial"].to_string()
+/// Returns the fingerprint of the key whose certificate the keyring holds: each has a key of its own, and it is shown only if
+/// that key is beside it.
+fn stored_key(world: &World) -> String {
+    world.json(&["cert", "show"])["public_key_fingerprint"].to_string()
 }
 
 /// Kills the agent at one moment after another of a write to the keyring, and has `look` at what is left each time.
@@ -85,13 +86,13 @@ fn kill_in_each_moment_of_a_write(world: &World, look: impl Fn()) {
     for number in 0..KILLS_IN_A_WRITE {
         world.json(&["agent", "start"]);
         let agent = world.agents().remove(0);
-        let before = stored_serial(world);
+        let before = stored_key(world);
         let running = begin_to_store(world);
         thread::sleep(span * 3 * number / (2 * KILLS_IN_A_WRITE));
         // Whoever asked would start the next agent at once, and have it finish the work.
         drop(running);
         agent.kill();
-        if stored_serial(world) == before {
+        if stored_key(world) == before {
             kept += 1;
         } else {
             replaced += 1;

@@ -47,6 +47,7 @@ mod public_key;
 mod refusals;
 mod rotation;
 mod secrets;
+mod shapes;
 mod sleep;
 mod soak;
 mod step_up;

@@ -22,6 +22,7 @@ use crate::fault::Fault;
 use crate::http::{NoAnswer, Reply, Request};
 use crate::options::{Tenant, User};
 use crate::world::World;
+use discovery::Version;
 use error::EntraError;
 
 /// The public client of the Azure CLI, pre-authorised for SSH certificates.
@@ -66,7 +67,8 @@ fn route(world: &World, request: &Request) -> Result<Reply, EntraError> {
         {
             discovery::openid_configuration(world, tenant)
         }
-        [_, "discovery", "v2.0", "keys"] if get => Ok(discovery::keys(world)),
+        [tenant, "discovery", "keys"] if get => discovery::keys(world, tenant, Version::V1),
+        [tenant, "discovery", "v2.0", "keys"] if get => discovery::keys(world, tenant, Version::V2),
         [tenant, "oauth2", "v2.0", "authorize"] if get => {
             Ok(authorize::page(world, request, tenant))
         }

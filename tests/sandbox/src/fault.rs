@@ -272,6 +272,10 @@ pub enum Variation {
     None,
     /// It begins in an hour.
     NotYetValid,
+    /// OpenSSH accepts it, and none of Entra's has been seen to look like it: a serial number, a
+    /// signature with SHA-512, names as the directory spells them, extensions out of order that
+    /// permit a terminal and nothing else.
+    Odd,
     /// It is for a key that is not the client's.
     WrongKey,
     /// It is of another tenant than the one that was asked.

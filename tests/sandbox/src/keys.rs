@@ -1,56 +1,50 @@
-//! The two RSA key pairs of the sandbox: one signs SSH certificates, the other tokens.
+//! The RSA key pair that Entra signs tokens and SSH certificates with.
 //!
-//! Generating RSA keys is slow, so a process makes them once and every sandbox in it shares them.
+//! ```text
+//! private key ──signs──> tokens (RS256), SSH certificates (rsa-sha2-256)
+//! public key  ──in─────> discovery/v2.0/keys, and the `authorized_keys` line of the machines
+//! ```
+//!
+//! Generating RSA keys is slow, so a process makes it once and every sandbox in it shares it.
 
 use std::sync::OnceLock;
-use std::thread;
 
+use rcgen::{CertificateParams, DnType, KeyPair, PKCS_RSA_SHA256};
 use ring::rand::SystemRandom;
 use ring::signature::{
     KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA512, RsaEncoding, RsaKeyPair,
     RsaPublicKeyComponents,
 };
 use rsa::RsaPrivateKey;
-use rsa::pkcs1::EncodeRsaPrivateKey as _;
 use rsa::pkcs8::EncodePrivateKey as _;
 use rsa::rand_core::{CryptoRng, Error, RngCore};
+use rustls::pki_types::PrivatePkcs8KeyDer;
 
-use crate::encoding::{SshWriter, base64, base64url, random_bytes, sha256};
+use crate::encoding::{SshWriter, base64, base64url, random_bytes, sha1};
+use crate::tls::set_validity;
 
 const MODULUS_BITS: usize = 2_048;
-
-/// Both key pairs.
-pub(crate) struct Keys {
-    pub(crate) certificate_authority: SigningKey,
-    pub(crate) tokens: SigningKey,
-}
-
-impl Keys {
-    /// Returns the pairs of this process; the first call makes them.
-    pub(crate) fn shared() -> &'static Self {
-        static KEYS: OnceLock<Keys> = OnceLock::new();
-        KEYS.get_or_init(|| {
-            let tokens = thread::spawn(SigningKey::generate);
-            Self {
-                certificate_authority: SigningKey::generate(),
-                tokens: tokens.join().expect("key generation does not panic"),
-            }
-        })
-    }
-}
 
 /// An RSA key pair and its public half in the forms that are asked for.
 pub(crate) struct SigningKey {
     pair: RsaKeyPair,
+    /// A certificate for it that it signed itself, DER: key sets have it as `x5c`.
+    certificate: Vec<u8>,
 }
 
 impl SigningKey {
+    /// Returns Entra's own pair, the same for the whole process; the first call makes it.
+    pub(crate) fn shared() -> &'static Self {
+        static KEY: OnceLock<SigningKey> = OnceLock::new();
+        KEY.get_or_init(Self::generate)
+    }
+
     pub(crate) fn generate() -> Self {
-        let der = generate()
-            .to_pkcs1_der()
-            .expect("a generated key can be written as PKCS #1");
-        let pair = RsaKeyPair::from_der(der.as_bytes()).expect("a generated key is consistent");
-        Self { pair }
+        let pkcs8 = Self::generate_pkcs8();
+        Self {
+            pair: RsaKeyPair::from_pkcs8(&pkcs8).expect("a generated key is consistent"),
+            certificate: self_signed(pkcs8).expect("a certificate needs a key and nothing else"),
+        }
     }
 
     /// Generates a pair for somebody else, as PKCS #8.
@@ -81,9 +75,15 @@ impl SigningKey {
         self.pair.public_key().as_ref()
     }
 
-    /// Returns the name that tokens carry in their header.
+    /// Returns the certificate of the public key, DER.
+    pub(crate) fn certificate(&self) -> &[u8] {
+        &self.certificate
+    }
+
+    /// Returns the name that tokens carry in their header, as `kid` and as `x5t`: the certificate's
+    /// SHA-1 digest.
     pub(crate) fn key_id(&self) -> String {
-        base64url(sha256(self.public_der()))
+        base64url(sha1(&self.certificate))
     }
 
     /// Returns the public key as an SSH blob.
@@ -115,6 +115,16 @@ impl SigningKey {
             .expect("a 2048 bit key has room for any SHA-2 digest");
         signature
     }
+}
+
+fn self_signed(pkcs8: Vec<u8>) -> Result<Vec<u8>, rcgen::Error> {
+    let der = PrivatePkcs8KeyDer::from(pkcs8);
+    let key = KeyPair::from_pkcs8_der_and_sign_algo(&der, &PKCS_RSA_SHA256)?;
+    let mut params = CertificateParams::new(Vec::new())?;
+    let name = "accounts.accesscontrol.windows.net";
+    params.distinguished_name.push(DnType::CommonName, name);
+    set_validity(&mut params);
+    Ok(params.self_signed(&key)?.der().to_vec())
 }
 
 fn generate() -> RsaPrivateKey {

@@ -210,7 +210,7 @@ impl Sandbox {
     /// Returns the public key of the SSH certificate authority, as a line of `authorized_keys`.
     #[must_use]
     pub fn ssh_authority(&self) -> String {
-        self.world.keys.certificate_authority.authorized_keys_line()
+        self.world.signing_key.authorized_keys_line()
     }
 
     /// Returns where a machine's SSH server listens.

@@ -8,7 +8,7 @@ use crate::arm::ArmState;
 use crate::entra::EntraState;
 use crate::fault::Faults;
 use crate::journal::Journal;
-use crate::keys::Keys;
+use crate::keys::SigningKey;
 use crate::options::{Options, ServicePrincipal, Tenant, User};
 use crate::relay::Relay;
 use crate::workload;
@@ -22,7 +22,8 @@ pub(crate) struct World {
     pub(crate) workload_secrets: workload::Secrets,
     /// The authority that signed the certificates of all listeners.
     pub(crate) ca_pem: String,
-    pub(crate) keys: &'static Keys,
+    /// Signs tokens and SSH certificates, as Entra's own does.
+    pub(crate) signing_key: &'static SigningKey,
     pub(crate) faults: Faults,
     pub(crate) journal: Journal,
     pub(crate) entra: Mutex<EntraState>,

@@ -45,7 +45,7 @@ impl<'a> Caller<'a> {
                 "The access token is invalid: its signature, audience or expiry is not right.",
             )
         };
-        let claims = jwt::verify(&world.keys.tokens, unix_now(), token)
+        let claims = jwt::verify(world.signing_key, unix_now(), token)
             .filter(|claims| claims["aud"] == ARM_AUDIENCE)
             .ok_or_else(invalid)?;
         let tenant = claims["tid"]

@@ -200,7 +200,7 @@ impl Endpoint<'_> {
         let hybrid_connection = world.relay.connection_of(self.index);
         let expires = unix_now() + lifetime;
         let service_token = jwt::sign(
-            &world.keys.tokens,
+            world.signing_key,
             &json!({
                 "aud": hybrid_connection,
                 "exp": expires,

@@ -131,7 +131,7 @@ fn check_federated(
     };
     let signed = match &credential.issuer_key {
         IssuerKey::Any => true,
-        IssuerKey::Entra => verifies(token, &public_half(&world.keys.tokens)),
+        IssuerKey::Entra => verifies(token, &public_half(world.signing_key)),
         IssuerKey::Rsa(key) => verifies(token, key),
         IssuerKey::Workload => verifies(token, &public_half(workload::key())),
     };

@@ -11,15 +11,14 @@ use crate::keys::SigningKey;
 
 const RSA_CERTIFICATE: &str = "ssh-rsa-cert-v01@openssh.com";
 const ED25519_CERTIFICATE: &str = "ssh-ed25519-cert-v01@openssh.com";
-const SIGNATURE_ALGORITHM: &str = "rsa-sha2-512";
 const USER_CERTIFICATE: u32 = 1;
 const HOST_CERTIFICATE: u32 = 2;
 /// What the service asks of a key, at least.
 const MIN_MODULUS_BITS: usize = 2_048;
 /// A modulus above this many bytes is not a key but an attack.
 const MAX_MODULUS_BYTES: usize = 2_048;
-/// How far before now a certificate begins, for clocks that are late.
-const BACKDATED_SECONDS: u64 = 60;
+/// How far before its issue a certificate becomes valid, for clocks that are behind.
+const BACKDATED_SECONDS: u64 = 300;
 
 /// How long an Ed25519 key is, RFC 8032, section 5.1.5.
 const ED25519_BYTES: usize = 32;
@@ -135,10 +134,47 @@ pub(crate) struct Subject {
     pub(crate) display_name: String,
     pub(crate) oid: String,
     pub(crate) tenant: String,
-    pub(crate) principals: Vec<String>,
+    /// The login name, as the directory spells it.
+    pub(crate) principal: String,
+}
+
+/// What of a certificate is the same for every key and subject.
+struct Shape {
+    serial: u64,
+    backdated_seconds: u64,
+    algorithm: &'static str,
+    sign: fn(&SigningKey, &[u8]) -> Vec<u8>,
+}
+
+impl Shape {
+    fn of(variation: Variation) -> Self {
+        match variation {
+            Variation::Odd => Self {
+                serial: u64::from_be_bytes(random_bytes()) | 1,
+                backdated_seconds: 60,
+                algorithm: "rsa-sha2-512",
+                sign: SigningKey::sign_sha512,
+            },
+            _ => Self {
+                serial: 0,
+                backdated_seconds: BACKDATED_SECONDS,
+                algorithm: "rsa-sha2-256",
+                sign: SigningKey::sign_sha256,
+            },
+        }
+    }
 }
 
 /// Signs a certificate and returns its blob as base64, as `access_token` has it.
+///
+/// ```text
+/// serial             0
+/// key id             {oid}@{tid}
+/// valid              from 300 s before its issue to `lifetime` after it
+/// critical options   none
+/// extensions         see `extensions`
+/// signature          rsa-sha2-256
+/// ```
 pub(crate) fn issue(
     authority: &SigningKey,
     now: u64,
@@ -147,10 +183,11 @@ pub(crate) fn issue(
     subject: &Subject,
     variation: Variation,
 ) -> String {
+    let shape = Shape::of(variation);
     let (valid_after, valid_before) = match variation {
         Variation::Expired => (now.saturating_sub(3_600 + lifetime), now - 3_600),
         Variation::NotYetValid => (now + 3_600, now + 3_600 + lifetime),
-        _ => (now.saturating_sub(BACKDATED_SECONDS), now + lifetime),
+        _ => (now.saturating_sub(shape.backdated_seconds), now + lifetime),
     };
     let kind = match variation {
         Variation::Host => HOST_CERTIFICATE,
@@ -163,32 +200,37 @@ pub(crate) fn issue(
         },
         _ => key,
     };
-    let principals: &[String] = match variation {
-        Variation::NoPrincipals => &[],
-        _ => &subject.principals,
-    };
     let mut blob = SshWriter::default();
     blob.string(key.certificate_algorithm())
         .string(random_bytes::<32>());
     key.write(&mut blob);
-    blob.uint64(u64::from_be_bytes(random_bytes()) >> 1)
+    blob.uint64(shape.serial)
         .uint32(kind)
         .string(format!("{}@{}", subject.oid, subject.tenant))
-        .string(list(principals))
+        .string(list(&principals(subject, variation)))
         .uint64(valid_after)
         .uint64(valid_before)
         .string("")
-        .string(extensions(subject))
+        .string(extensions(subject, variation))
         .string("")
         .string(authority.ssh_blob());
     let to_be_signed = blob.into_bytes();
     let mut signature = SshWriter::default();
     signature
-        .string(SIGNATURE_ALGORITHM)
-        .string(authority.sign_sha512(&to_be_signed));
+        .string(shape.algorithm)
+        .string((shape.sign)(authority, &to_be_signed));
     let mut signed = SshWriter::default();
     signed.string(signature.into_bytes());
     base64([to_be_signed, signed.into_bytes()].concat())
+}
+
+/// Returns the only principal, in lower case.
+fn principals(subject: &Subject, variation: Variation) -> Vec<String> {
+    match variation {
+        Variation::NoPrincipals => Vec::new(),
+        Variation::Odd => vec![subject.principal.clone(), "another".to_owned()],
+        _ => vec![subject.principal.to_lowercase()],
+    }
 }
 
 fn list(names: &[String]) -> Vec<u8> {
@@ -199,23 +241,41 @@ fn list(names: &[String]) -> Vec<u8> {
     list.into_bytes()
 }
 
-/// Returns the extensions in the order of their names, as they have to be.
-fn extensions(subject: &Subject) -> Vec<u8> {
-    let value = |text: &str| {
+/// What a certificate permits: everything that OpenSSH knows.
+const PERMISSIONS: [&str; 5] = [
+    "permit-X11-forwarding",
+    "permit-agent-forwarding",
+    "permit-port-forwarding",
+    "permit-pty",
+    "permit-user-rc",
+];
+
+/// Returns the extensions, sorted by the bytes of their names, as they have to be.
+fn extensions(subject: &Subject, variation: Variation) -> Vec<u8> {
+    let facts = [
+        ("displayname@sshservice.azure.net", &subject.display_name),
+        ("oid@sshservice.azure.net", &subject.oid),
+        ("tid@sshservice.azure.net", &subject.tenant),
+    ];
+    let facts = facts.map(|(name, text)| {
         let mut value = SshWriter::default();
         value.string(text);
-        value.into_bytes()
-    };
+        (name, value.into_bytes())
+    });
+    let permissions = PERMISSIONS.map(|name| (name, Vec::new()));
+    let mut named: Vec<(&str, Vec<u8>)> = facts.into_iter().chain(permissions).collect();
+    if variation == Variation::Odd {
+        // Out of order, a value that is no string, and a terminal alone.
+        named.retain(|(name, _)| *name == "permit-pty" || name.contains('@'));
+        named.reverse();
+        named.push(("note@example.com", b"not packed".to_vec()));
+    } else {
+        named.sort_unstable();
+    }
     let mut extensions = SshWriter::default();
-    extensions
-        .string("displayname@sshservice.azure.net")
-        .string(value(&subject.display_name))
-        .string("oid@sshservice.azure.net")
-        .string(value(&subject.oid))
-        .string("permit-pty")
-        .string("")
-        .string("tid@sshservice.azure.net")
-        .string(value(&subject.tenant));
+    for (name, value) in named {
+        extensions.string(name).string(value);
+    }
     extensions.into_bytes()
 }
 

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::error::EntraError;
 use super::tenant;
-use crate::encoding::base64url;
+use crate::encoding::{base64, base64url};
 use crate::http::{Reply, Request};
 use crate::world::World;
 
@@ -63,19 +63,37 @@ pub(crate) fn instance(world: &World, request: &Request) -> Reply {
     )
 }
 
-pub(crate) fn keys(world: &World) -> Reply {
-    let key = &world.keys.tokens;
+/// Answers the keys that tokens and SSH certificates are signed with (RFC 7517), in the shape of
+/// `v2.0`; the older one has no `issuer`.
+///
+/// ```text
+/// {"keys":[{"kty":"RSA","use":"sig","kid":"…","x5t":"…","n":"…","e":"AQAB","x5c":["MII…"],"issuer":"…"}]}
+/// ```
+pub(crate) fn keys(world: &World, name: &str, version: Version) -> Result<Reply, EntraError> {
+    let key = world.signing_key;
     let key_id = key.key_id();
-    Reply::json(
-        200,
-        &json!({"keys": [{
-            "kty": "RSA",
-            "use": "sig",
-            "alg": "RS256",
-            "kid": key_id,
-            "x5t": key_id,
-            "n": base64url(key.modulus()),
-            "e": base64url(key.exponent()),
-        }]}),
-    )
+    let mut entry = json!({
+        "kty": "RSA",
+        "use": "sig",
+        "kid": key_id,
+        "x5t": key_id,
+        "n": base64url(key.modulus()),
+        "e": base64url(key.exponent()),
+        "x5c": [base64(key.certificate())],
+    });
+    let found = tenant(world, name)?;
+    if version == Version::V2 {
+        let issuer = found.map_or("{tenantid}", |tenant| &tenant.id);
+        entry["cloud_instance_name"] = json!("sandbox");
+        entry["issuer"] = json!(format!("{}/{issuer}/v2.0", world.addresses.cloud));
+    }
+    let reply = Reply::json(200, &json!({"keys": [entry]}));
+    Ok(reply.with("Cache-Control", "max-age=86400, private"))
+}
+
+/// The two shapes of Entra's metadata.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Version {
+    V1,
+    V2,
 }

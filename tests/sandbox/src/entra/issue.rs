@@ -49,11 +49,11 @@ impl Identity<'_> {
         }
     }
 
-    fn principals(&self) -> Vec<String> {
-        vec![match self {
-            Self::User { membership, .. } => membership.upn.clone(),
-            Self::ServicePrincipal(principal) => principal.client_id.clone(),
-        }]
+    fn principal(&self) -> &str {
+        match self {
+            Self::User { membership, .. } => &membership.upn,
+            Self::ServicePrincipal(principal) => &principal.client_id,
+        }
     }
 }
 
@@ -123,10 +123,10 @@ fn ssh_certificate(
         display_name: identity.display_name().to_owned(),
         oid: identity.oid().to_owned(),
         tenant: certified_tenant(world, identity.tenant(), variation).to_owned(),
-        principals: identity.principals(),
+        principal: identity.principal().to_owned(),
     };
     let blob = certificate::issue(
-        &world.keys.certificate_authority,
+        world.signing_key,
         certificate_time(world),
         lifetime,
         &key,
@@ -224,7 +224,7 @@ pub(crate) fn bearer(
         "scope": scope.granted,
         "expires_in": lifetime.saturating_sub(1),
         "ext_expires_in": lifetime.saturating_sub(1),
-        "access_token": jwt::sign(&world.keys.tokens, &claims),
+        "access_token": jwt::sign(world.signing_key, &claims),
     })
 }
 
@@ -253,7 +253,7 @@ pub(crate) fn id_token(
     if let Some(nonce) = nonce {
         claims["nonce"] = json!(nonce);
     }
-    jwt::sign(&world.keys.tokens, &claims)
+    jwt::sign(world.signing_key, &claims)
 }
 
 /// Returns who the user is at home, as MSAL keys its cache.

@@ -162,7 +162,7 @@ fn check_service_configuration(
     let token = head
         .header("service-configuration-token")
         .ok_or_else(|| Refusal::new(403, "the service configuration token is missing"))?;
-    jwt::verify(&world.keys.tokens, unix_now(), token)
+    jwt::verify(world.signing_key, unix_now(), token)
         .filter(|claims| claims["aud"] == connection && claims["serviceName"] == "SSH")
         .map(drop)
         .ok_or_else(|| Refusal::new(403, "the service configuration token is not valid"))

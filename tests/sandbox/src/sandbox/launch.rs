@@ -20,7 +20,7 @@ use crate::fault::Faults;
 use crate::front;
 use crate::http;
 use crate::journal::{Journal, Service};
-use crate::keys::Keys;
+use crate::keys::SigningKey;
 use crate::machine::{Machine, MachineOptions};
 use crate::options::{Connectivity, MachineSpec, Options, ResourceKind};
 use crate::relay::{self, Relay};
@@ -62,7 +62,7 @@ pub(super) fn run(
 
 /// Starts everything on the current runtime.
 async fn start(options: Options, folder: &Path) -> Result<Arc<World>, Error> {
-    let keys = tokio::task::spawn_blocking(Keys::shared)
+    let signing_key = tokio::task::spawn_blocking(SigningKey::shared)
         .await
         .map_err(io::Error::other)?;
     let tls = Tls::new(tls::AUTHORITY).map_err(Error::Tls)?;
@@ -79,13 +79,13 @@ async fn start(options: Options, folder: &Path) -> Result<Arc<World>, Error> {
         plain_port: plain.local_addr()?.port(),
         relay_port: relay.local_addr()?.port(),
     };
-    let machines = start_machines(&options, keys, folder).await?;
+    let machines = start_machines(&options, signing_key, folder).await?;
     let (agents, commands) = Agents::new(&machines);
     let world = Arc::new(World {
         folder: folder.to_owned(),
         workload_secrets: workload::Secrets::new(),
         ca_pem: tls.ca_pem,
-        keys,
+        signing_key,
         faults: Faults::default(),
         journal: Journal::default(),
         entra: Mutex::new(EntraState::default()),
@@ -186,10 +186,10 @@ fn serve_control(world: &Arc<World>, listener: TcpListener, tls: &TlsAcceptor) {
 /// Starts what answers on the SSH ports of all machines that can be reached.
 async fn start_machines(
     options: &Options,
-    keys: &Keys,
+    signing_key: &SigningKey,
     folder: &Path,
 ) -> Result<Vec<Option<Machine>>, Error> {
-    let user_ca = keys.certificate_authority.authorized_keys_line();
+    let user_ca = signing_key.authorized_keys_line();
     let mut machines = Vec::new();
     for (index, machine) in options.machines.iter().enumerate() {
         if machine.connectivity == Connectivity::NobodyListens {

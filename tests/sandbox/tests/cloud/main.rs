@@ -8,5 +8,6 @@ mod entra;
 mod front;
 mod login;
 mod relay;
+mod signing_key;
 mod step_up;
 mod workload;
