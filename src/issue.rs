@@ -20,9 +20,11 @@ use crate::time::UnixTime;
 pub use self::spare_keys::SpareKeys;
 
 /// A certificate is renewed when less than this is left of it, or less than a third of its life if that is shorter.
-pub const RENEWAL_MARGIN: Duration = Duration::from_secs(600);
+const RENEWAL_MARGIN: Duration = Duration::from_secs(600);
 /// A certificate with less than this left, or less than a sixth of its life if that is shorter, is not counted on.
 const URGENT_MARGIN: Duration = Duration::from_secs(60);
+/// How far before its issue Entra lets a certificate become valid, for clocks that are behind.
+const BACKDATED: Duration = Duration::from_secs(300);
 /// How long the renewal of another process is waited for.
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -50,24 +52,14 @@ impl Issued {
     /// Returns how long before its end it is time for the next one.
     #[must_use]
     pub fn renewal_margin(&self) -> Duration {
-        self.margin(RENEWAL_MARGIN, 3)
-    }
-
-    /// Returns a margin, or a part of its life if that is shorter. A certificate begins before it is issued, for the sake of
-    /// clocks that are behind; of one that lasts seconds that would be most of its life, so that what counts of it is what was
-    /// left when it came.
-    fn margin(&self, margin: Duration, part: u32) -> Duration {
-        let (from, to) = self.certificate.validity();
-        if to.since(from) / part >= margin {
-            return margin;
-        }
-        margin.min(to.since(self.obtained.max(from)) / part)
+        renewal_margin(&self.certificate, self.obtained)
     }
 
     /// Tells whether it ends so soon that a login could fail with it: the next one is to be waited for.
     #[must_use]
     pub fn is_urgent(&self, now: UnixTime) -> bool {
-        now.after(self.margin(URGENT_MARGIN, 6)) >= self.certificate.validity().1
+        let (from, to) = self.certificate.validity();
+        now.after(URGENT_MARGIN.min(life((from, to), self.obtained) / 6)) >= to
     }
 
     /// Tells whether it can still be used.
@@ -75,6 +67,19 @@ impl Issued {
     pub fn is_live(&self, now: UnixTime) -> bool {
         now < self.certificate.validity().1
     }
+}
+
+/// Returns how long before its end it is time for the next certificate, given when we obtained this one.
+#[must_use]
+pub fn renewal_margin(certificate: &Certificate, obtained: UnixTime) -> Duration {
+    RENEWAL_MARGIN.min(life(certificate.validity(), obtained) / 3)
+}
+
+/// Returns how long a certificate lasts from its issue on, given when we obtained it. Its first five minutes lie before its
+/// issue ([`BACKDATED`]): of one that lasts a minute they would be most of its life. One that was read from the keyring was
+/// issued long before we obtained it.
+fn life((from, to): (UnixTime, UnixTime), obtained: UnixTime) -> Duration {
+    to.since(obtained.clamp(from, from.after(BACKDATED)))
 }
 
 /// Returns what the keyring holds, if it can be used now.
@@ -231,4 +236,40 @@ pub async fn lock_shared_entries(folder: &Path) -> Result<Lock, Failure> {
                 .caused_by(&error)
                 .hint("see which entra-ssh hangs: ps -C entra-ssh")
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_800_000_000;
+
+    fn life_of(before: u64, lasts: u64, obtained: u64) -> u64 {
+        let validity = (
+            UnixTime::from_seconds(NOW - before),
+            UnixTime::from_seconds(NOW + lasts),
+        );
+        life(validity, UnixTime::from_seconds(obtained)).as_secs()
+    }
+
+    #[test]
+    fn the_five_minutes_before_its_issue_are_no_part_of_a_certificates_life() {
+        for lasts in [10, 60, 300, 3_600] {
+            assert_eq!(life_of(300, lasts, NOW), lasts);
+            // Read from the keyring later on.
+            assert_eq!(life_of(300, lasts, NOW + lasts - 1), lasts);
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_backdated_lives_as_long_as_it_says() {
+        assert_eq!(life_of(0, 3_600, NOW), 3_600);
+        assert_eq!(life_of(60, 3_600, NOW), 3_600);
+    }
+
+    #[test]
+    fn a_clock_that_is_off_changes_the_life_by_no_more_than_the_backdating() {
+        assert_eq!(life_of(300, 3_600, NOW - 86_400), 3_900);
+        assert_eq!(life_of(300, 3_600, NOW + 86_400), 3_600);
+    }
 }

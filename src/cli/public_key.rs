@@ -88,10 +88,9 @@ fn held(path: &Path, key: &PublicKey, now: UnixTime) -> Option<Certificate> {
 }
 
 fn is_good(certificate: &Certificate, when: RenewWhen, now: UnixTime) -> bool {
-    let (from, to) = certificate.validity();
-    let left = to.since(now);
+    let left = certificate.validity().1.since(now);
     match when {
-        RenewWhen::Due => left > issue::RENEWAL_MARGIN.min(to.since(from) / 3),
+        RenewWhen::Due => left > issue::renewal_margin(certificate, now),
         RenewWhen::Now => false,
         RenewWhen::WithinSeconds(seconds) => left.as_secs() >= seconds,
     }
