@@ -30,7 +30,8 @@ use crate::time::UnixTime;
 /// The longest certificate that is looked at, in bytes. OpenSSH itself takes no key blob above 256 KiB.
 pub const MAX_CERTIFICATE_BYTES: usize = 64 * 1024;
 
-/// How far a certificate's first second may lie ahead of our clock, in seconds.
+/// How far a certificate's first second may lie ahead of our clock, in seconds. Entra backdates certificates by as much, so
+/// that a clock may be ten minutes behind Entra's: the machine checks the validity with its own.
 pub const CLOCK_SKEW_SECONDS: u64 = 300;
 
 /// A certificate that has been parsed and nothing more: it may be for another key, over, or of no use.
@@ -97,8 +98,8 @@ impl Unverified {
 
     /// Verifies that this is a user certificate for `key`, signed as it says, in date at `now`, with principals.
     ///
-    /// Entra does not publish the key that it signs with, so that the signature is checked against the key that the
-    /// certificate names, and the way it came (TLS to the authority) is what vouches for that key.
+    /// The signature is checked against the key that the certificate names. TLS to the authority vouches for that key: it is
+    /// the authority's token-signing key (`{authority}/common/discovery/v2.0/keys`), and is not fetched here.
     ///
     /// # Errors
     /// [`CertificateError`] by the first thing that does not hold: `WrongType`, `WrongKey`, `BadSignature`,
