@@ -4,7 +4,7 @@
 //!
 //! ```sh
 //! cargo run --release --example sandbox
-//! cargo run --release --example sandbox -- --sshd    # the machines are the system's own sshd; as root
+//! cargo run --release --example sandbox -- --sshd    # the machines are the system's own sshd
 //! entra-ssh --cloud CLOUD_FILE login --device-code
 //! curl --cacert CA_FILE CONTROL/approve -d '{"user_code":"…","upn":"…"}'
 //! ```

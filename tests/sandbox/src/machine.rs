@@ -6,9 +6,9 @@
 //! ```text
 //!                    Embedded                          Sshd
 //! server             in this process                   OpenSSH's own `sshd`
-//! needs              `sh`, to run commands             `sshd`, `ssh-keygen`, mostly root
-//! login names        any; there are no accounts        accounts of the system (see `machine::sshd`)
-//! commands run as    whoever runs the sandbox          the account
+//! needs              `sh`, to run commands             Linux, `sshd`, `ssh-keygen`, `libnss_wrapper.so`
+//! login names        any; there are no accounts        accounts of its own (see `machine::accounts`)
+//! commands run as    whoever runs the sandbox          whoever runs the sandbox
 //! terminals          real on Linux, else refused       real
 //! extensions         not looked at                     `permit-pty`, `permit-port-forwarding`, …
 //! ```
@@ -26,11 +26,11 @@ mod terminal;
 #[cfg(all(test, unix))]
 mod visitor;
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod accounts;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod process_tree;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod sshd;
 
 use std::io;
@@ -39,7 +39,7 @@ use std::path::PathBuf;
 
 use embedded::EmbeddedMachine;
 use russh::keys::PublicKey;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 use sshd::SshdMachine;
 
 /// What answers on the machine's SSH port.
@@ -74,7 +74,7 @@ pub struct Machine {
 #[derive(Debug)]
 enum Running {
     Embedded(EmbeddedMachine),
-    #[cfg(unix)]
+    #[cfg(target_os = "linux")]
     Sshd(SshdMachine),
 }
 
@@ -85,8 +85,8 @@ impl Machine {
     ///
     /// - `InvalidInput`: the user CA is no public key, a login name could not be the name of a folder,
     ///   or a principal does not fit in a list.
-    /// - `NotFound`: `sshd` is asked for and is not installed, or a login name is no account here and
-    ///   cannot be made one; the text names it.
+    /// - `NotFound`: `sshd` is asked for, and it or `libnss_wrapper.so` is not installed; the text names the
+    ///   package.
     /// - `Unsupported`: `sshd` is asked for on a system that has none.
     /// - Any other kind comes from the files, sockets and programs themselves.
     pub async fn start(mut options: MachineOptions) -> io::Result<Self> {
@@ -101,9 +101,9 @@ impl Machine {
         tokio::fs::create_dir_all(&options.folder).await?;
         let running = match options.kind {
             MachineKind::Embedded => Running::Embedded(EmbeddedMachine::start(options).await?),
-            #[cfg(unix)]
+            #[cfg(target_os = "linux")]
             MachineKind::Sshd => Running::Sshd(SshdMachine::start(options).await?),
-            #[cfg(not(unix))]
+            #[cfg(not(target_os = "linux"))]
             MachineKind::Sshd => return Err(io::ErrorKind::Unsupported.into()),
         };
         Ok(Self { running })
@@ -114,7 +114,7 @@ impl Machine {
     pub fn address(&self) -> SocketAddr {
         match &self.running {
             Running::Embedded(machine) => machine.address(),
-            #[cfg(unix)]
+            #[cfg(target_os = "linux")]
             Running::Sshd(machine) => machine.address(),
         }
     }
@@ -124,7 +124,7 @@ impl Machine {
     pub fn host_key(&self) -> String {
         match &self.running {
             Running::Embedded(machine) => machine.host_key(),
-            #[cfg(unix)]
+            #[cfg(target_os = "linux")]
             Running::Sshd(machine) => machine.host_key(),
         }
     }
@@ -134,16 +134,16 @@ impl Machine {
     pub fn log(&self) -> String {
         match &self.running {
             Running::Embedded(machine) => machine.log(),
-            #[cfg(unix)]
+            #[cfg(target_os = "linux")]
             Running::Sshd(machine) => machine.log(),
         }
     }
 }
 
-/// A login name becomes a file name, and a word in `sshd`'s configuration.
+/// A login name becomes a file name, a field of an account, and a pattern in `sshd`'s configuration.
 fn check_login(login: &str) -> io::Result<()> {
-    let unfit = |c: char| c.is_whitespace() || c.is_control() || "/\\:\"".contains(c);
-    if login.is_empty() || login.starts_with(['.', '-']) || login.contains(unfit) {
+    let unfit = |c: char| c.is_whitespace() || c.is_control() || "/\\:\"*?!,".contains(c);
+    if login.is_empty() || login.starts_with('.') || login.contains(unfit) {
         let text = format!("`{login}` cannot be a login name");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
@@ -170,15 +170,17 @@ mod tests {
             "alice@contoso.com",
             "linus_fabrikam.example#ext#@contoso.example",
             "root",
+            "-dash@contoso.example",
+            "o'brien@contoso.example",
         ] {
             assert!(check_login(login).is_ok(), "{login}");
         }
     }
 
     #[test]
-    fn login_names_that_leave_the_folder_are_refused() {
+    fn login_names_that_leave_the_folder_or_match_others_are_refused() {
         for login in [
-            "", ".", "..", "a/b", "a\\b", "-rf", "a b", "a\nb", "a:b", "\"a",
+            "", ".", "..", "a/b", "a\\b", "*", "a b", "a\nb", "a:b", "\"a",
         ] {
             assert!(check_login(login).is_err(), "{login:?}");
         }

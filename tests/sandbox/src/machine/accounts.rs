@@ -1,161 +1,146 @@
-//! Accounts of the system that people log in to under `sshd`.
+//! Accounts that exist for one `sshd` and its sessions only.
 //!
-//! `sshd` logs in accounts, and a login name such as `alice@contoso.com` is none. Root can make it
-//! one: `useradd --badname` takes such names. What it makes is left in place and found again by the
-//! next machine, since a machine that runs at the same time may be using it. The comment field says
-//! where they come from; `userdel --remove` takes them away.
+//! `sshd` logs in accounts of the system, and a login name such as `alice@contoso.com` is none. Here
+//! `libnss_wrapper.so`, preloaded into `sshd` and its sessions, answers from tables in the machine's
+//! folder instead of the system's. Every login name has the uid and the gid of this process, so `sshd`
+//! can log in all of them whoever runs it, and nothing of the system changes.
+//!
+//! ```text
+//! accounts/passwd             the login names, then the system's accounts: what `sshd` itself sees
+//! accounts/sessions/LOGIN     the same with LOGIN first: its sessions take the first name of their uid
+//! accounts/group              the one group of all
+//! home/LOGIN                  the home
+//! ```
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io;
-use std::path::Path;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
 
-use rustix::process::geteuid;
-use tokio::process::Command;
+use rustix::process::{getegid, geteuid};
+use tokio::fs;
 
-/// Held while accounts are made, by one process at a time.
-const LOCK: &str = "/run/entra-ssh-sandbox-accounts.lock";
+/// The account that the commands of `sshd` run as: another name for the user of this process, whose
+/// own name may not exist.
+pub(super) const READER: &str = "sandbox-reader";
 
-/// The longest name that `useradd` takes, bad or not; the system itself has no such bound.
-const MAX_NAME_BYTES: usize = 32;
+/// The file name of the library.
+const LIBRARY: &str = "libnss_wrapper.so";
 
-/// What the accounts' comment field says.
-const COMMENT: &str = "entra-ssh sandbox";
+/// Where systems keep libraries. Debian has a folder for each architecture below the first one.
+const LIBRARY_FOLDERS: [&str; 3] = ["/usr/lib", "/usr/lib64", "/usr/local/lib"];
 
-/// Returns whether this process can log in others than itself, and make accounts.
+/// The system's accounts. As root, `sshd` needs one of them to confine itself.
+const SYSTEM_ACCOUNTS: &str = "/etc/passwd";
+
+/// Returns whether this process is root's.
 pub(super) fn is_root() -> bool {
     geteuid().is_root()
 }
 
-/// Returns the name of the account that this process runs as.
-pub(super) async fn current() -> io::Result<String> {
-    let output = Command::new("id").arg("-un").output().await?;
-    let name = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    if name.is_empty() {
-        let text = "the user that runs this has no name";
-        return Err(io::Error::new(io::ErrorKind::NotFound, text));
-    }
-    Ok(name)
+/// The tables, and the library that reads them.
+#[derive(Debug)]
+pub(super) struct Accounts {
+    folder: PathBuf,
+    library: PathBuf,
 }
 
-/// Sees to it that `sshd`, started by this process, can log in every one of `logins`.
-///
-/// # Errors
-///
-/// Returns `NotFound` with the login name that has no account. As an ordinary user that is every
-/// name but its own.
-pub(super) async fn ensure(logins: &[String]) -> io::Result<()> {
-    if !is_root() {
-        let me = current().await?;
-        return logins
-            .iter()
-            .find(|login| **login != me)
-            .map_or(Ok(()), |login| {
-                Err(io::Error::new(
-                    io::ErrorKind::NotFound,
-                    format!("`sshd` as `{me}` cannot log in `{login}`: only root makes accounts"),
-                ))
-            });
-    }
-    for login in logins {
-        if !exists(login).await? {
-            create(login).await?;
+impl Accounts {
+    /// Makes the tables and the homes in a machine's folder. Homes of an earlier start stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// Returns `NotFound` if the library is not installed, and what comes from the files themselves.
+    pub(super) async fn create(machine: &Path, logins: &[String]) -> io::Result<Self> {
+        let library = library()?;
+        let folder = machine.join("accounts");
+        let sessions = folder.join("sessions");
+        let homes = machine.join("home");
+        for folder in [&sessions, &homes] {
+            fs::create_dir_all(folder).await?;
         }
+        let system = fs::read_to_string(SYSTEM_ACCOUNTS)
+            .await
+            .unwrap_or_default();
+        let mut common = String::new();
+        for login in logins {
+            common += &account(login, &homes.join(login));
+        }
+        common = common + &account(READER, Path::new("/")) + &system;
+        for login in logins {
+            let home = homes.join(login);
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&home)
+                .await?;
+            let table = account(login, &home) + &common;
+            fs::write(sessions.join(login), table).await?;
+        }
+        fs::write(folder.join("passwd"), common).await?;
+        // Without `tty`: only root may give a terminal to that group.
+        let group = format!("sandbox:*:{}:\n", getegid().as_raw());
+        fs::write(folder.join("group"), group).await?;
+        Ok(Self { folder, library })
     }
-    Ok(())
-}
 
-async fn exists(login: &str) -> io::Result<bool> {
-    let output = Command::new("id")
-        .args(["-u", "--", login])
-        .output()
-        .await?;
-    Ok(output.status.success())
-}
-
-async fn create(login: &str) -> io::Result<()> {
-    let _lock = tokio::task::spawn_blocking(lock).await??;
-    if exists(login).await? {
-        return Ok(());
+    /// Returns the variables under which `sshd` sees the login names.
+    pub(super) fn of_server(&self) -> [(&'static str, PathBuf); 3] {
+        self.variables(self.folder.join("passwd"))
     }
-    if login.len() <= MAX_NAME_BYTES {
-        return add(login, login).await;
+
+    /// Returns the variables under which a session sees its login name as its own.
+    pub(super) fn of_session(&self, login: &str) -> [(&'static str, PathBuf); 3] {
+        self.variables(self.folder.join("sessions").join(login))
     }
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._@#+-~^!".contains(c);
-    if !login.chars().all(plain) {
-        return Err(failure(login, "it is too long for its characters"));
+
+    fn variables(&self, accounts: PathBuf) -> [(&'static str, PathBuf); 3] {
+        [
+            ("LD_PRELOAD", self.library.clone()),
+            ("NSS_WRAPPER_PASSWD", accounts),
+            ("NSS_WRAPPER_GROUP", self.folder.join("group")),
+        ]
     }
-    let short = format!("entra-ssh-{}", std::process::id());
-    add(&short, login).await?;
-    rename(&short, login).await?;
-    if exists(login).await? {
-        return Ok(());
-    }
-    Err(failure(login, "`vipw` changed nothing"))
 }
 
-/// Adds an account, with the home that belongs to `login`.
-async fn add(name: &str, login: &str) -> io::Result<()> {
-    let mut useradd = Command::new("useradd");
-    useradd
-        .args(["--badname", "--system", "--create-home", "--no-user-group"])
-        // A locked password, which is the default, shuts the account; this one only fits nothing.
-        .args(["--no-log-init", "--password", "*", "--comment", COMMENT])
-        .arg("--home-dir")
-        .arg(Path::new("/home").join(login))
-        .arg("--shell")
-        .arg(shell())
-        .args(["--", name]);
-    run(useradd, login).await
+/// Returns a line of passwd(5). The password is one that nothing matches; `!` would lock the account.
+fn account(login: &str, home: &Path) -> String {
+    format!(
+        "{login}:*:{}:{}:entra-ssh sandbox:{}:{}\n",
+        geteuid().as_raw(),
+        getegid().as_raw(),
+        home.display(),
+        shell()
+    )
 }
 
-/// Gives an account a name that `useradd` would not take, by way of `vipw`. The name holds nothing that
-/// `sed` or the shell would read otherwise.
-async fn rename(name: &str, login: &str) -> io::Result<()> {
-    for table in [&["-q", "-p"], &["-q", "-s"]] {
-        let mut vipw = Command::new("vipw");
-        vipw.args(table)
-            // It takes a table whose time, in seconds, is what it was for unchanged.
-            .env("EDITOR", format!("sleep 1; sed -i 's/^{name}:/{login}:/'"))
-            .env_remove("VISUAL");
-        run(vipw, login).await?;
-    }
-    Ok(())
-}
-
-/// Runs a program that is needed to make an account.
-async fn run(mut command: Command, login: &str) -> io::Result<()> {
-    let output = command.stdin(Stdio::null()).output().await?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let reason = String::from_utf8_lossy(&output.stderr);
-    Err(failure(login, reason.trim()))
-}
-
-fn failure(login: &str, reason: &str) -> io::Error {
-    let text = format!("account `{login}` cannot be made: {reason}");
-    io::Error::new(io::ErrorKind::NotFound, text)
-}
-
-/// Waits for the lock; it is open again when the file is dropped.
-fn lock() -> io::Result<File> {
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(LOCK)?;
-    file.lock()?;
-    Ok(file)
-}
-
-fn shell() -> &'static OsStr {
-    let bash = Path::new("/bin/bash");
-    let shell = if bash.exists() {
+fn shell() -> &'static str {
+    let bash = "/bin/bash";
+    if Path::new(bash).exists() {
         bash
     } else {
-        Path::new("/bin/sh")
-    };
-    shell.as_os_str()
+        "/bin/sh"
+    }
+}
+
+/// Looks for the library. The loader ignores one that it does not find, and so must not be asked.
+fn library() -> io::Result<PathBuf> {
+    let mut folders: Vec<PathBuf> = LIBRARY_FOLDERS.iter().map(PathBuf::from).collect();
+    for entry in std::fs::read_dir("/usr/lib")
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let of_architecture = |name: &OsStr| name.to_string_lossy().contains("-linux-");
+        if of_architecture(&entry.file_name()) {
+            folders.push(entry.path());
+        }
+    }
+    folders
+        .iter()
+        .map(|folder| folder.join(LIBRARY))
+        .find(|library| library.exists())
+        .ok_or_else(|| {
+            let text = format!("`{LIBRARY}` is not installed: install libnss-wrapper");
+            io::Error::new(io::ErrorKind::NotFound, text)
+        })
 }

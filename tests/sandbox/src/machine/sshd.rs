@@ -1,23 +1,20 @@
-//! OpenSSH's own server, with a configuration that trusts the user CA and nothing else.
-//!
-//! How a login name finds its account and its principals:
+//! OpenSSH's own server, configured as on an Azure VM with the extension `AADSSHLoginForLinux`.
 //!
 //! ```text
-//! ssh alice@contoso.com@…      account `alice@contoso.com`, made by root if it is missing
-//!   certificate principals     one of the lines of principals/alice@contoso.com
+//! Match User *@*,????????-????-????-????-????????????      user names and the IDs of applications
+//!     AuthenticationMethods publickey
+//!     PubkeyAuthentication yes
+//!     AuthorizedKeysCommand /bin/cat authorities/%u        the extension: /usr/sbin/aad_certhandler %u %k
+//!         cert-authority,principals="…" ssh-rsa AAAA…      what that prints
 //! ```
 //!
-//! - As root, login names that are no accounts are made accounts of the system, and stay.
-//! - As an ordinary user `sshd` can log in that user alone, so the one login name is its own, with
-//!   the principals of whoever shall come in by it: `("builder", vec!["alice@contoso.com"])`. Clients
-//!   are then told to log in by that name.
+//! - Login names are accounts to this `sshd` only, and all of them run as the user of this process, be it
+//!   root or not (see `accounts`). Their homes are in the machine's folder.
+//! - A login name that the pattern does not match, such as `builder`, is a local account: certificates do
+//!   not let it in, and the `.ssh/authorized_keys` in its home does.
 //! - `sshd` compares principals byte by byte. Each is accepted as it is given and in lower case.
 //! - Account names are in the case they are given, and that is the only one.
-//!
-//! The principals are read by `AuthorizedPrincipalsCommand`, since `AuthorizedPrincipalsFile` would be
-//! opened as the account, which may not enter the machine's folder.
-//! There `sshd` takes `#` for the start of a comment, and guests have it in their names. So such
-//! principals are given by `AuthorizedKeysCommand` as well, as options of a `cert-authority` line.
+//! - As on the images of the marketplace, X11 forwarding is on, and nothing else about forwarding is set.
 
 use std::collections::BTreeSet;
 use std::fs::DirBuilder;
@@ -33,6 +30,7 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
+use super::accounts::{Accounts, READER};
 use super::{MachineOptions, accounts, process_tree};
 
 /// Where systems keep `sshd`; it insists on being started by its full path.
@@ -41,14 +39,17 @@ const PLACES: [&str; 3] = ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/bin/s
 /// The folder that Debian's `sshd` confines itself to; only the service's own start makes it.
 const PRIVILEGE_SEPARATION: &str = "/run/sshd";
 
-/// How long `sshd` may take to listen.
-const START_TIME: Duration = Duration::from_secs(10);
+/// The login names that the extension answers for: those with an `@`, and GUIDs.
+const ENTRA_LOGINS: &str = "*@*,????????-????-????-????-????????????";
 
-/// How often `sshd` is started anew because somebody else took its port.
+/// How long `sshd` may take to listen, on a busy machine.
+const START_TIME: Duration = Duration::from_secs(60);
+
+/// How often `sshd` is started again because another program took its port.
 const MAX_STARTS: usize = 5;
 
-/// How long a killed `sshd` may take to be gone.
-const STOP_TIME: Duration = Duration::from_secs(1);
+/// How long a killed `sshd` may take to be gone, on a busy machine.
+const STOP_TIME: Duration = Duration::from_secs(30);
 
 /// The running server.
 #[derive(Debug)]
@@ -111,11 +112,11 @@ impl Drop for SshdMachine {
 /// Everything that is made before `sshd` starts.
 struct Setup {
     sshd: &'static Path,
+    accounts: Accounts,
     folder: PathBuf,
     host_key: String,
     log: PathBuf,
-    /// The account that reads the principals.
-    reader: String,
+    logins: Vec<String>,
 }
 
 impl Setup {
@@ -131,7 +132,8 @@ impl Setup {
             )
         })?;
         let folder = fs::canonicalize(&options.folder).await?;
-        if folder.to_string_lossy().contains(['"', '\\', '\n']) {
+        // The last one separates the fields of an account.
+        if folder.to_string_lossy().contains(['"', '\\', '\n', ':']) {
             let text = format!(
                 "{} cannot stand in a configuration of `sshd`",
                 folder.display()
@@ -143,18 +145,17 @@ impl Setup {
             .iter()
             .map(|(login, _)| login.clone())
             .collect();
-        accounts::ensure(&logins).await?;
         if accounts::is_root() {
             make_privilege_separation_folder()?;
         }
-        fs::write(folder.join("user_ca.pub"), format!("{}\n", options.user_ca)).await?;
-        write_principals(&folder, &options.user_ca, &options.principals).await?;
+        write_authorities(&folder, &options.user_ca, &options.principals).await?;
         Ok(Self {
             sshd,
+            accounts: Accounts::create(&folder, &logins).await?,
             host_key: make_host_key(&folder.join("host_key")).await?,
             log: folder.join("sshd.log"),
             folder,
-            reader: accounts::current().await?,
+            logins,
         })
     }
 
@@ -173,6 +174,7 @@ impl Setup {
             .arg(configuration)
             .arg("-E")
             .arg(&self.log)
+            .envs(self.accounts.of_server())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -198,18 +200,12 @@ impl Setup {
     /// From 9.8 on `sshd` locks addresses out that fail often, and here all visitors have the same.
     async fn write_configuration(&self, port: u16) -> io::Result<PathBuf> {
         let file = self.folder.join("sshd_config");
-        let text = configuration(&self.folder, &self.reader, port);
-        fs::write(&file, format!("{text}PerSourcePenalties no\n")).await?;
-        let try_out = |file| {
-            Command::new(self.sshd)
-                .arg("-t")
-                .arg("-f")
-                .arg(file)
-                .output()
-        };
-        if !try_out(&file).await?.status.success() {
+        let text = configuration(&self.folder, port, &self.accounts, &self.logins);
+        let optional = "PerSourcePenalties no\n";
+        fs::write(&file, format!("{optional}{text}")).await?;
+        if !self.try_out(&file).await?.status.success() {
             fs::write(&file, text).await?;
-            let output = try_out(&file).await?;
+            let output = self.try_out(&file).await?;
             if !output.status.success() {
                 let reason = String::from_utf8_lossy(&output.stderr);
                 return Err(failure(&reason, "`sshd` does not take its configuration"));
@@ -217,12 +213,32 @@ impl Setup {
         }
         Ok(file)
     }
+
+    async fn try_out(&self, configuration: &Path) -> io::Result<std::process::Output> {
+        Command::new(self.sshd)
+            .args(["-t", "-f"])
+            .arg(configuration)
+            .envs(self.accounts.of_server())
+            .output()
+            .await
+    }
 }
 
-fn configuration(folder: &Path, reader: &str, port: u16) -> String {
+fn configuration(folder: &Path, port: u16, accounts: &Accounts, logins: &[String]) -> String {
     let folder = folder.display().to_string();
     // In a command of `sshd` a percent sign starts a placeholder.
     let tables = folder.replace('%', "%%");
+    let sessions: Vec<String> = logins
+        .iter()
+        .map(|login| {
+            let variables = accounts.of_session(login);
+            let variables =
+                variables.map(|(name, value)| format!(" \"{name}={}\"", value.display()));
+            format!("Match User \"{login}\"\n    SetEnv{}\n", variables.concat())
+        })
+        .collect();
+    let sessions = sessions.concat();
+    // `PermitRootLogin`: started by root, every account is uid 0.
     format!(
         "\
 ListenAddress 127.0.0.1
@@ -230,63 +246,57 @@ Port {port}
 PidFile none
 LogLevel VERBOSE
 HostKey \"{folder}/host_key\"
-TrustedUserCAKeys \"{folder}/user_ca.pub\"
-AuthorizedPrincipalsCommand /bin/cat \"{tables}/principals/%u\"
-AuthorizedPrincipalsCommandUser {reader}
-AuthorizedKeysCommand /bin/cat \"{tables}/authorities/%u\"
-AuthorizedKeysCommandUser {reader}
-AuthorizedKeysFile none
 PasswordAuthentication no
 KbdInteractiveAuthentication no
+PermitRootLogin yes
 UsePAM no
 UseDNS no
 StrictModes no
 PrintMotd no
+X11Forwarding yes
 MaxStartups 200
 MaxSessions 200
 Subsystem sftp internal-sftp
+{sessions}\
+Match User {ENTRA_LOGINS}
+    AuthenticationMethods publickey
+    PubkeyAuthentication yes
+    AuthorizedKeysCommand /bin/cat \"{tables}/authorities/%u\"
+    AuthorizedKeysCommandUser {READER}
 "
     )
 }
 
-/// Writes two files for each login name, and removes those of an earlier start.
-async fn write_principals(
+/// Writes a file for each login name, and removes those of an earlier start.
+async fn write_authorities(
     folder: &Path,
     user_ca: &str,
     principals: &[(String, Vec<String>)],
 ) -> io::Result<()> {
-    let lists = folder.join("principals");
     let authorities = folder.join("authorities");
-    for table in [&lists, &authorities] {
-        if table.exists() {
-            fs::remove_dir_all(table).await?;
-        }
-        fs::create_dir(table).await?;
+    if authorities.exists() {
+        fs::remove_dir_all(&authorities).await?;
     }
+    fs::create_dir(&authorities).await?;
     for (login, accepted) in principals {
-        let (list, authority) = spell(user_ca, accepted);
-        fs::write(lists.join(login), list).await?;
-        fs::write(authorities.join(login), authority).await?;
+        fs::write(authorities.join(login), authority(user_ca, accepted)).await?;
     }
     Ok(())
 }
 
-/// Returns principals as a list of lines, and those with `#` as a line of `authorized_keys`.
-fn spell(user_ca: &str, principals: &[String]) -> (String, String) {
+/// Returns the line of `authorized_keys` that trusts the user CA for these principals; nothing if there
+/// are none.
+fn authority(user_ca: &str, principals: &[String]) -> String {
     let names: BTreeSet<String> = principals
         .iter()
         .flat_map(|principal| [principal.clone(), principal.to_lowercase()])
         .collect();
-    let (awkward, plain): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| name.contains('#'));
-    let list = plain.join("\n") + "\n";
-    if awkward.is_empty() {
-        return (list, String::new());
+    if names.is_empty() {
+        return String::new();
     }
-    let awkward = awkward.join(",");
-    (
-        list,
-        format!("cert-authority,principals=\"{awkward}\" {user_ca}\n"),
-    )
+    let names: Vec<String> = names.into_iter().collect();
+    let names = names.join(",");
+    format!("cert-authority,principals=\"{names}\" {user_ca}\n")
 }
 
 /// Makes the host key unless an earlier start did, and returns its public half without a comment.

@@ -1,6 +1,6 @@
 //! Somebody who visits a machine in tests, with OpenSSH's own programs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
 use tempfile::TempDir;
@@ -60,6 +60,11 @@ impl Visitor {
 
     /// Returns `ssh` or `sftp` with everything set but the destination; the host key is pinned.
     pub(super) fn program(&self, name: &str, machine: &Machine) -> Command {
+        self.program_with(name, Path::new("none"), machine)
+    }
+
+    /// Returns the same, with a configuration.
+    pub(super) fn program_with(&self, name: &str, config: &Path, machine: &Machine) -> Command {
         let known_hosts = self.path("known_hosts");
         let address = machine.address();
         let line = format!(
@@ -72,14 +77,14 @@ impl Visitor {
             .and_then(|mut file| std::io::Write::write_all(&mut file, line.as_bytes()))
             .unwrap();
         let mut command = Command::new(name);
-        command.args(["-F", "none"]).arg("-i").arg(self.path("id"));
+        command.arg("-F").arg(config).arg("-i").arg(self.path("id"));
         for option in [
             "BatchMode=yes".to_owned(),
             "IdentitiesOnly=yes".to_owned(),
             "IdentityAgent=none".to_owned(),
             "StrictHostKeyChecking=yes".to_owned(),
             "LogLevel=ERROR".to_owned(),
-            "ConnectTimeout=10".to_owned(),
+            "ConnectTimeout=120".to_owned(),
             format!("UserKnownHostsFile={}", known_hosts.display()),
             format!("Port={}", address.port()),
         ] {
