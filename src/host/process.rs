@@ -1,9 +1,13 @@
 //! Other programs: `ssh`, whose place we take, and our own agent, which outlives us.
 
+mod captured;
+
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+
+pub use self::captured::{Captured, capture};
 
 /// Variables that carry secrets and that no child of ours is to see.
 pub const SECRET_VARIABLES: [&str; 5] = [
@@ -107,10 +111,60 @@ pub fn give_way() {
     }
 }
 
-/// Finds a program the way a shell does.
+/// Finds a program the way a shell does: the first file of that name on the `PATH` that may be executed.
 #[must_use]
-pub fn find_program(name: &str, path_variable: Option<&OsStr>) -> Option<std::path::PathBuf> {
-    std::env::split_paths(path_variable?)
-        .map(|folder| folder.join(name))
-        .find(|candidate| candidate.is_file())
+pub fn find_program(name: &str, path_variable: Option<&OsStr>) -> Option<PathBuf> {
+    find_programs(name, path_variable?).next()
+}
+
+/// Finds all files of that name on the `PATH` that may be executed, in its order.
+pub fn find_programs(name: &str, path_variable: &OsStr) -> impl Iterator<Item = PathBuf> {
+    std::env::split_paths(path_variable)
+        .map(move |folder| folder.join(name))
+        .filter(|candidate| is_executable(candidate))
+}
+
+/// Tells whether a path leads to a file that this process may execute.
+#[must_use]
+pub fn is_executable(path: &Path) -> bool {
+    #[cfg(unix)]
+    let is_allowed = rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok();
+    #[cfg(not(unix))]
+    let is_allowed = true;
+    is_allowed && path.is_file()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::host::files::{self, Access};
+
+    #[test]
+    fn a_file_that_may_not_be_executed_and_a_folder_are_passed_over() {
+        let root = tempfile::tempdir().unwrap();
+        let folders =
+            ["no-file", "folder", "plain", "right", "later"].map(|name| root.path().join(name));
+        for folder in &folders {
+            fs::create_dir(folder).unwrap();
+        }
+        let [_, folder, plain, right, later] = folders.each_ref().map(|folder| folder.join("ssh"));
+        fs::create_dir(folder).unwrap();
+        for (file, mode) in [(&plain, 0o644), (&right, 0o755), (&later, 0o755)] {
+            files::write(file, b"#!/bin/sh\n", Access::Private).unwrap();
+            fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let path = std::env::join_paths(&folders).unwrap();
+        assert_eq!(find_program("ssh", Some(&path)), Some(right.clone()));
+        assert_eq!(
+            find_programs("ssh", &path).collect::<Vec<_>>(),
+            [right, later]
+        );
+        assert_eq!(
+            find_program("ssh", Some(plain.parent().unwrap().as_os_str())),
+            None
+        );
+    }
 }
