@@ -26,24 +26,42 @@ impl Paths {
     /// `$XDG_STATE_HOME/entra-ssh`: a shell and a cron job of one user must meet at one socket.
     ///
     /// # Errors
-    /// [`PathsError::NoHome`] if neither the environment nor the system names a home folder.
+    /// [`PathsError::NoHome`] if neither the environment nor the system names a home folder, [`PathsError::RelativeHome`] if it
+    /// is relative, and [`PathsError::ControlCharacter`] if one of the folders could not be written into a config.
     pub fn of(env: &Env) -> Result<Self, PathsError> {
+        if let Some(home) = env.var_os("HOME").map(Path::new)
+            && home.is_relative()
+        {
+            return Err(PathsError::RelativeHome {
+                home: home.to_path_buf(),
+            });
+        }
         let home = absolute(env, "HOME")
             .or_else(|| absolute(env, "USERPROFILE"))
-            .or_else(std::env::home_dir)
+            .or_else(|| std::env::home_dir().filter(|home| home.is_absolute()))
             .ok_or(PathsError::NoHome)?;
         let xdg =
             |name: &str, fallback: &str| absolute(env, name).unwrap_or_else(|| home.join(fallback));
         let runtime = absolute(env, "XDG_RUNTIME_DIR")
             .or_else(user_runtime_folder)
             .unwrap_or_else(|| xdg("XDG_STATE_HOME", ".local/state"));
-        Ok(Self {
+        let paths = Self {
             config: xdg("XDG_CONFIG_HOME", ".config").join("entra-ssh"),
             data: xdg("XDG_DATA_HOME", ".local/share").join("entra-ssh"),
             state: xdg("XDG_STATE_HOME", ".local/state").join("entra-ssh"),
             runtime: runtime.join("entra-ssh"),
             home,
-        })
+        };
+        for folder in [
+            &paths.home,
+            &paths.config,
+            &paths.data,
+            &paths.state,
+            &paths.runtime,
+        ] {
+            without_control_characters(folder)?;
+        }
+        Ok(paths)
     }
 
     /// Returns the agent's socket.
@@ -96,6 +114,19 @@ impl Paths {
     }
 }
 
+/// Makes sure that a path holds no control characters: in a config, the end of a line begins another line.
+///
+/// # Errors
+/// [`PathsError::ControlCharacter`].
+pub fn without_control_characters(path: &Path) -> Result<(), PathsError> {
+    if path.to_string_lossy().chars().any(char::is_control) {
+        return Err(PathsError::ControlCharacter {
+            path: path.to_path_buf(),
+        });
+    }
+    Ok(())
+}
+
 /// XDG says: a path that is not absolute is to be ignored.
 fn absolute(env: &Env, name: &str) -> Option<PathBuf> {
     env.var_os(name)
@@ -118,9 +149,21 @@ fn user_runtime_folder() -> Option<PathBuf> {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PathsError {
+    /// A path holds the end of a line, an escape or the like.
+    #[error("the path `{}` contains a control character", .path.display().to_string().escape_debug())]
+    ControlCharacter {
+        /// The path.
+        path: PathBuf,
+    },
     /// Nothing names a home folder.
     #[error("there is no home folder: `HOME` is not set")]
     NoHome,
+    /// The home folder would be another one in every folder.
+    #[error("the home folder `{}` is not an absolute path", .home.display().to_string().escape_debug())]
+    RelativeHome {
+        /// The value of `HOME`.
+        home: PathBuf,
+    },
 }
 
 #[cfg(test)]
@@ -142,5 +185,29 @@ mod tests {
             paths.agent_socket(),
             Path::new("/run/user/1000/entra-ssh/agent.sock")
         );
+    }
+
+    #[test]
+    fn reject_a_relative_home_and_control_characters_in_every_folder() {
+        for home in ["home/alice", ".", "~"] {
+            let refusal = Paths::of(&Env::from([("HOME", home)])).unwrap_err();
+            assert_eq!(refusal, PathsError::RelativeHome { home: home.into() });
+        }
+        for name in [
+            "HOME",
+            "XDG_CONFIG_HOME",
+            "XDG_DATA_HOME",
+            "XDG_RUNTIME_DIR",
+            "XDG_STATE_HOME",
+        ] {
+            // The last value of a name counts.
+            let env = Env::from([("HOME", "/home/alice"), (name, "/tmp/a\nMatch exec true")]);
+            let refusal = Paths::of(&env).unwrap_err();
+            assert!(
+                matches!(refusal, PathsError::ControlCharacter { .. }),
+                "{name}"
+            );
+            assert!(!refusal.to_string().contains('\n'), "{refusal}");
+        }
     }
 }
