@@ -21,7 +21,7 @@ use crate::ids::{ParseIdError, TenantId};
 use crate::keyring::{Backend, KeyringError};
 use crate::line::Line;
 use crate::relay::RelayError;
-use crate::ssh_config::ManagedConfigError;
+use crate::ssh_config::{ManagedConfigError, UnwritableError, UnwritableHostError};
 use crate::time::{Spoken, UnixTime};
 
 /// What kind of failure it is; it decides the exit status.
@@ -170,7 +170,11 @@ pub fn file_failure(what: &str, path: &std::path::Path, error: &std::io::Error) 
 
 impl From<PathsError> for Failure {
     fn from(error: PathsError) -> Self {
-        Self::of(&error).hint("set HOME to your home folder")
+        let hint = match &error {
+            PathsError::ControlCharacter { .. } => "rename the folder, or name another one",
+            _ => "set HOME to your home folder",
+        };
+        Self::of(&error).hint(hint)
     }
 }
 
@@ -414,6 +418,21 @@ impl From<ManagedConfigError> for Failure {
     fn from(error: ManagedConfigError) -> Self {
         Self::of(&error)
             .hint("mend the line, or delete the file and add the hosts again: entra-ssh config add")
+    }
+}
+
+impl From<UnwritableError> for Failure {
+    fn from(error: UnwritableError) -> Self {
+        Self::of(&error).hint("rename the file or folder, or name another one")
+    }
+}
+
+impl From<UnwritableHostError> for Failure {
+    fn from(error: UnwritableHostError) -> Self {
+        Self::of(&error).hint(format!(
+            "rename the file or folder; a host that is there already is removed with: entra-ssh config remove {}",
+            error.host
+        ))
     }
 }
 

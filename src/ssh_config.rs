@@ -7,9 +7,11 @@ mod block;
 mod include;
 mod key_files;
 mod managed;
+mod writer;
 
 pub use self::block::{Block, Identity, Route, Surroundings};
-pub(crate) use self::block::{quoted_path, shell_word};
 pub use self::include::with_include;
 pub use self::key_files::{certificate_file_name, is_certificate_file_name, key_file_name};
-pub use self::managed::{ManagedConfig, ManagedConfigError};
+pub use self::managed::{ManagedConfig, ManagedConfigError, UnwritableHostError};
+pub(crate) use self::writer::shell_word;
+pub use self::writer::{Command, UnwritableError, Value};

@@ -9,6 +9,7 @@ use crate::failure::{Failure, FailureKind, file_failure};
 use crate::host::Host;
 use crate::host::files::{self, Access};
 use crate::host::lock::Lock;
+use crate::host::paths;
 use crate::ids::{ProfileName, SubscriptionId};
 use crate::keyring::Choice;
 use crate::profile::{CloudName, Profile, Profiles};
@@ -194,7 +195,7 @@ impl Context {
     /// Reads the managed hosts.
     pub(super) fn managed_config(&self) -> Result<ManagedConfig, Failure> {
         let path = self.host.paths.managed_ssh_config();
-        let text = files::read_text_if_there(&path, MAX_CONFIG_BYTES)
+        let text = files::read_if_there(&path, MAX_CONFIG_BYTES)
             .map_err(|error| file_failure("read", &path, &error))?
             .unwrap_or_default();
         ManagedConfig::parse(&text).map_err(|error| {
@@ -215,10 +216,10 @@ impl Context {
         let mut config = self.managed_config()?;
         let changed = change(&mut config);
         let path = self.host.paths.managed_ssh_config();
-        let text = config.render(&self.surroundings()?);
+        let text = config.render(&self.surroundings()?)?;
         let folder = path.parent().unwrap_or(&path);
         files::make_private_folder(folder)
-            .and_then(|()| files::write(&path, text.as_bytes(), Access::Private))
+            .and_then(|()| files::write(&path, &text, Access::Private))
             .map_err(|error| file_failure("write", &path, &error))?;
         self.include_managed_config()?;
         Ok(changed)
@@ -226,10 +227,9 @@ impl Context {
 
     fn include_managed_config(&self) -> Result<(), Failure> {
         let path = self.host.paths.ssh_config();
-        let config = match files::read_capped(&path, MAX_CONFIG_BYTES) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-            read => read.map_err(|error| file_failure("read", &path, &error))?,
-        };
+        let config = files::read_if_there(&path, MAX_CONFIG_BYTES)
+            .map_err(|error| file_failure("read", &path, &error))?
+            .unwrap_or_default();
         let Some(changed) =
             crate::ssh_config::with_include(&config, &self.host.paths.managed_ssh_config())
         else {
@@ -240,7 +240,11 @@ impl Context {
     }
 }
 
-/// Returns a path that means the same in any folder.
+/// Returns a path that means the same in any folder. It may become a part of a config, so that it holds no control character,
+/// and nor does the folder that it is relative to.
 pub(super) fn absolute(path: &Path) -> Result<PathBuf, Failure> {
-    std::path::absolute(path).map_err(|error| file_failure("use the path", path, &error))
+    let path =
+        std::path::absolute(path).map_err(|error| file_failure("use the path", path, &error))?;
+    paths::without_control_characters(&path)?;
+    Ok(path)
 }

@@ -23,7 +23,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::host::interrupts::Interrupts;
 use crate::host::liveness;
 use crate::ids::{Address, Principal, ResourceGroup};
-use crate::ssh_config::{quoted_path, shell_word};
+use crate::ssh_config::{UnwritableError, Value, shell_word};
 
 /// How many connections are open at once; the next one waits until another ends.
 const MAX_CONNECTIONS: usize = 256;
@@ -157,7 +157,10 @@ impl Port<'_> {
         let profile = &self.machine.profile;
         let job = async || self.certificate().await;
         match self.context.answering(self.ui, profile, job).await {
-            Ok(answer) => Some(self.login_line(bound, &answer.login_name)),
+            Ok(answer) => self
+                .login_line(bound, &answer.login_name)
+                .map_err(|error| self.tell_failure(&Failure::from(error)))
+                .ok(),
             Err(failure) => {
                 self.tell_failure(&failure);
                 self.ui.say(
@@ -176,22 +179,26 @@ impl Port<'_> {
     }
 
     /// Returns what to type to log in by way of the port, with the host keys that managed hosts have.
-    fn login_line(&self, bound: SocketAddr, login_name: &Principal) -> String {
+    fn login_line(
+        &self,
+        bound: SocketAddr,
+        login_name: &Principal,
+    ) -> Result<String, UnwritableError> {
         let alias = match &self.machine.id {
             Some(id) => id.to_host_key_alias(),
             None => self.way.name(),
         };
         let mut line = format!("ssh -p {}", bound.port());
         for (option, value) in [
-            ("IdentityAgent", quoted_path(&self.context.agent_socket)),
-            ("HostKeyAlias", alias),
-            ("UserKnownHostsFile", quoted_path(&self.known_hosts)),
+            ("IdentityAgent", Value::path(&self.context.agent_socket)?),
+            ("HostKeyAlias", Value::word(&alias)?),
+            ("UserKnownHostsFile", Value::path(&self.known_hosts)?),
         ] {
             line.push_str(" -o ");
             line.push_str(&shell_word(&format!("{option}={value}")));
         }
         let whom = format!("{login_name}@{}", bound.ip());
-        format!("{line} {}", shell_word(&whom))
+        Ok(format!("{line} {}", shell_word(&whom)))
     }
 
     /// Carries one client's connection to its end. That it fails is told, and ends nothing else.

@@ -51,7 +51,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: SshArgs) -> Result<u8, 
             })?,
     };
     let arguments = ssh_arguments(
-        &block.options(&context.surroundings()?),
+        &block.options(&context.surroundings()?)?,
         block.host.as_str(),
         &args.arguments,
     );

@@ -23,10 +23,19 @@ pub fn read_capped(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
 /// # Errors
 /// As [`read_capped`]; [`io::ErrorKind::InvalidData`] if the file is not UTF-8.
 pub fn read_text_if_there(path: &Path, limit: usize) -> io::Result<Option<String>> {
+    read_if_there(path, limit)?
+        .map(String::from_utf8)
+        .transpose()
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// Reads a file of at most `limit` bytes, or nothing if there is no such file.
+///
+/// # Errors
+/// As [`read_capped`].
+pub fn read_if_there(path: &Path, limit: usize) -> io::Result<Option<Vec<u8>>> {
     match read_capped(path, limit) {
-        Ok(bytes) => String::from_utf8(bytes)
-            .map(Some)
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error)),
+        Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }

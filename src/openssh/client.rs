@@ -1,4 +1,5 @@
 use std::ffi::OsString;
+use std::fmt;
 
 /// The variable that names the ssh to call instead of the first on the `PATH`.
 pub const SSH_VARIABLE: &str = "ENTRA_SSH_SSH";
@@ -7,7 +8,7 @@ pub const SSH_VARIABLE: &str = "ENTRA_SSH_SSH";
 /// takes the first; then the host; then what the user gave, options and command alike, which ssh reads on behind the host.
 #[must_use]
 pub fn ssh_arguments(
-    options: &[(&'static str, String)],
+    options: &[(&'static str, impl fmt::Display)],
     host: &str,
     rest: &[OsString],
 ) -> Vec<OsString> {

@@ -1,3 +1,4 @@
+use super::writer::{UnwritableError, Value};
 use super::{Block, Surroundings};
 use crate::ids::HostAlias;
 
@@ -9,7 +10,7 @@ const BEGIN: &str = "# >>> entra-ssh ";
 /// What ends a block.
 const END: &str = "# <<< entra-ssh";
 
-/// The file of managed hosts.
+/// The file of managed hosts. What is not ours in it need not be UTF-8.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ManagedConfig {
     pieces: Vec<Piece>,
@@ -19,7 +20,17 @@ pub struct ManagedConfig {
 enum Piece {
     Block(Box<Block>),
     /// Lines that are not ours, with their ends.
-    Text(String),
+    Text(Vec<u8>),
+}
+
+/// Why a managed host cannot be written.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the host `{host}` cannot be written into an ssh config")]
+pub struct UnwritableHostError {
+    /// The host.
+    pub host: HostAlias,
+    /// Which of its values, and why.
+    pub source: UnwritableError,
 }
 
 /// Why the file cannot be read.
@@ -47,28 +58,28 @@ impl ManagedConfig {
     ///
     /// # Errors
     /// [`ManagedConfigError`], with the line. Nothing is guessed: a file that was edited wrongly is left as it is.
-    pub fn parse(text: &str) -> Result<Self, ManagedConfigError> {
+    pub fn parse(text: &[u8]) -> Result<Self, ManagedConfigError> {
         let mut pieces = Vec::new();
         let mut begun = None;
-        for (index, line) in text.split_inclusive('\n').enumerate() {
+        for (index, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
             let number = index + 1;
-            let trimmed = line.trim();
+            let trimmed = line.trim_ascii();
             if begun.is_some() {
-                if trimmed == END {
+                if trimmed == END.as_bytes() {
                     begun = None;
                 }
-            } else if let Some(json) = trimmed.strip_prefix(BEGIN) {
+            } else if let Some(json) = trimmed.strip_prefix(BEGIN.as_bytes()) {
                 let block =
-                    serde_json::from_str(json).map_err(|error| ManagedConfigError::BadBlock {
+                    serde_json::from_slice(json).map_err(|error| ManagedConfigError::BadBlock {
                         line: number,
                         reason: error.to_string(),
                     })?;
                 pieces.push(Piece::Block(block));
                 begun = Some(number);
             } else if let Some(Piece::Text(text)) = pieces.last_mut() {
-                text.push_str(line);
+                text.extend_from_slice(line);
             } else {
-                pieces.push(Piece::Text(line.to_owned()));
+                pieces.push(Piece::Text(line.to_vec()));
             }
         }
         match begun {
@@ -78,47 +89,62 @@ impl ManagedConfig {
     }
 
     /// Returns the text of the file.
-    #[must_use]
-    pub fn render(&self, surroundings: &Surroundings) -> String {
-        let mut text = String::new();
+    ///
+    /// # Errors
+    /// [`UnwritableHostError`] for the first host that cannot be written.
+    pub fn render(&self, surroundings: &Surroundings) -> Result<Vec<u8>, UnwritableHostError> {
+        let mut text = Vec::new();
         if self.pieces.is_empty() {
-            text.push_str(TITLE);
+            text.extend_from_slice(TITLE.as_bytes());
         }
         for piece in &self.pieces {
             match piece {
-                Piece::Text(lines) => text.push_str(lines),
+                Piece::Text(lines) => text.extend_from_slice(lines),
                 Piece::Block(block) => {
-                    if !text.is_empty() && !text.ends_with('\n') {
-                        text.push('\n');
+                    if !text.is_empty() && !text.ends_with(b"\n") {
+                        text.push(b'\n');
                     }
-                    text.push_str(&Self::render_block(block, surroundings));
+                    text.extend(Self::render_block(block, surroundings)?.into_bytes());
                 }
             }
         }
-        text
+        Ok(text)
     }
 
     /// Returns the text of one block, with its marks.
-    #[must_use]
-    pub fn render_block(block: &Block, surroundings: &Surroundings) -> String {
-        // A block is made of names, numbers and paths; it always has a form in JSON.
-        let json = serde_json::to_string(block).unwrap_or_default();
+    ///
+    /// # Errors
+    /// [`UnwritableHostError`] if one of its values cannot be written.
+    pub fn render_block(
+        block: &Block,
+        surroundings: &Surroundings,
+    ) -> Result<String, UnwritableHostError> {
+        Self::lines(block, surroundings).map_err(|source| UnwritableHostError {
+            host: block.host.clone(),
+            source,
+        })
+    }
+
+    fn lines(block: &Block, surroundings: &Surroundings) -> Result<String, UnwritableError> {
+        // A block is made of names, numbers, and paths that have just been written as UTF-8; it always has a form in JSON,
+        // which is one line.
         let options = block
-            .options(surroundings)
+            .options(surroundings)?
             .into_iter()
             .map(|(keyword, value)| format!("    {keyword} {value}\n"))
             .collect::<Vec<_>>()
             .concat();
+        let json = serde_json::to_string(block).unwrap_or_default();
+        let host = Value::word(block.host.as_str())?;
         // The host comes first: for every other one, ssh stops there and runs nothing.
         let before = block
-            .before(surroundings)
+            .before(surroundings)?
             .map_or_else(String::new, |command| {
-                format!("Match host {} exec \"{command}\"\n", block.host)
+                format!("Match host {host} exec {command}\n")
             });
-        format!(
-            "{BEGIN}{json}\n{before}Host {}\n{options}{END}\n",
-            block.host
-        )
+        Ok(format!(
+            "{BEGIN}{json}\n{before}Host {host}\n{options}{END}\n"
+        ))
     }
 
     /// Returns the managed hosts in the order of the file.
@@ -139,7 +165,7 @@ impl ManagedConfig {
             return Some(std::mem::replace(place.as_mut(), block));
         }
         if self.pieces.is_empty() {
-            self.pieces.push(Piece::Text(TITLE.to_owned()));
+            self.pieces.push(Piece::Text(TITLE.as_bytes().to_vec()));
         }
         self.pieces.push(Piece::Block(Box::new(block)));
         None
@@ -167,7 +193,11 @@ mod tests {
     use super::*;
 
     fn render(config: &ManagedConfig) -> String {
-        config.render(&surroundings())
+        String::from_utf8(config.render(&surroundings()).unwrap()).unwrap()
+    }
+
+    fn parse(text: &str) -> Result<ManagedConfig, ManagedConfigError> {
+        ManagedConfig::parse(text.as_bytes())
     }
 
     #[test]
@@ -178,8 +208,8 @@ mod tests {
         other.host = "web02".parse().unwrap();
         config.insert(other);
         let text = render(&config);
-        assert_eq!(ManagedConfig::parse(&text).unwrap(), config);
-        assert_eq!(render(&ManagedConfig::parse(&text).unwrap()), text);
+        assert_eq!(parse(&text).unwrap(), config);
+        assert_eq!(render(&parse(&text).unwrap()), text);
     }
 
     #[test]
@@ -187,7 +217,7 @@ mod tests {
         let mut config = ManagedConfig::default();
         config.insert(web01());
         let text = format!("# mine\n\n{}Host mine\n\tUser me", render(&config));
-        let mut config = ManagedConfig::parse(&text).unwrap();
+        let mut config = parse(&text).unwrap();
         assert_eq!(render(&config), text);
         assert_eq!(config.remove(&"web01".parse().unwrap()).unwrap(), web01());
         assert!(render(&config).contains("# mine\n\n"));
@@ -213,14 +243,40 @@ mod tests {
         config.insert(web01());
         let text = render(&config);
         let cut = text.replace(END, "");
-        assert_eq!(
-            ManagedConfig::parse(&cut),
-            Err(ManagedConfigError::NoEnd { line: 3 })
-        );
+        assert_eq!(parse(&cut), Err(ManagedConfigError::NoEnd { line: 3 }));
         let bad = text.replace("\"port\":22", "\"port\":\"x\"");
         assert!(matches!(
-            ManagedConfig::parse(&bad),
+            parse(&bad),
             Err(ManagedConfigError::BadBlock { line: 3, .. })
+        ));
+    }
+
+    #[test]
+    fn lines_that_are_not_utf_8_stay_as_they_are() {
+        let mut config = ManagedConfig::default();
+        config.insert(web01());
+        let text = [
+            &b"# caf\xe9\n\xff\n"[..],
+            render(&config).as_bytes(),
+            b"# \xe9",
+        ]
+        .concat();
+        let config = ManagedConfig::parse(&text).unwrap();
+        assert_eq!(config.render(&surroundings()).unwrap(), text);
+    }
+
+    #[test]
+    fn a_path_that_would_be_lines_is_refused_by_host() {
+        let mut block = web01();
+        block.private_key_file = Some("/tmp/evil\nMatch exec true\n#/k".into());
+        block.identity = crate::ssh_config::Identity::Own;
+        let mut config = ManagedConfig::default();
+        config.insert(block.clone());
+        let refusal = config.render(&surroundings()).unwrap_err();
+        assert_eq!(refusal.host, block.host);
+        assert!(matches!(
+            refusal.source,
+            UnwritableError::ControlCharacter { .. }
         ));
     }
 }

@@ -54,3 +54,4 @@ mod step_up;
 mod tenants;
 mod why;
 mod world;
+mod written;

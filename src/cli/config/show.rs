@@ -24,11 +24,11 @@ pub(in super::super) fn run(ui: Ui, context: &Context, args: &ShowArgs) -> Resul
                 .hint("see which there are: entra-ssh config list")
         })?;
     let surroundings = context.surroundings()?;
-    let text = ManagedConfig::render_block(block, &surroundings);
+    let text = ManagedConfig::render_block(block, &surroundings)?;
     let options: serde_json::Map<_, _> = block
-        .options(&surroundings)
+        .options(&surroundings)?
         .into_iter()
-        .map(|(keyword, value)| (keyword.to_owned(), value.into()))
+        .map(|(keyword, value)| (keyword.to_owned(), value.as_str().into()))
         .collect();
     ui.result(
         &serde_json::json!({ "host": block.host, "options": options }),

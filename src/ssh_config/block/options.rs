@@ -1,0 +1,179 @@
+use std::path::{Path, PathBuf};
+
+use super::super::key_files::{CERTIFICATE_END, certificate_file_name, key_file_name};
+use super::super::writer::{Command, UnwritableError, Value};
+use super::{Block, Identity, Route, Surroundings};
+
+/// The port that `known_hosts` does not name.
+const SSH_PORT: u16 = 22;
+
+impl Block {
+    /// Returns the options that make ssh reach the machine, as keyword and value of `ssh_config(5)`.
+    ///
+    /// The agent is asked after key exchange, when `ProxyCommand` has long woken it and it has renewed what was to be
+    /// renewed. `IdentityFile none` and the absence of `IdentitiesOnly` go together: with it, a certificate that only the
+    /// agent has would be left out.
+    ///
+    /// # Errors
+    /// [`UnwritableError`] if a path or name cannot be expressed in an ssh config.
+    pub fn options(
+        &self,
+        surroundings: &Surroundings,
+    ) -> Result<Vec<(&'static str, Value)>, UnwritableError> {
+        let mut options = vec![
+            ("HostKeyAlias", Value::word(&self.host_key_alias())?),
+            (
+                "UserKnownHostsFile",
+                Value::path(&surroundings.known_hosts)?,
+            ),
+            ("User", Value::login_name(self.user.as_str())?),
+            ("Port", Value::number(self.port)),
+            ("ProxyCommand", self.proxy_command(surroundings)?),
+        ];
+        if self.route == Route::Direct && cfg!(unix) {
+            // ssh is given the connection itself, and the proxy is gone before the first byte.
+            options.push(("ProxyUseFDPass", Value::literal("yes")));
+        }
+        options.extend(self.identity_options(surroundings)?);
+        Ok(options)
+    }
+
+    /// Returns the command that sees to key and certificate while ssh reads its config, as it stands behind `Match … exec`, if
+    /// this host has need of one: ssh reads certificate files as soon as it has started `ProxyCommand`, which is too early for
+    /// the latter to renew them.
+    ///
+    /// # Errors
+    /// [`UnwritableError`] if a path cannot be expressed there.
+    pub fn before(&self, surroundings: &Surroundings) -> Result<Option<Value>, UnwritableError> {
+        let command = self.command(surroundings, &["rotate", "--quiet"])?;
+        let command = match (self.identity, &self.public_key_file) {
+            (Identity::Agent | Identity::Own, _) | (Identity::PublicKey, None) => return Ok(None),
+            (Identity::File, _) => command.literals(&["--identity", "file"]),
+            (Identity::PublicKey, Some(file)) => {
+                command.literals(&["--public-key-file"]).path(file)?
+            }
+            (Identity::SystemAgent, _) => command.literals(&["--identity", "system-agent"]),
+        };
+        command.to_match_exec().map(Some)
+    }
+
+    /// Returns one of our own commands for the account of this host, and for the agent that ssh asks.
+    fn command(
+        &self,
+        surroundings: &Surroundings,
+        words: &[&'static str],
+    ) -> Result<Command, UnwritableError> {
+        let mut command = Command::new(&surroundings.program)?
+            .literals(words)
+            .literals(&["--profile"])
+            .word(self.profile.as_str())?;
+        if let Some(tenant) = &self.tenant {
+            command = command.literals(&["--tenant"]).word(tenant.as_str())?;
+        }
+        command
+            .literals(&["--agent-socket"])
+            .path(&surroundings.agent_socket)
+    }
+
+    fn proxy_command(&self, surroundings: &Surroundings) -> Result<Value, UnwritableError> {
+        let mut command = self
+            .command(surroundings, &["proxy"])?
+            .literals(&["--port"])
+            .token("%p");
+        // Key and certificate in files have been seen to before ssh read them.
+        if self.identity != Identity::Agent {
+            command = command.literals(&["--no-certificate"]);
+        }
+        if let Some(address) = &self.address {
+            command = command.literals(&["--ip"]).word(address.as_str())?;
+        } else if self.prefer_private_ip {
+            command = command.literals(&["--prefer-private-ip"]);
+        }
+        if let Some(id) = &self.resource_id {
+            command = command.word(&id.to_string())?;
+        }
+        Ok(command.to_proxy_command())
+    }
+
+    fn identity_options(
+        &self,
+        surroundings: &Surroundings,
+    ) -> Result<Vec<(&'static str, Value)>, UnwritableError> {
+        let options = match self.identity {
+            Identity::Agent => vec![
+                ("IdentityAgent", Value::path(&surroundings.agent_socket)?),
+                ("IdentityFile", Value::literal("none")),
+                ("IdentitiesOnly", Value::literal("no")),
+                ("PreferredAuthentications", Value::literal("publickey")),
+                // The agent that would be forwarded is this one, and its keys are nobody else's to use.
+                ("ForwardAgent", Value::literal("no")),
+            ],
+            Identity::File => {
+                let mut options = self.files(&self.key_file(surroundings), surroundings)?;
+                options.push(("IdentityAgent", Value::literal("none")));
+                options
+            }
+            // With the public half in a file, ssh takes the private one from the agent, and offers no other key of it.
+            Identity::SystemAgent => {
+                let mut public = self.key_file(surroundings).into_os_string();
+                public.push(".pub");
+                self.files(Path::new(&public), surroundings)?
+            }
+            // ssh finds the public half beside it, and the private one there or in an agent, which is left as the user has it.
+            Identity::PublicKey => {
+                let public = self.public_key_file.clone().unwrap_or_default();
+                let private = match public.extension() {
+                    Some(extension) if extension == "pub" => public.with_extension(""),
+                    _ => public,
+                };
+                self.files(&private, surroundings)?
+            }
+            Identity::Own => match &self.private_key_file {
+                Some(file) => vec![
+                    ("IdentityFile", Value::path(file)?),
+                    ("IdentitiesOnly", Value::literal("yes")),
+                ],
+                None => Vec::new(),
+            },
+        };
+        Ok(options)
+    }
+
+    fn files(
+        &self,
+        identity: &Path,
+        surroundings: &Surroundings,
+    ) -> Result<Vec<(&'static str, Value)>, UnwritableError> {
+        let (profile, tenant) = (&self.profile, self.tenant.as_ref());
+        let certificate = match &self.public_key_file {
+            Some(file) => certificate_file_name(profile, tenant, file),
+            None => format!("{}{CERTIFICATE_END}", key_file_name(profile, tenant)),
+        };
+        let certificate = surroundings.keys.join(certificate);
+        Ok(vec![
+            ("IdentityFile", Value::path(identity)?),
+            ("CertificateFile", Value::path(&certificate)?),
+            ("IdentitiesOnly", Value::literal("yes")),
+            ("PreferredAuthentications", Value::literal("publickey")),
+            ("ForwardAgent", Value::literal("no")),
+        ])
+    }
+
+    fn key_file(&self, surroundings: &Surroundings) -> PathBuf {
+        let name = key_file_name(&self.profile, self.tenant.as_ref());
+        surroundings.keys.join(name)
+    }
+
+    /// Returns the name that the machine's key is kept by: its own if it has one, or else what ssh itself would call a host at
+    /// its address.
+    fn host_key_alias(&self) -> String {
+        match (&self.resource_id, &self.address) {
+            (Some(id), _) => id.to_host_key_alias(),
+            (None, Some(address)) if self.port == SSH_PORT => address.as_str().to_lowercase(),
+            (None, Some(address)) => {
+                format!("[{}]:{}", address.as_str().to_lowercase(), self.port)
+            }
+            (None, None) => self.host.to_string(),
+        }
+    }
+}
