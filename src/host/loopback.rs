@@ -1,24 +1,38 @@
 //! A listener on this machine that a browser is sent back to (RFC 8252, section 7.3).
 
+use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
 use crate::line::Line;
 
 /// The longest request head that is read, in bytes. An authorization code is one to two thousand.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
-/// How long a browser may take to send its request.
+/// How long a browser may take to send its request, or to take the answer.
 const REQUEST_LIMIT: Duration = Duration::from_secs(5);
+/// How many connections are served at a time; for one more the oldest is closed. Browsers open a few ahead and leave them idle.
+const MAX_CONNECTIONS: usize = 64;
+/// How many ports are tried until one is free at both addresses.
+const MAX_PORTS: usize = 32;
 
-/// A listener on a port of its own, for this machine alone.
+/// A listener on a port of its own, for this machine only: at `127.0.0.1` and, on the same port, at `[::1]`, either of which a
+/// browser may take `localhost` for. Silent connections do not keep others waiting.
 #[derive(Debug)]
 pub struct Loopback {
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     port: u16,
+    connections: JoinSet<Option<Visit>>,
+    /// The connections, the oldest first.
+    oldest: VecDeque<AbortHandle>,
+    limit: Duration,
 }
 
 /// A request for the page that a browser was sent back to. It waits for its answer.
@@ -34,9 +48,18 @@ impl Loopback {
     /// # Errors
     /// What the system says.
     pub async fn open() -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let port = listener.local_addr()?.port();
-        Ok(Self { listener, port })
+        Self::with_limit(REQUEST_LIMIT).await
+    }
+
+    async fn with_limit(limit: Duration) -> io::Result<Self> {
+        let (listeners, port) = listen().await?;
+        Ok(Self {
+            listeners,
+            port,
+            connections: JoinSet::new(),
+            oldest: VecDeque::new(),
+            limit,
+        })
     }
 
     /// Returns the address that a browser can be sent back to; of `http://localhost` Entra takes any port.
@@ -49,21 +72,93 @@ impl Loopback {
     ///
     /// # Errors
     /// What the system says.
-    pub async fn visit(&self) -> io::Result<Visit> {
+    pub async fn visit(&mut self) -> io::Result<Visit> {
         loop {
-            let (mut stream, _) = self.listener.accept().await?;
-            let head = timeout(REQUEST_LIMIT, read_head(&mut stream)).await;
-            match head.ok().and_then(Result::ok).as_deref().and_then(query_of) {
-                Some(query) => {
-                    return Ok(Visit {
-                        query: query.to_owned(),
-                        stream,
-                    });
+            tokio::select! {
+                accepted = accept(&self.listeners) => {
+                    let visit = visit_of(accepted?, self.limit);
+                    self.serve(visit);
                 }
-                None => respond(&mut stream, "404 Not Found", "").await,
+                Some(served) = self.connections.join_next() => {
+                    if let Ok(Some(visit)) = served {
+                        return Ok(visit);
+                    }
+                }
             }
         }
     }
+
+    /// Shows a page beside the wait for the next request.
+    pub fn turn_away(&mut self, visit: Visit, status: &'static str, heading: &str, sentence: &str) {
+        let page = page(heading, sentence);
+        let Visit { mut stream, .. } = visit;
+        self.serve(async move {
+            respond(&mut stream, status, &page).await;
+            None
+        });
+    }
+
+    fn serve(&mut self, connection: impl Future<Output = Option<Visit>> + Send + 'static) {
+        self.oldest.retain(|connection| !connection.is_finished());
+        if self.oldest.len() >= MAX_CONNECTIONS
+            && let Some(oldest) = self.oldest.pop_front()
+        {
+            oldest.abort();
+        }
+        self.oldest.push_back(self.connections.spawn(connection));
+    }
+}
+
+/// Listens at the same port of both addresses; where the system has no IPv6 (or no IPv4), at that of the other one. A port
+/// that another program holds at one of them is not taken: the browser might go there, with the code.
+async fn listen() -> io::Result<(Vec<TcpListener>, u16)> {
+    let (four, six) = (
+        IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(Ipv6Addr::LOCALHOST),
+    );
+    let mut refusal = io::ErrorKind::AddrInUse.into();
+    for _ in 0..MAX_PORTS {
+        let first = match TcpListener::bind((four, 0)).await {
+            Ok(listener) => listener,
+            Err(error) => {
+                let only = TcpListener::bind((six, 0)).await.map_err(|_| error)?;
+                let port = only.local_addr()?.port();
+                return Ok((vec![only], port));
+            }
+        };
+        let port = first.local_addr()?.port();
+        match TcpListener::bind((six, port)).await {
+            Ok(second) => return Ok((vec![first, second], port)),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => refusal = error,
+            Err(_) => return Ok((vec![first], port)),
+        }
+    }
+    Err(refusal)
+}
+
+/// Accepts a connection at whichever listener has one.
+async fn accept(listeners: &[TcpListener]) -> io::Result<TcpStream> {
+    poll_fn(|context| {
+        for listener in listeners {
+            if let Poll::Ready(accepted) = listener.poll_accept(context) {
+                return Poll::Ready(accepted.map(|(stream, _)| stream));
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// Reads a request. Returns it if it has a query; any other is answered here.
+async fn visit_of(mut stream: TcpStream, limit: Duration) -> Option<Visit> {
+    let head = timeout(limit, read_head(&mut stream)).await;
+    let head = head.ok().and_then(Result::ok);
+    if let Some(query) = head.as_deref().and_then(query_of) {
+        let query = query.to_owned();
+        return Some(Visit { stream, query });
+    }
+    respond(&mut stream, "404 Not Found", "").await;
+    None
 }
 
 impl Visit {
@@ -141,8 +236,16 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
 
+    /// Longer than any test takes: what waits for it never ends.
+    const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
+    const REDIRECT: &str = "GET /?code=1&state=2 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
     async fn send(port: u16, request: &str) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        send_to("127.0.0.1", port, request).await
+    }
+
+    async fn send_to(address: &str, port: u16, request: &str) -> String {
+        let mut stream = TcpStream::connect((address, port)).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
@@ -151,15 +254,11 @@ mod tests {
 
     #[tokio::test]
     async fn an_icon_is_turned_away_and_the_redirect_is_answered() {
-        let loopback = Loopback::open().await.unwrap();
+        let mut loopback = Loopback::open().await.unwrap();
         let port = loopback.port;
         let browser = tokio::spawn(async move {
             let icon = send(port, "GET /favicon.ico HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
-            let page = send(
-                port,
-                "GET /?code=1&state=2 HTTP/1.1\r\nHost: localhost\r\n\r\n",
-            )
-            .await;
+            let page = send(port, REDIRECT).await;
             (icon, page)
         });
         let visit = loopback.visit().await.unwrap();
@@ -172,6 +271,74 @@ mod tests {
             page.contains("a &lt;b&gt; &amp; &quot;c&quot; \u{fffd}x<"),
             "{page}"
         );
+    }
+
+    #[tokio::test]
+    async fn silent_connections_do_not_keep_the_redirect_waiting() {
+        let mut loopback = Loopback::with_limit(NEVER).await.unwrap();
+        let port = loopback.port;
+        let mut silent = Vec::new();
+        for _ in 0..MAX_CONNECTIONS - 1 {
+            silent.push(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
+        }
+        let browser = tokio::spawn(send(port, REDIRECT));
+        let visit = loopback.visit().await.unwrap();
+        visit.show("200 OK", "Signed in", "x").await;
+        assert!(browser.await.unwrap().starts_with("HTTP/1.1 200 OK\r\n"));
+    }
+
+    #[tokio::test]
+    async fn one_connection_too_many_closes_the_oldest() {
+        let mut loopback = Loopback::with_limit(NEVER).await.unwrap();
+        let port = loopback.port;
+        let connect = async || TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let mut oldest = connect().await;
+        let mut others = Vec::new();
+        for _ in 0..MAX_CONNECTIONS {
+            others.push(connect().await);
+        }
+        let waiting = tokio::spawn(async move { loopback.visit().await.unwrap() });
+        let mut end = Vec::new();
+        oldest.read_to_end(&mut end).await.unwrap();
+        assert!(end.is_empty(), "{end:?}");
+        let mut youngest = others.pop().unwrap();
+        youngest.write_all(REDIRECT.as_bytes()).await.unwrap();
+        assert_eq!(waiting.await.unwrap().query(), "code=1&state=2");
+    }
+
+    #[tokio::test]
+    async fn a_foreign_visitor_is_turned_away_beside_the_wait() {
+        let mut loopback = Loopback::with_limit(NEVER).await.unwrap();
+        let port = loopback.port;
+        let stranger = tokio::spawn(send(port, "GET /?code=x HTTP/1.1\r\n\r\n"));
+        let forged = loopback.visit().await.unwrap();
+        loopback.turn_away(forged, "400 Bad Request", "Not signed in", "x");
+        let waiting = tokio::spawn(async move { loopback.visit().await.unwrap() });
+        assert!(
+            stranger
+                .await
+                .unwrap()
+                .starts_with("HTTP/1.1 400 Bad Request\r\n")
+        );
+        let _browser = tokio::spawn(send(port, REDIRECT));
+        assert_eq!(waiting.await.unwrap().query(), "code=1&state=2");
+    }
+
+    #[tokio::test]
+    async fn both_addresses_of_localhost_lead_here() {
+        if TcpListener::bind(("::1", 0)).await.is_err() {
+            // This system has no IPv6.
+            return;
+        }
+        let mut loopback = Loopback::open().await.unwrap();
+        for address in ["127.0.0.1", "::1"] {
+            let browser = tokio::spawn(send_to(address, loopback.port, REDIRECT));
+            let visit = loopback.visit().await.unwrap();
+            visit.show("200 OK", "Signed in", address).await;
+            assert!(browser.await.unwrap().contains(address));
+        }
+        let taken = TcpListener::bind(("::1", loopback.port)).await;
+        assert_eq!(taken.unwrap_err().kind(), io::ErrorKind::AddrInUse);
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(super) async fn sign_in(
     browser: Browser,
 ) -> Result<Tokens, Failure> {
     let Way { cloud, http, .. } = *way;
-    let loopback = Loopback::open().await.map_err(|error| {
+    let mut loopback = Loopback::open().await.map_err(|error| {
         Failure::new("cannot listen for the browser")
             .caused_by(&error)
             .hint(OTHER_WAY)
@@ -53,7 +53,7 @@ pub(super) async fn sign_in(
     let is_shown = show(way, browser, &address);
     let wait = async {
         tokio::select! {
-            outcome = wait_for_redirect(&flow, &loopback, http, cloud) => outcome,
+            outcome = wait_for_redirect(&flow, &mut loopback, http, cloud) => outcome,
             outcome = wait_for_paste(&flow, http, cloud), if !is_shown && ui::can_answer() => outcome,
         }
     };
@@ -86,7 +86,7 @@ fn show(way: &Way<'_>, browser: Browser, address: &Url) -> bool {
 
 async fn wait_for_redirect(
     flow: &AuthorizationCode,
-    loopback: &Loopback,
+    loopback: &mut Loopback,
     http: &Http,
     cloud: &Cloud,
 ) -> Result<Tokens, Failure> {
@@ -100,9 +100,7 @@ async fn wait_for_redirect(
             Ok(Some(code)) => flow.redeem(http, cloud, &code).await,
             Ok(None) => {
                 let sentence = "This page belongs to another sign-in. Go back to the terminal and start again.";
-                visit
-                    .show("400 Bad Request", "Not signed in", sentence)
-                    .await;
+                loopback.turn_away(visit, "400 Bad Request", "Not signed in", sentence);
                 continue;
             }
             Err(error) => Err(error),
