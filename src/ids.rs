@@ -139,15 +139,10 @@ name!(
 );
 
 name!(
-    /// The name that people type after `ssh`: a `Host` without patterns.
+    /// The name that users type after `ssh`: a `Host` without patterns, which OpenSSH accepts on its command line too.
     HostAlias,
-    "a host alias (no spaces, quotes, or the pattern signs * ? ! ,)",
-    |text| {
-        !text.is_empty()
-            && text.len() <= 255
-            && !text.starts_with('-')
-            && text.chars().all(|c| is_shown(c) && !c.is_whitespace() && !"*?!,\"'#\\/%".contains(c))
-    }
+    "a host alias (no spaces, no leading `-`, none of * ? ! , # % / = @ and of the quotes, brackets and signs of a shell)",
+    is_alias
 );
 
 name!(
@@ -160,12 +155,12 @@ name!(
 name!(
     /// A login name on a machine, and a principal of a certificate (PROTOCOL.certkeys, "valid principals").
     Principal,
-    "a login name (no spaces, double quotes, control characters or leading `-`)",
+    "a login name (no spaces, control characters, trailing `\\`, or any of \" ` $ ; & | < > ( ) { } %)",
     |text| {
         !text.is_empty()
             && text.len() <= 320
-            && !text.starts_with('-')
-            && text.chars().all(|c| is_shown(c) && !c.is_whitespace() && !"\"`$;&|<>(){}\\".contains(c))
+            && !text.ends_with('\\')
+            && text.chars().all(|c| is_shown(c) && !c.is_whitespace() && !"\"`$;&|<>(){}%".contains(c))
     }
 );
 
@@ -190,7 +185,43 @@ impl TenantId {
     }
 }
 
+impl HostAlias {
+    /// The longest alias, in bytes: that of a host name (RFC 1035, section 2.3.4).
+    const MAX_BYTES: usize = 255;
+
+    /// Returns the alias that comes closest to a text, `web-prod` for `web(prod)`; `None` if nothing of it can be kept.
+    #[must_use]
+    pub fn closest_to(text: &str) -> Option<Self> {
+        let kept: String = text
+            .chars()
+            .map(|c| if is_of_alias(c) { c } else { '-' })
+            .collect();
+        let words: Vec<&str> = kept.split('-').filter(|word| !word.is_empty()).collect();
+        words.join("-").parse().ok()
+    }
+}
+
+/// Tells whether OpenSSH takes a text for one host: on its command line (`valid_hostname` in its `ssh.c`), as a pattern of
+/// `Host`, and in the list of `Match host`.
+fn is_alias(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= HostAlias::MAX_BYTES
+        && !text.starts_with('-')
+        && text.chars().all(is_of_alias)
+}
+
+fn is_of_alias(c: char) -> bool {
+    let is_plain = c.is_alphanumeric() || c.is_ascii_graphic();
+    is_plain && !"*?!,#%/=@\"'`$\\;&<>|(){}".contains(c)
+}
+
 impl Principal {
+    /// Tells whether OpenSSH accepts it on its command line (`valid_ruser` in its `ssh.c`). It accepts all of them in a file.
+    #[must_use]
+    pub fn is_for_command_line(&self) -> bool {
+        !self.0.starts_with('-') && !self.0.contains('\'')
+    }
+
     /// Returns the login name that goes with this principal: the same in lower case, which is right for guests too.
     #[must_use]
     pub fn to_login_name(&self) -> Self {
@@ -235,7 +266,6 @@ mod tests {
         assert!("-oProxyCommand=x".parse::<HostAlias>().is_err());
         assert!("web*".parse::<HostAlias>().is_err());
         assert!("web 01".parse::<HostAlias>().is_err());
-        assert!("-x".parse::<Principal>().is_err());
         assert!("a\nProxyCommand x".parse::<Principal>().is_err());
         assert!("not-a-guid".parse::<ClientId>().is_err());
         for text in [
@@ -264,8 +294,34 @@ mod tests {
     }
 
     #[test]
-    fn names_with_an_apostrophe_are_login_names_too() {
-        assert!("o'brien@contoso.com".parse::<Principal>().is_ok());
+    fn login_names_are_what_entra_has_and_not_only_what_ssh_takes_on_its_command_line() {
+        for (name, is_for_command_line) in [
+            ("alice@contoso.com", true),
+            ("CORP\\alice", true),
+            ("o'brien@contoso.com", false),
+            ("-dash@contoso.com", false),
+            ("bob_fabrikam.com#ext#@contoso.com", true),
+        ] {
+            let name: Principal = name.parse().unwrap();
+            assert_eq!(name.is_for_command_line(), is_for_command_line, "{name}");
+        }
+        for text in ["", "a b", "a%h", "a\"b", "a$HOME", "a;b", "a\\", "a\nb"] {
+            assert!(text.parse::<Principal>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_closest_alias_to_a_text_is_one() {
+        for (text, alias) in [
+            ("web(prod)", "web-prod"),
+            ("a@b", "a-b"),
+            ("-oProxyCommand=x", "oProxyCommand-x"),
+            ("web*", "web"),
+        ] {
+            assert!(text.parse::<HostAlias>().is_err(), "{text}");
+            assert_eq!(HostAlias::closest_to(text).unwrap().as_str(), alias);
+        }
+        assert_eq!(HostAlias::closest_to("(*)"), None);
     }
 
     #[test]
