@@ -6,12 +6,14 @@
 mod block;
 mod include;
 mod key_files;
+mod known_hosts;
 mod managed;
 mod writer;
 
-pub use self::block::{Block, Identity, Route, Surroundings};
+pub use self::block::{Block, Identity, Route, Surroundings, host_key_alias};
 pub use self::include::with_include;
 pub use self::key_files::{certificate_file_name, is_certificate_file_name, key_file_name};
+pub use self::known_hosts::with_new_names;
 pub use self::managed::{ManagedConfig, ManagedConfigError, UnwritableHostError};
 pub(crate) use self::writer::shell_word;
 pub use self::writer::{Command, UnwritableError, Value};

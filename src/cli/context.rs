@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Global;
+use super::host_keys;
 use super::login::{environment, proof, step_up};
 use super::ui::{self, Ui};
 use crate::agent::ask::{Answer, CertificateAnswer, Question, Tenancy, another_version};
@@ -215,6 +216,7 @@ impl Context {
             })?;
         let mut config = self.managed_config()?;
         let changed = change(&mut config);
+        host_keys::keep(self, config.renamed());
         let path = self.host.paths.managed_ssh_config();
         let text = config.render(&self.surroundings()?)?;
         let folder = path.parent().unwrap_or(&path);

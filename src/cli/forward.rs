@@ -16,6 +16,7 @@ use tokio::time::sleep;
 
 use self::machine::{Machine, Way};
 use super::context::Context;
+use super::host_keys;
 use super::ui::Ui;
 use super::why;
 use crate::agent::ask::CertificateAnswer;
@@ -23,7 +24,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::host::interrupts::Interrupts;
 use crate::host::liveness;
 use crate::ids::{Address, Principal, ResourceGroup};
-use crate::ssh_config::{UnwritableError, Value, shell_word};
+use crate::ssh_config::{UnwritableError, Value, host_key_alias, shell_word};
 
 /// How many connections are open at once; the next one waits until another ends.
 const MAX_CONNECTIONS: usize = 256;
@@ -184,10 +185,11 @@ impl Port<'_> {
         bound: SocketAddr,
         login_name: &Principal,
     ) -> Result<String, UnwritableError> {
-        let alias = match &self.machine.id {
-            Some(id) => id.to_host_key_alias(),
-            None => self.way.name(),
-        };
+        let Machine {
+            id, address, port, ..
+        } = &self.machine;
+        let alias = host_key_alias(id.as_ref(), address.as_ref(), *port);
+        let alias = alias.unwrap_or_else(|| self.way.name());
         let mut line = format!("ssh -p {}", bound.port());
         for (option, value) in [
             ("IdentityAgent", Value::path(&self.context.agent_socket)?),
@@ -235,6 +237,7 @@ async fn open<'a>(
     args: &ForwardArgs,
     machine: Machine,
 ) -> Result<(Port<'a>, TcpListener), Failure> {
+    host_keys::keep(context, &machine.id);
     let way = Way::to(ui, context, &machine)?;
     way.prepare().await?;
     let listener = TcpListener::bind(args.bind.0)

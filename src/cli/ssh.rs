@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::config::add::{self, HostOptions};
 use super::context::Context;
+use super::host_keys;
 use super::rotate::{self, KeptIn};
 use super::ui::Ui;
 use crate::failure::{Failure, FailureKind};
@@ -39,6 +40,7 @@ pub(super) struct SshArgs {
 pub(super) async fn run(ui: Ui, context: &Context, args: SshArgs) -> Result<u8, Failure> {
     let block = block(ui, context, &args).await?;
     context.known_hosts()?;
+    host_keys::keep(context, &block.resource_id);
     let env = &context.host.env;
     let ssh = match env.var_os(SSH_VARIABLE) {
         Some(program) => program.to_owned(),
@@ -89,7 +91,9 @@ async fn block(ui: Ui, context: &Context, args: &SshArgs) -> Result<Block, Failu
         (text, _) => text.unwrap_or_default().parse()?,
     };
     let group = args.resource_group.as_ref();
-    let block = add::block(ui, context, &target, group, &args.options).await?;
+    let mut block = add::block(ui, context, &target, group, &args.options).await?;
+    // Two machines may have one name, and ssh must not share a connection to one of them with the other.
+    block.host = block.host_name().parse()?;
     // For a managed host, ssh has this done while it reads its config.
     if let Some(kept_in) = KeptIn::of(block.identity) {
         rotate::keep(context, &block.profile, block.tenant.as_ref(), kept_in).await?;

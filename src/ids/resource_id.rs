@@ -2,8 +2,14 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::{MachineName, ParseIdError, ResourceGroup, SubscriptionId};
+
+/// How much of a machine's name its host name begins with, in characters.
+const HOST_NAME_CHARS: usize = 8;
+/// How much of its digest follows: 65 bits, which nobody meets by chance, and few by trying.
+const DIGEST_CHARS: usize = 13;
 
 const EXPECTED: &str = "the resource ID of a machine \
     (/subscriptions/{id}/resourceGroups/{group}/providers/{type}/{name})";
@@ -131,13 +137,38 @@ impl ResourceId {
         &self.name
     }
 
-    /// Returns a name for `known_hosts` that belongs to this machine alone, whatever address or alias it is reached by.
+    /// Returns the name that ssh knows this machine by, whatever address or alias it is reached by: what `%h` and `%C` of a
+    /// `ControlPath` are made of, and the name in `known_hosts`.
+    ///
+    /// ```text
+    /// web01-n2gk3jzkzx5cq     part of the machine's name, and 65 bits of the SHA-256 of the resource ID in lower case
+    /// ```
+    ///
+    /// It is a host name, and short: `~/.ssh/cm-%r@%h:%p` has to fit into the 108 bytes of a socket's address with a long login
+    /// name, and ssh adds 17 of its own.
+    #[must_use]
+    pub fn to_host_name(&self) -> String {
+        let name = self.name.as_str().to_ascii_lowercase();
+        let kept: String = name
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .take(HOST_NAME_CHARS)
+            .collect();
+        let kept = match kept.trim_matches('-') {
+            "" => "machine",
+            kept => kept,
+        };
+        let digest = Sha256::digest(self.to_string().to_ascii_lowercase());
+        format!("{kept}-{}", base32(&digest, DIGEST_CHARS))
+    }
+
+    /// Returns the name that earlier versions kept the machine's key by in `known_hosts`. Two machines may have the same.
     ///
     /// ```text
     /// web01.rg-web.0b1f6471-1bf0-4dda-aec3-cb9272f09590.hybridcompute.azure
     /// ```
     #[must_use]
-    pub fn to_host_key_alias(&self) -> String {
+    pub fn to_earlier_host_key_alias(&self) -> String {
         let kind = match self.kind {
             MachineKind::Arc => "hybridcompute",
             MachineKind::AzureLocal => "azurestackhci",
@@ -152,6 +183,19 @@ impl ResourceId {
         .to_lowercase()
         .replace(['(', ')'], "_")
     }
+}
+
+/// Returns the first characters of bytes in base 32 (RFC 4648, section 6), in lower case.
+fn base32(bytes: &[u8], length: usize) -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let bit = |index: usize| {
+        let byte = bytes.get(index / 8).copied().unwrap_or_default();
+        usize::from(byte >> (7 - index % 8) & 1)
+    };
+    (0..length)
+        .map(|place| (0..5).fold(0, |value, index| value * 2 + bit(place * 5 + index)))
+        .filter_map(|value| ALPHABET.get(value).copied().map(char::from))
+        .collect()
 }
 
 /// The resource ID of anything in a resource group, taken apart and no more.
@@ -290,13 +334,64 @@ mod tests {
     }
 
     #[test]
-    fn host_key_alias_tells_machines_of_one_name_apart() {
-        let one: ResourceId = WEB01.parse().unwrap();
-        let other: ResourceId = WEB01.replace("rg-web", "RG-Other").parse().unwrap();
-        assert_eq!(
-            one.to_host_key_alias(),
-            "web01.rg-web.0b1f6471-1bf0-4dda-aec3-cb9272f09590.hybridcompute.azure"
-        );
-        assert_ne!(one.to_host_key_alias(), other.to_host_key_alias());
+    fn host_names_tell_machines_apart_and_follow_azure_in_case() {
+        let name = |id: &str| id.parse::<ResourceId>().unwrap().to_host_name();
+        let one = name(WEB01);
+        assert_eq!(one, name(&WEB01.to_uppercase()));
+        assert_eq!(one, "web01-mff3lfrowlzfl");
+        for (from, to) in [
+            ("rg-web", "rg-other"),
+            ("0b1f6471", "1b1f6471"),
+            (
+                "Microsoft.HybridCompute/machines",
+                "Microsoft.Compute/virtualMachines",
+            ),
+            ("/web01", "/web02"),
+        ] {
+            assert_ne!(one, name(&WEB01.replace(from, to)), "{to}");
+        }
+        // Those that the earlier names took for one.
+        for (first, second) in [
+            (("a.b", "c"), ("a", "b.c")),
+            (("x", "rg(a)"), ("x", "rg_a_")),
+        ] {
+            let id = |(machine, group): (&str, &str)| {
+                let id = WEB01
+                    .replace("rg-web", group)
+                    .replace("/web01", &format!("/{machine}"));
+                id.parse::<ResourceId>().unwrap()
+            };
+            let (first, second) = (id(first), id(second));
+            assert_eq!(
+                first.to_earlier_host_key_alias(),
+                second.to_earlier_host_key_alias()
+            );
+            assert_ne!(first.to_host_name(), second.to_host_name());
+        }
+    }
+
+    #[test]
+    fn host_names_are_short_and_of_letters_digits_and_hyphens() {
+        for machine in [
+            "a",
+            "web01.corp.example",
+            "_x_",
+            "\u{e9}\u{e9}",
+            &"long-".repeat(15),
+        ] {
+            let id = WEB01.replace("/web01", &format!("/{machine}"));
+            let name = id.parse::<ResourceId>().unwrap().to_host_name();
+            assert!(name.len() <= 22, "{name}");
+            let is_of_host_name =
+                |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            assert!(name.chars().all(is_of_host_name), "{name}");
+            assert!(!name.starts_with('-') && !name.contains("--"), "{name}");
+        }
+    }
+
+    #[test]
+    fn base_32_is_that_of_rfc_4648() {
+        assert_eq!(base32(b"foobar", 9), "mzxw6ytbo");
+        assert_eq!(base32(b"", 2), "aa");
     }
 }

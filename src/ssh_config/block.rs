@@ -1,9 +1,11 @@
+mod names;
 mod options;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::names::host_key_alias;
 use crate::ids::{Address, HostAlias, Principal, ProfileName, ResourceId, TenantId};
 
 /// How bytes get to the machine.

@@ -1,12 +1,14 @@
 use super::writer::{UnwritableError, Value};
 use super::{Block, Surroundings};
-use crate::ids::HostAlias;
+use crate::ids::{HostAlias, ResourceId};
 
 /// What stands at the top of a new file.
 const TITLE: &str = "# Hosts that entra-ssh manages: entra-ssh config add, remove, list.\n\
     # What stands between the marks of a block is written anew; the rest of this file is yours.\n";
 /// What begins a block; the rest of the line is the block in JSON, from which all that follows is made.
 const BEGIN: &str = "# >>> entra-ssh ";
+/// What stands in every block since machines are named by [`ResourceId::to_host_name`].
+const HOST_NAME: &str = "HostName ";
 /// What ends a block.
 const END: &str = "# <<< entra-ssh";
 
@@ -14,6 +16,8 @@ const END: &str = "# <<< entra-ssh";
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ManagedConfig {
     pieces: Vec<Piece>,
+    /// The machines whose blocks are those of an earlier version, which named machines differently.
+    renamed: Vec<ResourceId>,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -59,33 +63,81 @@ impl ManagedConfig {
     /// # Errors
     /// [`ManagedConfigError`], with the line. Nothing is guessed: a file that was edited wrongly is left as it is.
     pub fn parse(text: &[u8]) -> Result<Self, ManagedConfigError> {
-        let mut pieces = Vec::new();
+        let mut config = Self::default();
         let mut begun = None;
+        let mut has_host_name = false;
         for (index, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
             let number = index + 1;
             let trimmed = line.trim_ascii();
             if begun.is_some() {
+                has_host_name |= trimmed.starts_with(HOST_NAME.as_bytes());
                 if trimmed == END.as_bytes() {
                     begun = None;
+                    config.note_name_of_last(has_host_name);
                 }
             } else if let Some(json) = trimmed.strip_prefix(BEGIN.as_bytes()) {
                 let block =
-                    serde_json::from_slice(json).map_err(|error| ManagedConfigError::BadBlock {
-                        line: number,
-                        reason: error.to_string(),
-                    })?;
-                pieces.push(Piece::Block(block));
+                    config
+                        .read_block(json)
+                        .map_err(|error| ManagedConfigError::BadBlock {
+                            line: number,
+                            reason: error.to_string(),
+                        })?;
+                config.pieces.push(Piece::Block(Box::new(block)));
                 begun = Some(number);
-            } else if let Some(Piece::Text(text)) = pieces.last_mut() {
+                has_host_name = false;
+            } else if let Some(Piece::Text(text)) = config.pieces.last_mut() {
                 text.extend_from_slice(line);
             } else {
-                pieces.push(Piece::Text(line.to_vec()));
+                config.pieces.push(Piece::Text(line.to_vec()));
             }
         }
         match begun {
             Some(line) => Err(ManagedConfigError::NoEnd { line }),
-            None => Ok(Self { pieces }),
+            None => Ok(config),
         }
+    }
+
+    /// Reads what describes a host. Earlier versions took aliases that ssh then rejected: such a host gets the closest one that
+    /// it accepts and that no other has.
+    fn read_block(&self, json: &[u8]) -> Result<Block, serde_json::Error> {
+        let refusal = match serde_json::from_slice(json) {
+            Ok(block) => return Ok(block),
+            Err(refusal) => refusal,
+        };
+        let Ok(mut value) = serde_json::from_slice::<serde_json::Value>(json) else {
+            return Err(refusal);
+        };
+        let alias = value.get("host").and_then(|host| host.as_str());
+        let rejected = alias.filter(|alias| alias.parse::<HostAlias>().is_err());
+        let Some(closest) = rejected.and_then(HostAlias::closest_to) else {
+            return Err(refusal);
+        };
+        let is_taken = |alias: &str| self.blocks().any(|block| block.host.as_str() == alias);
+        let free = (1..=self.pieces.len().saturating_add(1))
+            .map(|number| match number {
+                1 => closest.to_string(),
+                _ => format!("{closest}-{number}"),
+            })
+            .find(|alias| !is_taken(alias));
+        if let (Some(place), Some(free)) = (value.get_mut("host"), free) {
+            *place = free.into();
+        }
+        serde_json::from_value(value)
+    }
+
+    fn note_name_of_last(&mut self, has_host_name: bool) {
+        if let Some(Piece::Block(block)) = self.pieces.last()
+            && let (Some(machine), false) = (&block.resource_id, has_host_name)
+        {
+            self.renamed.push(machine.clone());
+        }
+    }
+
+    /// Returns the machines that ssh knew by another name when the file was written.
+    #[must_use]
+    pub fn renamed(&self) -> &[ResourceId] {
+        &self.renamed
     }
 
     /// Returns the text of the file.
@@ -235,6 +287,37 @@ mod tests {
         changed.port = 2222;
         assert_eq!(config.insert(changed.clone()), Some(web01()));
         assert_eq!(config.blocks().collect::<Vec<_>>(), [&changed]);
+    }
+
+    #[test]
+    fn blocks_of_an_earlier_version_are_told_by_the_name_that_they_lack() {
+        let mut config = ManagedConfig::default();
+        config.insert(web01());
+        let text = render(&config);
+        assert!(parse(&text).unwrap().renamed().is_empty());
+        let earlier: String = text
+            .split_inclusive('\n')
+            .filter(|line| !line.contains("HostName"))
+            .collect();
+        let read = parse(&earlier).unwrap();
+        assert_eq!(read.renamed(), [web01().resource_id.unwrap()]);
+        assert_eq!(render(&read), text);
+    }
+
+    #[test]
+    fn aliases_that_ssh_rejects_become_those_that_it_accepts() {
+        let mut config = ManagedConfig::default();
+        for alias in ["web-prod", "web01", "web02"] {
+            let mut block = web01();
+            block.host = alias.parse().unwrap();
+            config.insert(block);
+        }
+        let text = render(&config)
+            .replace("\"host\":\"web01\"", "\"host\":\"web(prod)\"")
+            .replace("\"host\":\"web02\"", "\"host\":\"x;y\"");
+        let read = parse(&text).unwrap();
+        let aliases: Vec<_> = read.blocks().map(|block| block.host.as_str()).collect();
+        assert_eq!(aliases, ["web-prod", "web-prod-2", "x-y"]);
     }
 
     #[test]

@@ -46,6 +46,7 @@ mod pipelines;
 mod public_key;
 mod refusals;
 mod rotation;
+mod same_machine;
 mod secrets;
 mod shapes;
 mod sleep;

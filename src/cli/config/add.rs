@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::super::context::{Context, absolute};
+use super::super::host_keys;
 use super::super::public_key;
 use super::super::ui::Ui;
 use super::account::{self, Found};
@@ -122,6 +123,8 @@ pub(in super::super) async fn run(ui: Ui, context: &Context, args: AddArgs) -> R
                 .collect::<Vec<_>>()
         })
         .await?;
+    let machines = blocks.iter().filter_map(|block| block.resource_id.as_ref());
+    host_keys::keep(context, machines);
     let text = blocks
         .iter()
         .zip(replaced)

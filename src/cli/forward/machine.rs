@@ -28,7 +28,7 @@ pub(super) struct Machine {
     /// The port on it.
     pub(super) port: u16,
     /// The address that was named for it.
-    address: Option<Address>,
+    pub(super) address: Option<Address>,
     prefer_private_ip: bool,
     /// Whether our agent is to serve a certificate for it.
     pub(super) is_certified: bool,

@@ -4,9 +4,6 @@ use super::super::key_files::{CERTIFICATE_END, certificate_file_name, key_file_n
 use super::super::writer::{Command, UnwritableError, Value};
 use super::{Block, Identity, Route, Surroundings};
 
-/// The port that `known_hosts` does not name.
-const SSH_PORT: u16 = 22;
-
 impl Block {
     /// Returns the options that make ssh reach the machine, as keyword and value of `ssh_config(5)`.
     ///
@@ -21,6 +18,7 @@ impl Block {
         surroundings: &Surroundings,
     ) -> Result<Vec<(&'static str, Value)>, UnwritableError> {
         let mut options = vec![
+            ("HostName", Value::word(&self.host_name())?),
             ("HostKeyAlias", Value::word(&self.host_key_alias())?),
             (
                 "UserKnownHostsFile",
@@ -162,18 +160,5 @@ impl Block {
     fn key_file(&self, surroundings: &Surroundings) -> PathBuf {
         let name = key_file_name(&self.profile, self.tenant.as_ref());
         surroundings.keys.join(name)
-    }
-
-    /// Returns the name that the machine's key is kept by: its own if it has one, or else what ssh itself would call a host at
-    /// its address.
-    fn host_key_alias(&self) -> String {
-        match (&self.resource_id, &self.address) {
-            (Some(id), _) => id.to_host_key_alias(),
-            (None, Some(address)) if self.port == SSH_PORT => address.as_str().to_lowercase(),
-            (None, Some(address)) => {
-                format!("[{}]:{}", address.as_str().to_lowercase(), self.port)
-            }
-            (None, None) => self.host.to_string(),
-        }
     }
 }
