@@ -15,6 +15,8 @@ use crate::direct::{Addresses, DirectError, Place};
 use crate::entra::{Application, AssertionError, EntraError, Refusal, Remedy};
 use crate::host::http::HttpError;
 use crate::host::http_proxy::HttpProxyError;
+#[cfg(unix)]
+use crate::host::own_socket::SocketError;
 use crate::host::paths::PathsError;
 use crate::host::tls::TlsError;
 use crate::ids::{ParseIdError, TenantId};
@@ -171,8 +173,49 @@ pub fn file_failure(what: &str, path: &std::path::Path, error: &std::io::Error) 
 impl From<PathsError> for Failure {
     fn from(error: PathsError) -> Self {
         let hint = match &error {
-            PathsError::ControlCharacter { .. } => "rename the folder, or name another one",
-            _ => "set HOME to your home folder",
+            PathsError::ControlCharacter { .. } => {
+                "rename the folder, or name another one".to_owned()
+            }
+            PathsError::ForeignHome { owner, .. } => format!(
+                "run entra-ssh as {owner}, without sudo; or with the home folder of the user that sudo changes to: sudo -H entra-ssh"
+            ),
+            _ => "set HOME to your home folder".to_owned(),
+        };
+        Self::of(&error).hint(hint)
+    }
+}
+
+/// What helps if the folder of sockets and locks cannot be used.
+const PLACE_HINT: &str = "set XDG_RUNTIME_DIR to a folder that is yours and that only you can write to: \
+    install -d -m 700 /tmp/run-$(id -u); export XDG_RUNTIME_DIR=/tmp/run-$(id -u)";
+
+/// Returns a failure to make or use the folder of sockets or locks.
+#[must_use]
+pub fn place_failure(what: impl Into<Line>, error: &std::io::Error) -> Failure {
+    let failure = Failure::new(what).caused_by(error);
+    match error.kind() {
+        std::io::ErrorKind::TimedOut => failure,
+        _ => failure.hint(PLACE_HINT),
+    }
+}
+
+#[cfg(unix)]
+impl From<SocketError> for Failure {
+    fn from(error: SocketError) -> Self {
+        let hint = match &error {
+            SocketError::Connect { .. } => {
+                "use another socket: entra-ssh --agent-socket FILE".to_owned()
+            }
+            SocketError::ForeignFolder { owner, user: 0, .. } => format!(
+                "run entra-ssh without sudo, or as the user who has the agent: sudo -u '#{owner}' entra-ssh"
+            ),
+            SocketError::SharedFolder { folder } => {
+                format!("take that from them: chmod go-w {}", folder.display())
+            }
+            SocketError::TooLong { .. } => {
+                "name a shorter path: entra-ssh --agent-socket FILE, or set XDG_RUNTIME_DIR to a shorter one".to_owned()
+            }
+            _ => PLACE_HINT.to_owned(),
         };
         Self::of(&error).hint(hint)
     }

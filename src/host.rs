@@ -8,6 +8,7 @@ pub mod clock;
 pub mod descriptor_passing;
 pub mod env;
 pub mod files;
+pub mod folder_watch;
 pub mod http;
 pub mod http_proxy;
 #[cfg(unix)]
@@ -17,7 +18,11 @@ pub mod liveness;
 pub mod lock;
 pub mod loopback;
 pub mod memory;
+#[cfg(unix)]
+pub mod own_socket;
+mod passwd;
 pub mod paths;
+mod places;
 #[cfg(unix)]
 pub mod poll;
 pub mod process;
@@ -50,10 +55,11 @@ impl Host {
     /// Returns the machine that this process runs on.
     ///
     /// # Errors
-    /// [`PathsError::NoHome`] if there is no home folder.
+    /// [`PathsError`] if there is no home folder, or it is another user's.
     pub fn of_this_process() -> Result<Self, PathsError> {
         let env = Env::of_this_process();
         let paths = Paths::of(&env)?;
+        paths.check_owner(&env)?;
         Ok(Self {
             clock: Arc::new(SystemClock),
             env,
@@ -62,20 +68,29 @@ impl Host {
     }
 
     /// Returns the address of the user's D-Bus: that of `DBUS_SESSION_BUS_ADDRESS`, or else the socket that systemd opens in
-    /// the runtime folder, which a job of cron's finds, too.
+    /// the runtime folder, which a job of cron's finds, too. In a folder of all users, it could be anybody's.
     #[must_use]
     pub fn session_bus(&self) -> String {
         if let Some(address) = self.env.var(SESSION_BUS_VARIABLE) {
             return address.to_owned();
         }
-        let folder = self.paths.runtime.parent().unwrap_or(&self.paths.runtime);
+        let runtime = &self.paths.runtime;
+        let is_in_own_folder = runtime.ends_with("entra-ssh");
+        let folder = runtime.parent().filter(|_| is_in_own_folder);
+        let folder = folder.unwrap_or(runtime);
         format!("unix:path={}", folder.join("bus").display())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+
+    fn user() -> u32 {
+        rustix::process::geteuid().as_raw()
+    }
 
     #[test]
     fn the_bus_is_the_one_that_is_named_or_that_of_the_runtime_folder() {
@@ -86,10 +101,23 @@ mod tests {
             Host { clock, env, paths }.session_bus()
         };
         let home = ("HOME", "/home/ada");
-        let runtime = ("XDG_RUNTIME_DIR", "/run/user/7");
+        let folder = tempfile::Builder::new()
+            .prefix("es")
+            .tempdir_in("/tmp")
+            .unwrap();
+        let runtime = ("XDG_RUNTIME_DIR", folder.path().to_str().unwrap());
         let named = (SESSION_BUS_VARIABLE, "unix:path=/tmp/bus");
         assert_eq!(bus([home, runtime, named]), "unix:path=/tmp/bus");
         let empty = (SESSION_BUS_VARIABLE, "");
-        assert_eq!(bus([home, runtime, empty]), "unix:path=/run/user/7/bus");
+        let of_folder = format!("unix:path={}/bus", folder.path().display());
+        assert_eq!(bus([home, runtime, empty]), of_folder);
+        if !Path::new("/run/user").join(user().to_string()).exists() {
+            let nowhere = ("XDG_RUNTIME_DIR", "/nowhere");
+            let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+            std::fs::set_permissions(folder.path(), open).unwrap();
+            let home = ("HOME", folder.path().to_str().unwrap());
+            let of_nobody_else = format!("unix:path=/tmp/entra-ssh-{}/bus", user());
+            assert_eq!(bus([home, nowhere, empty]), of_nobody_else);
+        }
     }
 }

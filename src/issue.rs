@@ -2,13 +2,14 @@
 
 mod spare_keys;
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::certificate::{Certificate, KeyPair, PublicKey, Unverified};
 use crate::entra::{CertificateRequest, Wanted};
-use crate::failure::Failure;
+use crate::failure::{Failure, place_failure};
 use crate::host::lock::Lock;
 use crate::keyring::Kind;
 use crate::keyring::entry::Entry;
@@ -212,14 +213,16 @@ pub async fn lock(folder: &Path, profile: &Profile) -> Result<Lock, Failure> {
     Lock::take(folder, &name, LOCK_PATIENCE)
         .await
         .map_err(|error| {
-            Failure::new("cannot take the lock for issuing a certificate")
-                .caused_by(&error)
-                .hint(match Lock::owner(folder, &name) {
-                    Some(process) => {
-                        format!("see what it does, and end it if it hangs: kill {process}")
-                    }
-                    None => "see which entra-ssh hangs: ps -C entra-ssh".to_owned(),
-                })
+            let failure = place_failure("cannot take the lock for issuing a certificate", &error);
+            if error.kind() != io::ErrorKind::TimedOut {
+                return failure;
+            }
+            failure.hint(match Lock::owner(folder, &name) {
+                Some(process) => {
+                    format!("see what it does, and end it if it hangs: kill {process}")
+                }
+                None => "see which entra-ssh hangs: ps -C entra-ssh".to_owned(),
+            })
         })
 }
 
@@ -232,9 +235,10 @@ pub async fn lock_shared_entries(folder: &Path) -> Result<Lock, Failure> {
     Lock::take(folder, "shared-entries", LOCK_PATIENCE)
         .await
         .map_err(|error| {
-            Failure::new("cannot take the lock for the entries of the keyring")
-                .caused_by(&error)
-                .hint("see which entra-ssh hangs: ps -C entra-ssh")
+            place_failure(
+                "cannot take the lock for the entries of the keyring",
+                &error,
+            )
         })
 }
 

@@ -275,7 +275,11 @@ impl Profiles {
         let text = serde_json::to_vec_pretty(profile).unwrap_or_default();
         files::make_private_folder(&self.folder)
             .and_then(|()| files::write(&path, &text, Access::Private))
-            .map_err(|error| file_failure("write the profile", &path, &error))
+            .map_err(|error| {
+                file_failure("write the profile", &path, &error).hint(
+                    "set HOME, or XDG_CONFIG_HOME, to a folder that you can write to: export HOME=/tmp/home-$(id -u)",
+                )
+            })
     }
 
     /// Notes that an account has been certified in a tenant that it is a guest of, so that what is kept for it is found again.

@@ -153,6 +153,25 @@ pub fn remove_stale_socket(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Points a symbolic link at a path, in place of the link that is there. A reader sees the old link or the new one.
+///
+/// # Errors
+/// What the system says; [`io::ErrorKind::AlreadyExists`] if something else than a link is there.
+#[cfg(unix)]
+pub fn point_link(link: &Path, target: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(link) {
+        Ok(there) if !there.is_symlink() => return Err(io::ErrorKind::AlreadyExists.into()),
+        Ok(_) if fs::read_link(link)? == target => return Ok(()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut beside = link.as_os_str().to_owned();
+    beside.push(format!(".{}", std::process::id()));
+    remove_if_there(beside.as_ref())?;
+    std::os::unix::fs::symlink(target, &beside)?;
+    fs::rename(&beside, link)
+}
+
 /// Removes a file; that there is none is fine.
 ///
 /// # Errors
@@ -261,6 +280,21 @@ mod tests {
         write(&link, b"new", Access::Private).unwrap();
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read(&target).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_link_is_pointed_elsewhere_and_what_is_no_link_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("link");
+        for target in ["/one", "/two", "/two"] {
+            point_link(&link, Path::new(target)).unwrap();
+            assert_eq!(fs::read_link(&link).unwrap(), Path::new(target));
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        let file = folder.path().join("file");
+        write(&file, b"text", Access::Private).unwrap();
+        assert!(point_link(&file, Path::new("/one")).is_err());
+        assert_eq!(fs::read(&file).unwrap(), b"text");
     }
 
     #[test]

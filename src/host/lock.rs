@@ -58,12 +58,16 @@ impl Lock {
     /// # Errors
     /// What the system says.
     pub fn try_take(folder: &Path, name: &str) -> io::Result<Option<Self>> {
-        files::make_private_folder(folder)?;
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(folder.join(name))?;
+        let path = folder.join(name);
+        let file = files::make_private_folder(folder)
+            .and_then(|()| {
+                OpenOptions::new()
+                    .create(true)
+                    .truncate(false)
+                    .write(true)
+                    .open(&path)
+            })
+            .map_err(|error| about(&path, &error))?;
         match file.try_lock() {
             Ok(()) => {
                 // Whoever waits could not be told who this is, and that is all.
@@ -71,7 +75,7 @@ impl Lock {
                 Ok(Some(Self { _file: file }))
             }
             Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
+            Err(TryLockError::Error(error)) => Err(about(&path, &error)),
         }
     }
 
@@ -83,6 +87,12 @@ impl Lock {
         let process = process.parse().ok()?;
         (started_at(process).unwrap_or_default() == started).then_some(process)
     }
+}
+
+/// Returns an error that names the lock.
+fn about(path: &Path, error: &io::Error) -> io::Error {
+    let text = format!("cannot open the lock `{}`: {error}", path.display());
+    io::Error::new(error.kind(), text)
 }
 
 /// Writes into a lock file who holds it.

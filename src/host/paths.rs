@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::env::Env;
+use super::passwd;
+use super::places::Places;
 
 /// The places of our files.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -15,15 +17,15 @@ pub struct Paths {
     pub data: PathBuf,
     /// What is remembered of earlier runs: `$XDG_STATE_HOME/entra-ssh`.
     pub state: PathBuf,
-    /// Locks and the agent's socket: `$XDG_RUNTIME_DIR/entra-ssh`.
+    /// Locks and the agent's socket: `$XDG_RUNTIME_DIR/entra-ssh`, if it is there and the user's.
     pub runtime: PathBuf,
 }
 
 impl Paths {
     /// Finds the places from the environment.
     ///
-    /// Without `XDG_RUNTIME_DIR` (cron, `sudo`), `/run/user/{uid}` is taken where it exists, then
-    /// `$XDG_STATE_HOME/entra-ssh`: a shell and a cron job of one user must meet at one socket.
+    /// Where `XDG_RUNTIME_DIR` is not set, gone, another user's, or too long for a socket, `/run/user/{uid}` takes its place, then
+    /// `$XDG_STATE_HOME/entra-ssh`, then `/tmp/entra-ssh-{uid}`: a shell and a cron job of one user must meet at one socket.
     ///
     /// # Errors
     /// [`PathsError::NoHome`] if neither the environment nor the system names a home folder, [`PathsError::RelativeHome`] if it
@@ -42,14 +44,22 @@ impl Paths {
             .ok_or(PathsError::NoHome)?;
         let xdg =
             |name: &str, fallback: &str| absolute(env, name).unwrap_or_else(|| home.join(fallback));
-        let runtime = absolute(env, "XDG_RUNTIME_DIR")
-            .or_else(user_runtime_folder)
-            .unwrap_or_else(|| xdg("XDG_STATE_HOME", ".local/state"));
+        let runtime = absolute(env, "XDG_RUNTIME_DIR");
+        if let Some(runtime) = &runtime {
+            without_control_characters(runtime)?;
+        }
+        let runtime = Places {
+            runtime: runtime.as_deref(),
+            of_all_users: Path::new("/run/user"),
+            state: &xdg("XDG_STATE_HOME", ".local/state"),
+            temporary: temporary_folder(),
+        };
+        let runtime = runtime.choose(user());
         let paths = Self {
             config: xdg("XDG_CONFIG_HOME", ".config").join("entra-ssh"),
             data: xdg("XDG_DATA_HOME", ".local/share").join("entra-ssh"),
             state: xdg("XDG_STATE_HOME", ".local/state").join("entra-ssh"),
-            runtime: runtime.join("entra-ssh"),
+            runtime,
             home,
         };
         for folder in [
@@ -64,10 +74,36 @@ impl Paths {
         Ok(paths)
     }
 
+    /// Checks that the home folder is not another user's: `sudo -E` keeps `HOME`, and would leave root's files there and ask the
+    /// other user's agent. A home that merely has another owner, as in containers, is taken.
+    ///
+    /// # Errors
+    /// [`PathsError::ForeignHome`].
+    pub fn check_owner(&self, env: &Env) -> Result<(), PathsError> {
+        let (Some(owner), user) = (owner(&self.home), user()) else {
+            return Ok(());
+        };
+        let is_home_of = |id| passwd::user(id).is_some_and(|user| user.home == self.home);
+        let is_by_sudo = env.var("SUDO_UID").and_then(|id| id.parse().ok()) == Some(owner);
+        if owner == user || is_home_of(user) || !(is_by_sudo || is_home_of(owner)) {
+            return Ok(());
+        }
+        Err(PathsError::ForeignHome {
+            home: self.home.clone(),
+            owner: passwd::user(owner).map_or_else(|| owner.to_string(), |owner| owner.name),
+        })
+    }
+
     /// Returns the agent's socket.
     #[must_use]
     pub fn agent_socket(&self) -> PathBuf {
         self.runtime.join("agent.sock")
+    }
+
+    /// Returns the link that the managed ssh config names in place of the agent's socket, which may come to lie elsewhere.
+    #[must_use]
+    pub fn agent_link(&self) -> PathBuf {
+        self.home.join(".ssh").join("entra-ssh").join("agent.sock")
     }
 
     /// Returns the folder of locks.
@@ -134,14 +170,33 @@ fn absolute(env: &Env, name: &str) -> Option<PathBuf> {
         .filter(|path| path.is_absolute())
 }
 
+/// Where everybody may make folders, whatever the environment says.
+fn temporary_folder() -> &'static Path {
+    Path::new(if cfg!(unix) {
+        "/tmp"
+    } else {
+        "C:\\Windows\\Temp"
+    })
+}
+
 #[cfg(unix)]
-fn user_runtime_folder() -> Option<PathBuf> {
-    let folder = Path::new("/run/user").join(rustix::process::getuid().as_raw().to_string());
-    folder.is_dir().then_some(folder)
+fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
 }
 
 #[cfg(not(unix))]
-fn user_runtime_folder() -> Option<PathBuf> {
+const fn user() -> u32 {
+    0
+}
+
+#[cfg(unix)]
+fn owner(path: &Path) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt as _;
+    path.metadata().ok().map(|there| there.uid())
+}
+
+#[cfg(not(unix))]
+const fn owner(_path: &Path) -> Option<u32> {
     None
 }
 
@@ -149,11 +204,21 @@ fn user_runtime_folder() -> Option<PathBuf> {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PathsError {
+<<<<<<< HEAD
     /// A path holds the end of a line, an escape or the like.
     #[error("the path `{}` contains a control character", .path.display().to_string().escape_debug())]
     ControlCharacter {
         /// The path.
         path: PathBuf,
+=======
+    /// The home folder is another user's.
+    #[error("the home folder `{}` belongs to `{owner}`, not to you", home.display())]
+    ForeignHome {
+        /// The folder.
+        home: PathBuf,
+        /// The name of its owner, or the ID if that has no name.
+        owner: String,
+>>>>>>> c462d60 (host: find a place for sockets and locks that every command derives)
     },
     /// Nothing names a home folder.
     #[error("there is no home folder: `HOME` is not set")]
@@ -172,18 +237,49 @@ mod tests {
 
     #[test]
     fn xdg_variables_are_followed_unless_they_are_relative() {
+        let runtime = tempfile::Builder::new()
+            .prefix("es")
+            .tempdir_in("/tmp")
+            .unwrap();
         let env = Env::from([
             ("HOME", "/home/alice"),
             ("XDG_CONFIG_HOME", "config"),
             ("XDG_DATA_HOME", "/data"),
-            ("XDG_RUNTIME_DIR", "/run/user/1000"),
+            ("XDG_RUNTIME_DIR", runtime.path().to_str().unwrap()),
         ]);
         let paths = Paths::of(&env).unwrap();
         assert_eq!(paths.config, Path::new("/home/alice/.config/entra-ssh"));
         assert_eq!(paths.data, Path::new("/data/entra-ssh"));
         assert_eq!(
             paths.agent_socket(),
-            Path::new("/run/user/1000/entra-ssh/agent.sock")
+            runtime.path().join("entra-ssh/agent.sock")
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_home_of_the_user_behind_sudo_is_refused_and_other_owners_are_not() {
+        let home = tempfile::tempdir().unwrap();
+        let paths = |folder: &Path, variables: [(&str, &str); 1]| {
+            let home = [("HOME", folder.to_str().unwrap())];
+            let paths = Paths::of(&Env::from(home)).unwrap();
+            paths.check_owner(&Env::from(variables))
+        };
+        // One's own, whoever called sudo.
+        let own = user().to_string();
+        assert_eq!(paths(home.path(), [("SUDO_UID", &own)]), Ok(()));
+        // A folder of another user: root's, or, for root, that of a user who has no name.
+        let (foreign, owner) = if user() == 0 {
+            std::os::unix::fs::chown(home.path(), Some(54321), None).unwrap();
+            (home.path(), "54321")
+        } else {
+            (Path::new("/"), "0")
+        };
+        assert_eq!(paths(foreign, [("SUDO_UID", "12345")]), Ok(()));
+        let refusal = paths(foreign, [("SUDO_UID", owner)]).unwrap_err();
+        assert!(
+            matches!(&refusal, PathsError::ForeignHome { .. }),
+            "{refusal}"
         );
     }
 

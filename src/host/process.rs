@@ -18,6 +18,10 @@ pub const SECRET_VARIABLES: [&str; 5] = [
     "SYSTEM_ACCESSTOKEN",
 ];
 
+/// The longest file of `/proc` that is read, in bytes.
+#[cfg(unix)]
+const MAX_PROC_BYTES: usize = 256 * 1024;
+
 /// Keeps what this process has in memory from being written to core files and, where the system can do that, from other
 /// processes of the user. Programs that are started later are not affected.
 pub fn harden() {
@@ -93,6 +97,77 @@ pub fn start_detached(program: &Path, arguments: &[OsString]) -> io::Result<Chil
         command.current_dir("/");
     }
     command.spawn()
+}
+
+/// A process of this user.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct OwnProcess {
+    /// Its ID.
+    pub id: u32,
+    /// Its command line.
+    pub arguments: Vec<OsString>,
+}
+
+/// Returns the processes that run as this user, but this one; none where the system has no `/proc`.
+#[must_use]
+pub fn of_this_user() -> Vec<OwnProcess> {
+    #[cfg(unix)]
+    {
+        let Ok(entries) = std::fs::read_dir("/proc") else {
+            return Vec::new();
+        };
+        let ids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        ids.filter(|id| *id != std::process::id())
+            .filter_map(own_process)
+            .collect()
+    }
+    #[cfg(not(unix))]
+    Vec::new()
+}
+
+/// Reads what `proc(5)` says of a process, if it is one of this user's. The folder itself is root's for those that keep
+/// debuggers out, as ours do.
+#[cfg(unix)]
+fn own_process(id: u32) -> Option<OwnProcess> {
+    use std::os::unix::ffi::OsStringExt as _;
+    let status = super::files::read_capped(format!("/proc/{id}/status").as_ref(), MAX_PROC_BYTES);
+    let status = String::from_utf8_lossy(&status.ok()?).into_owned();
+    let mut users = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Uid:"))?
+        .split_ascii_whitespace();
+    let effective = users.nth(1)?.parse::<u32>().ok()?;
+    if effective != rustix::process::geteuid().as_raw() {
+        return None;
+    }
+    let line = super::files::read_capped(format!("/proc/{id}/cmdline").as_ref(), MAX_PROC_BYTES);
+    let mut arguments: Vec<_> = line
+        .ok()?
+        .split(|byte| *byte == 0)
+        .map(|word| OsString::from_vec(word.to_vec()))
+        .collect();
+    // Each ends with a NUL.
+    arguments.pop();
+    Some(OwnProcess { id, arguments })
+}
+
+/// Ends a process at once.
+///
+/// # Errors
+/// What the system says.
+pub fn kill(id: u32) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Pid, Signal, kill_process};
+        let id = i32::try_from(id).ok().and_then(Pid::from_raw);
+        let id = id.ok_or(io::ErrorKind::NotFound)?;
+        Ok(kill_process(id, Signal::KILL)?)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = id;
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 /// Leaves the session of the terminal, so that closing it does not end us. That we lead a group already is fine.

@@ -8,7 +8,7 @@ use super::super::context::Context;
 use super::proof::{self, to_kept};
 use crate::cloud::{BUILT_IN, Cloud};
 use crate::entra::{self, Proof};
-use crate::failure::Failure;
+use crate::failure::{Failure, place_failure};
 use crate::hex;
 use crate::host::env::Env;
 use crate::host::http::Http;
@@ -74,7 +74,7 @@ pub(in super::super) async fn sign_in(context: &Context) -> Result<(), Failure> 
     let name = format!("environment-{}", context.profile_name());
     let _lock = Lock::take(&context.host.paths.locks(), &name, PATIENCE)
         .await
-        .map_err(|error| Failure::new("cannot take the lock for the profile").caused_by(&error))?;
+        .map_err(|error| place_failure("cannot take the lock for the profile", &error))?;
     if !is_needed() {
         return Ok(());
     }

@@ -1,0 +1,197 @@
+//! Sockets of this user's: who made the folder, and who listens, is checked before anything is said.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::net::UnixStream;
+use tokio::time::{Instant, sleep};
+
+use super::places::MAX_SOCKET_PATH_BYTES;
+
+/// How long to wait for a listener that has no room for another connection.
+const BUSY_LIMIT: Duration = Duration::from_secs(10);
+/// How often to try meanwhile.
+const BUSY_POLL: Duration = Duration::from_millis(5);
+
+/// Why a socket is not to be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SocketError {
+    /// The system does not connect.
+    #[error("cannot connect to `{}`", socket.display())]
+    Connect {
+        /// The socket.
+        socket: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The folder is another user's, who could put any socket there.
+    #[error("the folder `{}` of the socket belongs to another user (uid {owner}), not to you (uid {user})", folder.display())]
+    ForeignFolder {
+        /// The folder.
+        folder: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Who asks.
+        user: u32,
+    },
+    /// A program of another user listens.
+    #[error("a program of another user (uid {owner}) listens at `{}`", socket.display())]
+    ForeignListener {
+        /// The socket.
+        socket: PathBuf,
+        /// Whose program it is.
+        owner: u32,
+    },
+    /// Others may put sockets into the folder.
+    #[error("other users may write to the folder `{}` of the socket", folder.display())]
+    SharedFolder {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The path does not fit into an address.
+    #[error(
+        "the path of the socket `{}` has {} bytes; a socket can have {MAX_SOCKET_PATH_BYTES}",
+        socket.display(), socket.as_os_str().len()
+    )]
+    TooLong {
+        /// The socket.
+        socket: PathBuf,
+    },
+}
+
+impl SocketError {
+    /// Tells whether nobody listens there: the socket is not there, or nobody has it open any more.
+    #[must_use]
+    pub fn is_nobody(&self) -> bool {
+        matches!(self, Self::Connect { source, .. } if matches!(
+            source.kind(),
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+        ))
+    }
+}
+
+/// Connects to a socket in a folder that only this user may write to, at which a program of this user listens.
+///
+/// # Errors
+/// [`SocketError`].
+pub async fn connect(socket: &Path) -> Result<UnixStream, SocketError> {
+    check(socket)?;
+    let failed = |source| SocketError::Connect {
+        socket: socket.to_owned(),
+        source,
+    };
+    let deadline = Instant::now() + BUSY_LIMIT;
+    let stream = loop {
+        match UnixStream::connect(socket).await {
+            // Too many wait to be accepted.
+            Err(error)
+                if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < deadline =>
+            {
+                sleep(BUSY_POLL).await;
+            }
+            connected => break connected.map_err(failed)?,
+        }
+    };
+    let (owner, user) = (stream.peer_cred().map_err(failed)?.uid(), user());
+    if owner == user {
+        Ok(stream)
+    } else {
+        Err(SocketError::ForeignListener {
+            socket: socket.to_owned(),
+            owner,
+        })
+    }
+}
+
+/// Checks that a socket can lie there, and that its folder, if it is there, is this user's alone.
+///
+/// # Errors
+/// [`SocketError`]; that there is no folder is none.
+pub fn check(socket: &Path) -> Result<(), SocketError> {
+    use std::os::unix::fs::MetadataExt as _;
+    if socket.as_os_str().len() > MAX_SOCKET_PATH_BYTES {
+        return Err(SocketError::TooLong {
+            socket: socket.to_owned(),
+        });
+    }
+    let folder = socket.parent().unwrap_or(Path::new("/"));
+    let Ok(there) = folder.metadata() else {
+        return Ok(());
+    };
+    let (owner, user) = (there.uid(), user());
+    if owner != user {
+        let folder = folder.to_owned();
+        return Err(SocketError::ForeignFolder {
+            folder,
+            owner,
+            user,
+        });
+    }
+    if there.mode() & 0o022 != 0 {
+        let folder = folder.to_owned();
+        return Err(SocketError::SharedFolder { folder });
+    }
+    Ok(())
+}
+
+fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use tokio::net::UnixListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_in_a_folder_that_others_may_write_to_is_not_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("agent.sock");
+        assert!(connect(&socket).await.unwrap_err().is_nobody());
+        let listener = UnixListener::bind(&socket).unwrap();
+        assert!(connect(&socket).await.is_ok());
+        for mode in [0o777, 0o1777, 0o720] {
+            fs::set_permissions(folder.path(), Permissions::from_mode(mode)).unwrap();
+            let refusal = connect(&socket).await.unwrap_err();
+            assert!(
+                matches!(refusal, SocketError::SharedFolder { .. }),
+                "{mode:o}: {refusal}"
+            );
+        }
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+        drop(listener);
+        assert!(connect(&socket).await.unwrap_err().is_nobody());
+    }
+
+    #[tokio::test]
+    async fn a_folder_of_another_user_is_not_believed() {
+        // Of root, or, for root, of any other user.
+        let folder = tempfile::tempdir().unwrap();
+        let foreign = if user() == 0 {
+            std::os::unix::fs::chown(folder.path(), Some(12345), None).unwrap();
+            folder.path()
+        } else {
+            Path::new("/")
+        };
+        let refusal = connect(&foreign.join("agent.sock")).await.unwrap_err();
+        assert!(
+            matches!(refusal, SocketError::ForeignFolder { .. }),
+            "{refusal}"
+        );
+        assert!(!refusal.is_nobody());
+    }
+
+    #[test]
+    fn a_path_may_be_as_long_as_an_address_and_no_longer() {
+        let path = |length: usize| PathBuf::from(format!("/{}", "x".repeat(length - 1)));
+        let is_too_long = |length| matches!(check(&path(length)), Err(SocketError::TooLong { .. }));
+        assert!(!is_too_long(MAX_SOCKET_PATH_BYTES));
+        assert!(is_too_long(MAX_SOCKET_PATH_BYTES + 1));
+    }
+}

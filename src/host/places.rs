@@ -1,0 +1,213 @@
+//! The folder for sockets and locks: one that is there, is this user's alone, and has a path short enough for a socket.
+//!
+//! Every command of a user derives the same folder, whatever its environment: a shell, a cron job after the last logout, and a
+//! container without a home.
+
+use std::path::{Path, PathBuf};
+
+/// The longest path of a socket, in bytes: `sun_path` of `unix(7)` without its NUL; the BSDs and macOS have four less.
+pub(super) const MAX_SOCKET_PATH_BYTES: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
+/// What is appended to `{folder}/` at most: the longer of the agent's two sockets.
+const LONGEST_SOCKET_NAME: &str = "agent.sock.ask";
+/// The name of our folder in a folder of the user's.
+const OURS: &str = "entra-ssh";
+
+/// Where the folder may lie.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Places<'a> {
+    /// What `XDG_RUNTIME_DIR` says.
+    pub(super) runtime: Option<&'a Path>,
+    /// Where the system makes the runtime folders of users.
+    pub(super) of_all_users: &'a Path,
+    /// What `XDG_STATE_HOME` says, or its default.
+    pub(super) state: &'a Path,
+    /// Where everybody may make folders.
+    pub(super) temporary: &'a Path,
+}
+
+impl Places<'_> {
+    /// Returns the first of these folders that can be used: ours in the runtime folder of the environment, in that of the
+    /// system, and in the state folder. The last resort is one below the temporary folder that has the user's ID in its name;
+    /// its owner and mode are checked when it is used.
+    pub(super) fn choose(&self, user: u32) -> PathBuf {
+        let of_system = self.of_all_users.join(user.to_string());
+        let runtimes = [self.runtime, Some(of_system.as_path())];
+        let mut runtimes = runtimes.into_iter().flatten();
+        if let Some(runtime) = runtimes.find(|base| is_usable(base, user)) {
+            return runtime.join(OURS);
+        }
+        if nearest(self.state).is_some_and(|there| is_own(there, user))
+            && is_usable_if_there(&self.state.join(OURS), user)
+        {
+            return self.state.join(OURS);
+        }
+        self.temporary.join(format!("{OURS}-{user}"))
+    }
+}
+
+/// Tells whether our folder can be in this folder, which must be there.
+fn is_usable(base: &Path, user: u32) -> bool {
+    base.is_dir() && is_own(base, user) && is_usable_if_there(&base.join(OURS), user)
+}
+
+/// Tells whether our folder is not another user's, and a socket in it can have a name.
+fn is_usable_if_there(folder: &Path, user: u32) -> bool {
+    let is_short_enough =
+        folder.join(LONGEST_SOCKET_NAME).as_os_str().len() <= MAX_SOCKET_PATH_BYTES;
+    is_short_enough && (folder.symlink_metadata().is_err() || is_own(folder, user))
+}
+
+/// Returns the nearest folder above that is there, or the folder itself.
+fn nearest(folder: &Path) -> Option<&Path> {
+    folder.ancestors().find(|above| above.is_dir())
+}
+
+/// Tells whether a folder is this user's, who may write to it, and nobody else may.
+#[cfg(unix)]
+fn is_own(folder: &Path, user: u32) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    let is_own = folder
+        .metadata()
+        .is_ok_and(|there| there.is_dir() && there.uid() == user && there.mode() & 0o022 == 0);
+    let wanted = Access::WRITE_OK | Access::EXEC_OK;
+    is_own && accessat(CWD, folder, wanted, AtFlags::EACCESS).is_ok()
+}
+
+#[cfg(not(unix))]
+fn is_own(folder: &Path, _user: u32) -> bool {
+    folder.is_dir()
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    struct Machine {
+        folder: tempfile::TempDir,
+        user: u32,
+    }
+
+    impl Machine {
+        fn new() -> Self {
+            let folder = tempfile::Builder::new().prefix("es").tempdir_in("/tmp");
+            let machine = Self {
+                folder: folder.unwrap(),
+                user: rustix::process::geteuid().as_raw(),
+            };
+            for name in ["xdg", "home", "run", "tmp"] {
+                machine.make(name, 0o700);
+            }
+            machine
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.folder.path().join(name)
+        }
+
+        fn make(&self, name: &str, mode: u32) -> PathBuf {
+            let path = self.path(name);
+            fs::create_dir_all(&path).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            path
+        }
+
+        fn choose(&self, runtime: Option<&str>) -> String {
+            let runtime = runtime.map(|name| self.path(name));
+            let places = Places {
+                runtime: runtime.as_deref(),
+                of_all_users: &self.path("run"),
+                state: &self.path("home/.local/state"),
+                temporary: &self.path("tmp"),
+            };
+            let chosen = places.choose(self.user);
+            let chosen = chosen.strip_prefix(self.folder.path()).unwrap();
+            let id = self.user.to_string();
+            chosen.to_str().unwrap().replace(&id, "UID")
+        }
+    }
+
+    #[test]
+    fn a_runtime_folder_that_is_gone_gives_way_to_the_systems_and_then_to_the_state_folder() {
+        let machine = Machine::new();
+        assert_eq!(machine.choose(Some("xdg")), "xdg/entra-ssh");
+        machine.make(&format!("run/{}", machine.user), 0o700);
+        for runtime in [Some("gone"), None] {
+            assert_eq!(machine.choose(runtime), "run/UID/entra-ssh");
+        }
+        fs::remove_dir(machine.path(&format!("run/{}", machine.user))).unwrap();
+        for runtime in [Some("gone"), None] {
+            assert_eq!(machine.choose(runtime), "home/.local/state/entra-ssh");
+        }
+    }
+
+    #[test]
+    fn without_a_home_to_write_to_the_temporary_folder_is_left() {
+        let machine = Machine::new();
+        machine.make("home", 0o777);
+        assert_eq!(machine.choose(None), "tmp/entra-ssh-UID");
+        // A home that is not there, in a folder of another user: `/`, say.
+        let places = Places {
+            runtime: None,
+            of_all_users: Path::new("/nowhere"),
+            state: Path::new("/proc/no-home/.local/state"),
+            temporary: Path::new("/tmp"),
+        };
+        assert_eq!(places.choose(12345), Path::new("/tmp/entra-ssh-12345"));
+    }
+
+    #[test]
+    fn a_folder_that_others_may_write_to_or_own_is_passed_over() {
+        let machine = Machine::new();
+        for mode in [0o777, 0o1777, 0o770] {
+            machine.make("xdg", mode);
+            assert_eq!(
+                machine.choose(Some("xdg")),
+                "home/.local/state/entra-ssh",
+                "{mode:o}"
+            );
+        }
+        machine.make("xdg", 0o755);
+        assert_eq!(machine.choose(Some("xdg")), "xdg/entra-ssh");
+        machine.make("xdg/entra-ssh", 0o777);
+        assert_eq!(machine.choose(Some("xdg")), "home/.local/state/entra-ssh");
+        let other = Places {
+            runtime: Some(&machine.path("xdg")),
+            of_all_users: Path::new("/nowhere"),
+            state: &machine.path("home/.local/state"),
+            temporary: Path::new("/tmp"),
+        };
+        // Another user, root included, is led elsewhere: `sudo -E`.
+        let root = machine.user ^ 1;
+        assert_eq!(
+            other.choose(root),
+            PathBuf::from(format!("/tmp/entra-ssh-{root}"))
+        );
+    }
+
+    #[test]
+    fn a_path_may_be_as_long_as_a_socket_s_and_no_longer() {
+        let machine = Machine::new();
+        let fixed = machine.path("").as_os_str().len() + "/entra-ssh/agent.sock.ask".len();
+        let longest = "x".repeat(MAX_SOCKET_PATH_BYTES - fixed);
+        machine.make(&longest, 0o700);
+        assert_eq!(
+            machine.choose(Some(&longest)),
+            format!("{longest}/entra-ssh")
+        );
+        let socket = machine.path(&longest).join("entra-ssh/agent.sock.ask");
+        fs::create_dir(socket.parent().unwrap()).unwrap();
+        std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let too_long = format!("{longest}x");
+        machine.make(&too_long, 0o700);
+        assert_eq!(
+            machine.choose(Some(&too_long)),
+            "home/.local/state/entra-ssh"
+        );
+    }
+}
