@@ -25,6 +25,7 @@ mod bounded;
 pub mod client;
 mod connection;
 mod doors;
+pub mod orphans;
 mod passphrase_lock;
 mod renewal;
 mod requests;

@@ -1,5 +1,6 @@
 //! The agent as seen by our own programs: start it if it does not run, and ask.
 
+use std::error::Error;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,8 +13,9 @@ use tokio::time::{Instant, sleep, timeout};
 use zeroize::Zeroizing;
 
 use super::ask::{Answer, AskResult, EXTENSION, Question};
-use crate::failure::Failure;
-use crate::host::process;
+use crate::failure::{Failure, place_failure};
+use crate::host::own_socket::{self, SocketError};
+use crate::host::{files, process};
 use crate::openssh::agent_protocol::{MAX_MESSAGE_BYTES, Request, Response, message_length};
 
 /// How long a new agent may take to open its socket.
@@ -50,8 +52,10 @@ pub async fn ask(socket: &Path, question: &Question) -> Result<Answer, Failure> 
 /// # Errors
 /// As [`ask`].
 pub async fn ask_if_running(socket: &Path, question: &Question) -> Result<Option<Answer>, Failure> {
-    let Ok(stream) = UnixStream::connect(ask_socket(socket)).await else {
-        return Ok(None);
+    let stream = match own_socket::connect(&ask_socket(socket)).await {
+        Ok(stream) => stream,
+        Err(error) if error.is_nobody() => return Ok(None),
+        Err(error) => return Err(error.into()),
     };
     match exchange(stream, question).await {
         Ok(message) => understand(socket, &message).map(Some),
@@ -73,11 +77,21 @@ fn has_died(error: &io::Error) -> bool {
 /// # Errors
 /// [`Failure`] if its program cannot be started or opens no socket in time.
 pub async fn start(socket: &Path) -> Result<UnixStream, Failure> {
-    let failed = |error: &io::Error| {
+    let failed = |error: &dyn Error| {
         Failure::new("cannot start the agent")
             .caused_by(error)
             .hint("run it in the foreground to see why: entra-ssh agent run")
     };
+    own_socket::check(&ask_socket(socket))?;
+    // Before the agent: one that runs while its folder is missing is an orphan.
+    let folder = socket.parent().unwrap_or(Path::new("/"));
+    files::make_private_folder(folder).map_err(|error| {
+        let what = format!(
+            "cannot make the folder `{}` for the agent's socket",
+            folder.display()
+        );
+        place_failure(what, &error)
+    })?;
     let program = std::env::current_exe().map_err(|error| failed(&error))?;
     let arguments: [OsString; 5] = [
         "agent".into(),
@@ -89,16 +103,17 @@ pub async fn start(socket: &Path) -> Result<UnixStream, Failure> {
     tracing::info!(socket = %socket.display(), "starts the agent");
     let mut agent =
         process::start_detached(&program, &arguments).map_err(|error| failed(&error))?;
-    reach(socket, &mut agent)
-        .await
-        .map_err(|error| failed(&error))
+    match reach(socket, &mut agent).await {
+        Err(error @ SocketError::Connect { .. }) => Err(failed(&error)),
+        reached => Ok(reached?),
+    }
 }
 
 /// Connects to a new agent, or to another one that was faster, as soon as there is one.
-async fn reach(socket: &Path, agent: &mut Child) -> io::Result<UnixStream> {
+async fn reach(socket: &Path, agent: &mut Child) -> Result<UnixStream, SocketError> {
     let deadline = Instant::now() + START_LIMIT;
     loop {
-        match UnixStream::connect(ask_socket(socket)).await {
+        match own_socket::connect(&ask_socket(socket)).await {
             Ok(stream) => {
                 if !is_answered_by(&stream, agent.id()) {
                     // Ours came too late. It must not take its chance when the other one is told to stop.
@@ -106,7 +121,7 @@ async fn reach(socket: &Path, agent: &mut Child) -> io::Result<UnixStream> {
                 }
                 return Ok(stream);
             }
-            Err(error) if Instant::now() >= deadline => return Err(error),
+            Err(error) if !error.is_nobody() || Instant::now() >= deadline => return Err(error),
             // One that ends well has found another one at work; one that fails opens no socket any more.
             Err(error) if matches!(agent.try_wait(), Ok(Some(status)) if !status.success()) => {
                 return Err(error);

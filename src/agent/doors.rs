@@ -1,4 +1,5 @@
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -6,11 +7,14 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::time::{Instant, sleep};
 
 use super::client::ask_socket;
+use crate::host::folder_watch::FolderWatch;
 use crate::host::lock::Lock;
 use crate::host::{files, inherited};
 
 /// How long a new agent waits for one that is about to end.
 const TAKE_OVER_LIMIT: Duration = Duration::from_secs(1);
+/// How often an agent checks that its sockets are there, at least.
+const LOOK_INTERVAL: Duration = Duration::from_secs(60);
 /// How often it tries meanwhile.
 const TAKE_OVER_POLL: Duration = Duration::from_millis(10);
 
@@ -21,8 +25,9 @@ pub(super) struct Doors {
     pub(super) for_ssh: UnixListener,
     /// The socket that our own programs ask at.
     pub(super) for_us: UnixListener,
-    /// Where the sockets lie, if they are ours to remove: those that systemd listens on are not.
-    ours: Vec<PathBuf>,
+    /// The sockets that are ours to remove: those that systemd listens on are not.
+    ours: Vec<OwnSocket>,
+    watch: FolderWatch,
     _lock: Lock,
 }
 
@@ -42,24 +47,35 @@ impl Doors {
                 for_ssh: UnixListener::from_std(for_ssh)?,
                 for_us: UnixListener::from_std(for_us)?,
                 ours: Vec::new(),
+                watch: FolderWatch::of(folder),
                 _lock: lock,
             }));
         }
         let Some(lock) = become_the_agent(folder, &lock, &ask_socket).await? else {
             return Ok(None);
         };
+        // The one that ssh is told of comes first: whoever finds the other may count on it.
+        let for_ssh = listen(socket)?;
+        let for_us = listen(&ask_socket)?;
         Ok(Some(Self {
-            // The one that ssh is told of comes first: whoever finds the other may count on it.
-            for_ssh: listen(socket)?,
-            for_us: listen(&ask_socket)?,
-            ours: vec![socket.to_owned(), ask_socket],
+            for_ssh,
+            for_us,
+            ours: vec![OwnSocket::at(socket)?, OwnSocket::at(&ask_socket)?],
+            watch: FolderWatch::of(folder),
             _lock: lock,
         }))
     }
 
-    /// Tells whether whoever connects still gets here.
-    pub(super) fn are_there(&self) -> bool {
-        self.ours.iter().all(|path| path.exists())
+    /// Returns when a caller that connects no longer gets here: the sockets, or their folder, are gone, or another agent's are in
+    /// their place.
+    pub(super) async fn wait_until_gone(&self) {
+        while self.ours.iter().all(OwnSocket::is_there) {
+            // Where the system tells of changes, the look is for changes that came before the watch.
+            tokio::select! {
+                () = self.watch.changed() => {}
+                () = sleep(LOOK_INTERVAL) => {}
+            }
+        }
     }
 
     /// Tells whether systemd listens, and starts the next agent.
@@ -69,10 +85,36 @@ impl Doors {
 
     /// Closes the sockets and lets go of the lock: whoever comes now starts another agent.
     pub(super) fn close(self) -> io::Result<()> {
-        self.ours
-            .iter()
-            .try_for_each(|path| files::remove_stale_socket(path))
+        let mut there = self.ours.iter().filter(|socket| socket.is_there());
+        there.try_for_each(|socket| files::remove_stale_socket(&socket.path))
     }
+}
+
+/// A socket that this process made.
+#[derive(Debug)]
+struct OwnSocket {
+    path: PathBuf,
+    /// Device and inode.
+    identity: (u64, u64),
+}
+
+impl OwnSocket {
+    fn at(path: &Path) -> io::Result<Self> {
+        Ok(Self {
+            path: path.to_owned(),
+            identity: identity(path)?,
+        })
+    }
+
+    /// Tells whether it is still the one at its path.
+    fn is_there(&self) -> bool {
+        identity(&self.path).is_ok_and(|identity| identity == self.identity)
+    }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let metadata = path.symlink_metadata()?;
+    Ok((metadata.dev(), metadata.ino()))
 }
 
 /// Takes the lock that one agent holds. Returns `None` if another one answers; one that is about to end holds the lock for a
@@ -116,6 +158,21 @@ mod tests {
             drop(held);
         });
         taken.unwrap().is_some()
+    }
+
+    #[tokio::test]
+    async fn sockets_that_are_gone_are_noticed_and_those_of_another_agent_stay() {
+        let parent = tempfile::tempdir().unwrap();
+        let socket = parent.path().join("run").join("agent.sock");
+        let first = Doors::open(&socket).await.unwrap().unwrap();
+        std::fs::rename(socket.parent().unwrap(), parent.path().join("moved")).unwrap();
+        first.wait_until_gone().await;
+        let second = Doors::open(&socket).await.unwrap().unwrap();
+        first.wait_until_gone().await;
+        first.close().unwrap();
+        assert!(second.ours.iter().all(OwnSocket::is_there));
+        second.close().unwrap();
+        assert!(!socket.exists());
     }
 
     #[tokio::test(start_paused = true)]

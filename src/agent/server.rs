@@ -77,7 +77,8 @@ pub async fn serve(host: Host, socket: &Path, idle: Duration) -> Result<(), Fail
         () = agent.accept(&doors.for_ssh, Door::Ssh) => false,
         () = agent.accept(&doors.for_us, Door::OwnPrograms) => false,
         () = agent.stop.notified() => false,
-        () = agent.wait_until_idle(idle, &doors) => false,
+        () = agent.wait_until_idle(idle) => false,
+        () = doors.wait_until_gone() => false,
         () = agent.wait_until_replaced() => true,
         () = agent.accounts.tend() => false,
     };
@@ -165,12 +166,12 @@ impl Agent {
         self.asked.store(seconds, Ordering::Relaxed);
     }
 
-    /// Returns when nobody has asked for as long as `idle`, or the sockets are gone and nobody can ask any more.
-    async fn wait_until_idle(&self, idle: Duration, doors: &Doors) {
+    /// Returns when nobody has asked for as long as `idle`.
+    async fn wait_until_idle(&self, idle: Duration) {
         loop {
             let asked = Duration::from_secs(self.asked.load(Ordering::Relaxed));
             let idled = self.started.elapsed().saturating_sub(asked);
-            if idled >= idle || !doors.are_there() {
+            if idled >= idle {
                 return;
             }
             tokio::time::sleep(idle.saturating_sub(idled).min(LOOK_INTERVAL)).await;

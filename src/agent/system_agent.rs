@@ -42,6 +42,7 @@ pub async fn keep(
     let mut stream = UnixStream::connect(socket)
         .await
         .map_err(|error| failed(&error))?;
+    check_owner(socket, &stream)?;
     let comment = format!("{MARK}{account}");
     let held = list(&mut stream).await.map_err(|error| failed(&error))?;
     let (certificate, key) = (
@@ -76,6 +77,19 @@ pub async fn keep(
     Ok(())
 }
 
+/// Refuses to hand a private key to a program of another user, which `sudo -E` would do. Root sees it in any case.
+fn check_owner(socket: &Path, stream: &UnixStream) -> Result<(), Failure> {
+    let owner = stream.peer_cred().map_or(0, |peer| peer.uid());
+    if owner == 0 || owner == rustix::process::geteuid().as_raw() {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "the agent at `{}` is of another user (uid {owner})",
+        socket.display()
+    ))
+    .hint("run entra-ssh without sudo, or unset SSH_AUTH_SOCK"))
+}
+
 fn refused(socket: &Path) -> Failure {
     Failure::new(format!(
         "your agent at `{}` does not take a key with a lifetime",
@@ -91,6 +105,9 @@ pub async fn forget(socket: &Path, account: &str) -> bool {
     let Ok(mut stream) = UnixStream::connect(socket).await else {
         return false;
     };
+    if check_owner(socket, &stream).is_err() {
+        return false;
+    }
     let mut has_removed = false;
     for key in list(&mut stream).await.unwrap_or_default() {
         if key.comment == comment {

@@ -1,5 +1,6 @@
 mod install;
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -8,7 +9,7 @@ use serde_json::json;
 use super::context::Context;
 use super::ui::Ui;
 use crate::agent::ask::{Answer, Question};
-use crate::agent::{self, DEFAULT_IDLE_SECONDS, client};
+use crate::agent::{self, DEFAULT_IDLE_SECONDS, client, orphans};
 use crate::failure::Failure;
 use crate::host::process;
 use crate::time::Spoken;
@@ -55,18 +56,32 @@ pub(super) async fn run(ui: Ui, context: &Context, args: AgentArgs) -> Result<()
             client::ask(&context.agent_socket, &Question::Status).await?;
             status(ui, context).await
         }
-        AgentCommand::Stop => {
-            let answer = client::ask_if_running(&context.agent_socket, &Question::Stop).await?;
-            let text = if answer.is_some() {
-                "stopped the agent\n"
-            } else {
-                "the agent did not run\n"
-            };
-            ui.result(&json!({ "stopped": answer.is_some() }), text);
-            Ok(())
-        }
+        AgentCommand::Stop => stop(ui, context).await,
         AgentCommand::Status => status(ui, context).await,
     }
+}
+
+/// Stops the agent, and those that nobody can reach any more.
+async fn stop(ui: Ui, context: &Context) -> Result<(), Failure> {
+    let answer = client::ask_if_running(&context.agent_socket, &Question::Stop).await?;
+    let orphans = orphans::end();
+    let mut text = String::new();
+    if answer.is_some() {
+        text.push_str("stopped the agent\n");
+    }
+    for orphan in &orphans {
+        // Writing to a String does not fail.
+        let _written = writeln!(
+            text,
+            "ended process {orphan}, an agent whose socket is gone"
+        );
+    }
+    if text.is_empty() {
+        text.push_str("the agent did not run\n");
+    }
+    let is_stopped = answer.is_some() || !orphans.is_empty();
+    ui.result(&json!({ "stopped": is_stopped, "orphans": orphans }), &text);
+    Ok(())
 }
 
 async fn status(ui: Ui, context: &Context) -> Result<(), Failure> {
