@@ -6,11 +6,11 @@ use super::login::{environment, proof, step_up};
 use super::ui::{self, Ui};
 use crate::agent::ask::{Answer, CertificateAnswer, Question, Tenancy, another_version};
 use crate::agent::client;
-use crate::failure::{Failure, FailureKind, file_failure};
+use crate::failure::{Failure, FailureKind, file_failure, place_failure};
 use crate::host::Host;
 use crate::host::files::{self, Access};
 use crate::host::lock::Lock;
-use crate::host::paths;
+use crate::host::{own_socket, paths};
 use crate::ids::{ProfileName, SubscriptionId};
 use crate::keyring::Choice;
 use crate::profile::{CloudName, Profile, Profiles};
@@ -33,16 +33,21 @@ pub(super) struct Context {
     pub(super) keyring: Choice,
     pub(super) subscriptions: Vec<SubscriptionId>,
     pub(super) agent_socket: PathBuf,
+    /// Whether `--agent-socket` names another socket than the one that is derived.
+    is_agent_named: bool,
     cloud: Option<String>,
 }
 
 impl Context {
     pub(super) fn new(host: Host, global: Global) -> Result<Self, Failure> {
-        let agent_socket = global
-            .agent_socket
-            .unwrap_or_else(|| host.paths.agent_socket());
+        let named = global.agent_socket.as_deref().map(absolute).transpose()?;
+        let own = host.paths.agent_socket();
+        // The managed config names the link.
+        let is_own = |named: &PathBuf| *named != own && *named != host.paths.agent_link();
+        let named = named.filter(is_own);
         Ok(Self {
-            agent_socket: absolute(&agent_socket)?,
+            is_agent_named: named.is_some(),
+            agent_socket: named.unwrap_or(own),
             profile: global.profile,
             keyring: global.keyring,
             subscriptions: global.subscription,
@@ -178,10 +183,24 @@ impl Context {
         })?;
         Ok(Surroundings {
             program,
-            agent_socket: self.agent_socket.clone(),
+            agent_socket: self.link_agent(),
             known_hosts: self.host.paths.known_hosts(),
             keys: self.host.paths.ssh_keys(),
         })
+    }
+
+    /// Points the link that the managed config names at the agent's socket, and returns what ssh is to be told: the link, or the
+    /// socket itself if there can be no link.
+    ///
+    /// The socket's folder may go (the last logout takes it), and then lies elsewhere; the link does not move.
+    pub(super) fn link_agent(&self) -> PathBuf {
+        let link = self.host.paths.agent_link();
+        let can_be_named = !self.is_agent_named && own_socket::check(&link).is_ok();
+        if can_be_named && files::point_link(&link, &self.agent_socket).is_ok() {
+            link
+        } else {
+            self.agent_socket.clone()
+        }
     }
 
     /// Returns the file with the host keys of managed hosts, in a folder that is there, so that ssh can write to it.
@@ -211,17 +230,16 @@ impl Context {
     ) -> Result<T, Failure> {
         let _lock = Lock::take(&self.host.paths.locks(), "config", CONFIG_PATIENCE)
             .await
-            .map_err(|error| {
-                Failure::new("cannot take the lock for the ssh config").caused_by(&error)
-            })?;
+            .map_err(|error| place_failure("cannot take the lock for the ssh config", &error))?;
         let mut config = self.managed_config()?;
         let changed = change(&mut config);
         host_keys::keep(self, config.renamed());
         let path = self.host.paths.managed_ssh_config();
-        let text = config.render(&self.surroundings()?)?;
         let folder = path.parent().unwrap_or(&path);
         files::make_private_folder(folder)
-            .and_then(|()| files::write(&path, &text, Access::Private))
+            .map_err(|error| file_failure("make the folder", folder, &error))?;
+        let text = config.render(&self.surroundings()?)?;
+        files::write(&path, &text, Access::Private)
             .map_err(|error| file_failure("write", &path, &error))?;
         self.include_managed_config()?;
         Ok(changed)

@@ -57,6 +57,8 @@ pub(super) async fn run(ui: Ui, context: &Context, args: ProxyArgs) -> Result<u8
     if !args.is_direct() {
         tls::make_key_share();
     }
+    // ssh asks by the link when this has long been done.
+    context.link_agent();
     // The agent knows the profile by its name, and a pipeline's may have to be made first.
     let profile = context.load_profile().await?;
     let tenancy = add::tenancy_of(args.tenant.as_ref(), args.machine.as_ref());

@@ -204,13 +204,12 @@ const fn owner(_path: &Path) -> Option<u32> {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PathsError {
-<<<<<<< HEAD
     /// A path holds the end of a line, an escape or the like.
     #[error("the path `{}` contains a control character", .path.display().to_string().escape_debug())]
     ControlCharacter {
         /// The path.
         path: PathBuf,
-=======
+    },
     /// The home folder is another user's.
     #[error("the home folder `{}` belongs to `{owner}`, not to you", home.display())]
     ForeignHome {
@@ -218,7 +217,6 @@ pub enum PathsError {
         home: PathBuf,
         /// The name of its owner, or the ID if that has no name.
         owner: String,
->>>>>>> c462d60 (host: find a place for sockets and locks that every command derives)
     },
     /// Nothing names a home folder.
     #[error("there is no home folder: `HOME` is not set")]

@@ -109,7 +109,7 @@ fn adding_again_changes_nothing_and_ssh_reads_what_is_written() {
     for line in [
         "user ada@contoso.example".to_owned(),
         "port 22".to_owned(),
-        format!("identityagent {}", world.socket().display()),
+        format!("identityagent {}", world.agent_link().display()),
         "preferredauthentications publickey".to_owned(),
     ] {
         assert!(
@@ -129,7 +129,7 @@ fn adding_again_changes_nothing_and_ssh_reads_what_is_written() {
     let other = world.ssh(&["-G", "example.com"]).run();
     assert!(!other.stdout.contains("proxycommand"), "{other}");
     assert!(
-        !other.stdout.contains(world.socket().to_str().unwrap()),
+        !other.stdout.contains(world.agent_link().to_str().unwrap()),
         "{other}"
     );
 }

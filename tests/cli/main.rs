@@ -43,6 +43,7 @@ mod login;
 mod logout;
 mod network;
 mod pipelines;
+mod places;
 mod public_key;
 mod refusals;
 mod rotation;

@@ -117,6 +117,14 @@ impl World {
         self.runtime().join("entra-ssh").join("agent.sock")
     }
 
+    /// Returns the link to the agent's socket that managed hosts name.
+    pub(crate) fn agent_link(&self) -> PathBuf {
+        self.home()
+            .join(".ssh")
+            .join("entra-ssh")
+            .join("agent.sock")
+    }
+
     pub(crate) fn ssh_config(&self) -> PathBuf {
         self.home().join(".ssh").join("config")
     }

@@ -23,10 +23,10 @@ pub(in super::super) fn run(ui: Ui, context: &Context, args: &InstallArgs) -> Re
     let folder = context.host.paths.systemd_user_units();
     let surroundings = context.surroundings()?;
     let units = [
-        (SOCKET_UNIT, socket_unit(&surroundings.agent_socket)),
+        (SOCKET_UNIT, socket_unit(&context.agent_socket)),
         (
             SERVICE_UNIT,
-            service_unit(&surroundings.program, &surroundings.agent_socket, args.idle),
+            service_unit(&surroundings.program, &context.agent_socket, args.idle),
         ),
     ];
     files::make_private_folder(&folder)

@@ -53,6 +53,11 @@ impl Invocation {
         self
     }
 
+    pub(crate) fn current_dir(mut self, folder: impl AsRef<std::path::Path>) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
     /// Gives it this long.
     pub(crate) fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;

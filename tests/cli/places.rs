@@ -1,0 +1,208 @@
+//! Where sockets and locks lie when their usual place is gone, foreign, or cannot hold them, and whose they must be.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use rustix::process::{Signal, geteuid};
+
+use crate::world::{ADA, World, files_below, options_with, wait_for};
+
+/// Tells whether the system has a runtime folder for this user, which takes the place of one that is gone: what is in there is
+/// no test's.
+fn has_runtime_folder_of_system() -> bool {
+    let folder = Path::new("/run/user").join(geteuid().as_raw().to_string());
+    if folder.exists() {
+        println!("{} is there: nothing is tested", folder.display());
+    }
+    folder.exists()
+}
+
+#[test]
+fn hosts_are_reached_when_the_runtime_folder_is_gone_and_when_it_is_back() {
+    if has_runtime_folder_of_system() {
+        return;
+    }
+    let world = World::with(options_with(&["web01"]));
+    world.login(ADA);
+    world.add(&["web01"]);
+    world.ssh(&["web01", "true"]).run().succeeded();
+    let config = fs::read_to_string(world.managed_config()).unwrap();
+    let link = world.agent_link();
+    assert!(
+        config.contains(&format!("IdentityAgent {}\n", link.display())),
+        "{config}"
+    );
+    // The last logout takes the folder, and with it the agent.
+    let (runtime, away) = (world.runtime(), world.root().join("away"));
+    fs::rename(&runtime, &away).unwrap();
+    wait_for("the agent to end", || world.agents().is_empty());
+    let fallback = world.home().join(".local/state/entra-ssh/agent.sock");
+    // As in a shell that has outlived the folder, and as in cron.
+    let ssh = || world.ssh(&["web01", "echo here"]);
+    for ssh in [ssh(), ssh().env_remove("XDG_RUNTIME_DIR")] {
+        let output = ssh.run();
+        output.succeeded();
+        assert_eq!(output.stdout, "here\n");
+        assert_eq!(fs::read_link(&link).unwrap(), fallback);
+    }
+    let status = world.json(&["agent", "status"]);
+    assert_eq!(status["socket"], fallback.to_str().unwrap());
+    assert_eq!(status["running"], true);
+    world.stop_agent();
+    fs::rename(&away, &runtime).unwrap();
+    world.ssh(&["web01", "true"]).run().succeeded();
+    assert_eq!(fs::read_link(&link).unwrap(), world.socket());
+}
+
+#[test]
+fn an_agent_whose_folder_is_gone_ends() {
+    let world = World::with(options_with(&[]));
+    world.json(&["agent", "start"]);
+    fs::remove_dir_all(world.socket().parent().unwrap()).unwrap();
+    wait_for("the agent to end", || world.agents().is_empty());
+}
+
+#[test]
+fn an_agent_whose_sockets_are_gone_ends_and_leaves_those_of_the_next() {
+    let world = World::with(options_with(&[]));
+    let first = world.json(&["agent", "start"]);
+    let folder = world.socket().parent().unwrap().to_owned();
+    world.agents()[0].signal(Signal::STOP);
+    fs::rename(&folder, world.root().join("away")).unwrap();
+    let second = world.json(&["agent", "start"]);
+    assert_ne!(second["pid"], first["pid"]);
+    let stopped = |agent: &&crate::world::Process| first["pid"] == agent.id;
+    let agents = world.agents();
+    agents.iter().find(stopped).unwrap().signal(Signal::CONT);
+    wait_for("the first to end", || world.agents().len() == 1);
+    assert_eq!(world.json(&["agent", "status"])["pid"], second["pid"]);
+}
+
+#[test]
+fn agent_stop_finds_an_agent_that_hangs_and_that_nobody_can_reach() {
+    let world = World::with(options_with(&[]));
+    world.json(&["agent", "start"]);
+    let agent = world.agents().remove(0);
+    agent.signal(Signal::STOP);
+    fs::remove_dir_all(world.socket().parent().unwrap()).unwrap();
+    let output = world.entra_ssh(&["agent", "stop"]);
+    output.succeeded();
+    let told = format!(
+        "ended process {}, an agent whose socket is gone\n",
+        agent.id
+    );
+    assert!(output.stdout.contains(&told), "{output}");
+    wait_for("the agent to end", || world.agents().is_empty());
+}
+
+#[test]
+fn a_socket_in_a_folder_of_others_is_not_asked_and_the_remedy_is_named() {
+    let world = World::with(options_with(&[]));
+    let folder = world.root().join("shared");
+    fs::create_dir(&folder).unwrap();
+    let socket = folder.join("agent.sock");
+    let listener = UnixListener::bind(folder.join("agent.sock.ask")).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    fs::set_permissions(&folder, Permissions::from_mode(0o1777)).unwrap();
+    let status = [
+        "--agent-socket",
+        socket.to_str().unwrap(),
+        "agent",
+        "status",
+    ];
+    let output = world.entra_ssh(&status);
+    output.ended_with(1);
+    let folder_name = folder.display();
+    assert_eq!(
+        output.stderr,
+        format!(
+            "error: other users may write to the folder `{folder_name}` of the socket\n\
+             hint: take that from them: chmod go-w {folder_name}\n"
+        )
+    );
+    fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
+    if geteuid().is_root() {
+        chown(&folder, Some(54321), None).unwrap();
+        let output = world.entra_ssh(&status);
+        output.ended_with(1);
+        assert_eq!(
+            output.stderr,
+            format!(
+                "error: the folder `{folder_name}` of the socket belongs to another user (uid 54321), not to you (uid 0)\n\
+                 hint: run entra-ssh without sudo, or as the user who has the agent: sudo -u '#54321' entra-ssh\n"
+            )
+        );
+    }
+    assert!(listener.accept().is_err(), "nobody has connected");
+}
+
+#[test]
+fn sudo_with_the_users_home_is_refused_and_leaves_nothing() {
+    let world = World::with(options_with(&[]));
+    world.login(ADA);
+    world.stop_agent();
+    // As root, another user's home; as an ordinary user, root's.
+    let (home, owner) = if geteuid().is_root() {
+        chown(world.home(), Some(54321), None).unwrap();
+        chown(world.runtime(), Some(54321), None).unwrap();
+        (world.home(), "54321")
+    } else {
+        (PathBuf::from("/"), "0")
+    };
+    let before = files_below(world.root());
+    for arguments in [&["status"][..], &["cert"], &["agent", "start"]] {
+        let output = world
+            .command(arguments)
+            .env("HOME", &home)
+            .env("SUDO_UID", owner)
+            .run();
+        output.ended_with(1);
+        let told = format!("error: the home folder `{}` belongs to `", home.display());
+        assert!(output.stderr.starts_with(&told), "{output}");
+        assert!(
+            output.stderr.contains("\nhint: run entra-ssh as "),
+            "{output}"
+        );
+        assert!(output.stderr.contains(": sudo -H entra-ssh"), "{output}");
+    }
+    assert_eq!(files_below(world.root()), before);
+    assert!(world.agents().is_empty());
+}
+
+#[test]
+fn a_user_without_name_and_home_has_an_agent_and_is_told_how_to_have_profiles() {
+    if !geteuid().is_root() {
+        println!("only root can be a user without a name");
+        return;
+    }
+    let world = World::with(options_with(&[]));
+    fs::set_permissions(world.root(), Permissions::from_mode(0o755)).unwrap();
+    let id = 200_000 + std::process::id();
+    let place = PathBuf::from(format!("/tmp/entra-ssh-{id}"));
+    let program = world.root().join("entra-ssh");
+    fs::copy(env!("CARGO_BIN_EXE_entra-ssh"), &program).unwrap();
+    let run = |arguments: &[&str]| {
+        let id = id.to_string();
+        world
+            .program("setpriv")
+            .args(["--reuid", &id, "--regid", &id, "--clear-groups"])
+            .arg(&program)
+            .args(arguments)
+            .current_dir("/")
+            .env("HOME", "/")
+            .env("ENTRA_SSH_KEYRING", "file")
+            .run()
+    };
+    let started = run(&["agent", "start", "-o", "json"]);
+    let socket = place.join("agent.sock");
+    let status = run(&["agent", "status", "-o", "json"]);
+    let stopped = run(&["agent", "stop"]);
+    // First of all, so that nothing stays whatever fails.
+    let _removed = fs::remove_dir_all(&place);
+    started.succeeded();
+    assert_eq!(status.json()["running"], true, "{status}");
+    assert_eq!(status.json()["socket"], socket.to_str().unwrap());
+    assert_eq!(stopped.stdout, "stopped the agent\n");
+}
