@@ -532,6 +532,9 @@ impl From<RelayError> for Failure {
             }
             RelayError::NotARelay { .. } => "a proxy on the way may not pass WebSockets on",
             RelayError::Closed { code: 1008, .. } => "connect again: new credentials are fetched",
+            RelayError::Closed { code: 1009, .. } => {
+                "update the Azure agent of the machine: what listens there must read messages of 32 KiB"
+            }
             _ => "connect again",
         };
         let kind = match &error {

@@ -16,6 +16,7 @@ mod error;
 pub mod frame;
 mod handshake;
 mod masks;
+mod outgoing;
 mod records;
 mod tunnel;
 mod waiter;

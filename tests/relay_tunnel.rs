@@ -84,8 +84,16 @@ impl<T: Send + 'static> Relay<T> {
         input: impl AsyncRead + Unpin,
         output: impl Output,
     ) -> (Result<Ending, RelayError>, T) {
+        self.carry_with(Capacity::ALONE, input, output).await
+    }
+
+    async fn carry_with(
+        self,
+        capacity: Capacity,
+        input: impl AsyncRead + Unpin,
+        output: impl Output,
+    ) -> (Result<Ending, RelayError>, T) {
         let carried = async {
-            let capacity = Capacity::ALONE;
             let connection = relay::dial(&self.endpoint, &self.tls, None, capacity).await?;
             relay::carry(connection, input, output).await
         };
@@ -382,6 +390,10 @@ async fn close_codes_and_reasons_are_told() {
             "the relay closed the connection: the machine's listener has gone (close code 1001)",
         ),
         (
+            close(1009),
+            "the relay closed the connection: a message was longer than the machine's listener accepts (close code 1009)",
+        ),
+        (
             short(0x88, b"\x03\xf3disk full\n"),
             "the relay closed the connection: disk full (close code 1011)",
         ),
@@ -488,6 +500,54 @@ fn pipes_carry_all_of_it_both_ways_at_once() {
     assert_eq!(closed, Some(1000_u16.to_be_bytes().to_vec()));
     assert!(reading.join().unwrap() == expected);
     // The input was open to the end.
+    drop(writing.join().unwrap());
+}
+
+/// Reads messages until it has so many bytes, and returns their lengths.
+fn lengths(far: &mut Far, bytes: usize) -> Vec<usize> {
+    let mut lengths = Vec::new();
+    while lengths.iter().sum::<usize>() < bytes {
+        let (first, payload) = client_frame(far).unwrap();
+        assert_eq!(first, 0x82, "each message is one frame");
+        lengths.push(payload.len());
+    }
+    far.write_all(&close(1000)).unwrap();
+    lengths
+}
+
+/// What Go's WebSocket library reads of a message, unless it is told otherwise.
+const GO_READ_LIMIT: usize = 32_768;
+
+#[tokio::test]
+async fn no_message_is_longer_than_go_reads_and_bulk_fills_them() {
+    const BYTES: usize = 3_000_000;
+    for capacity in [Capacity::ALONE, Capacity::AMONG_MANY] {
+        let relay = Relay::open(|far| lengths(far, BYTES));
+        let input = vec![7; BYTES];
+        let (ending, lengths) = relay
+            .carry_with(capacity, &input[..], Taken::new(usize::MAX))
+            .await;
+        assert_eq!(ending.unwrap(), Ending::Far);
+        assert_eq!(lengths.iter().sum::<usize>(), BYTES);
+        assert!(lengths.iter().all(|length| *length <= GO_READ_LIMIT));
+        let full = lengths.iter().max().unwrap();
+        assert!(lengths.len() <= BYTES / full + 1, "{lengths:?}");
+    }
+}
+
+#[test]
+fn no_message_from_a_pipe_is_longer_than_go_reads() {
+    const BYTES: usize = 3_000_000;
+    let relay = Relay::open(|far| lengths(far, BYTES));
+    let (pipes, mut writer, _reader) = pipes();
+    let writing = thread::spawn(move || {
+        writer.write_all(&vec![7; BYTES]).unwrap();
+        writer
+    });
+    let (ending, lengths) = relay.carry_pipes(pipes);
+    assert_eq!(ending.unwrap(), Ending::Far);
+    assert_eq!(lengths.iter().sum::<usize>(), BYTES);
+    assert!(lengths.iter().all(|length| *length <= GO_READ_LIMIT));
     drop(writing.join().unwrap());
 }
 

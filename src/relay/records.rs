@@ -58,7 +58,7 @@ impl Records {
         }
     }
 
-    /// Encrypts at most [`Capacity::plain_bytes`] into [`Records::outgoing`], which must be empty.
+    /// Encrypts bytes and adds them to [`Records::outgoing`]: at most [`Capacity::plain_bytes`] since that was empty.
     ///
     /// # Errors
     /// [`Error`] if the keys are used up, or the connection has not got so far.

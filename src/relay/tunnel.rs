@@ -10,8 +10,8 @@ use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::time::Instant;
 
 use super::dial::invalid;
-use super::frame::{self, Decoder, Event, MAX_HEADER_BYTES, Opcode};
-use super::masks::Masks;
+use super::frame::{Decoder, Event, Opcode};
+use super::outgoing::Outgoing;
 use super::waiter::{Runtime, Waiter};
 use super::watch::{Overdue, Watch};
 use super::{Connection, RelayError};
@@ -19,8 +19,6 @@ use super::{Connection, RelayError};
 use crate::host::poll::{Poller, Watched};
 use crate::host::standard_streams;
 
-/// What the header of a long frame of ours takes up, in bytes. Frames are made as long as fills whole TLS records with it.
-const LONG_HEADER_BYTES: usize = 8;
 /// What our close frame says (RFC 6455, section 7.4.1): that all is well, or that the far end broke the protocol.
 const CLOSE_NORMAL: u16 = 1000;
 const CLOSE_PROTOCOL_ERROR: u16 = 1002;
@@ -131,9 +129,7 @@ struct Tunnel<S, I, O> {
     connection: Connection<S>,
     input: I,
     output: O,
-    /// A frame of ours in the making: room for a header, and the payload.
-    frame: Box<[u8]>,
-    masks: Masks,
+    outgoing: Outgoing,
     decoder: Decoder,
     /// How many bytes at the front of what was decrypted are payload for the output.
     deliverable: usize,
@@ -149,13 +145,11 @@ struct Tunnel<S, I, O> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin, I: AsyncRead + Unpin, O: Output> Tunnel<S, I, O> {
     fn new(connection: Connection<S>, input: I, output: O) -> Self {
-        let payload_bytes = connection.capacity.plain_bytes() - LONG_HEADER_BYTES;
         Self {
+            outgoing: Outgoing::new(connection.capacity),
             connection,
             input,
             output,
-            frame: vec![0; MAX_HEADER_BYTES + payload_bytes].into_boxed_slice(),
-            masks: Masks::new(),
             decoder: Decoder::default(),
             deliverable: 0,
             pong: None,
@@ -259,15 +253,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin, I: AsyncRead + Unpin, O: Output> Tunnel<
         } else if self.watch.has_input_ended() {
             return Poll::Pending;
         } else {
-            let (_, payload) = self.frame.split_at_mut(MAX_HEADER_BYTES);
-            let mut payload = ReadBuf::new(payload);
+            let mut payload = ReadBuf::new(self.outgoing.payload_mut());
             let read = ready!(Pin::new(&mut self.input).poll_read(context, &mut payload));
             let length = payload.filled().len();
             // An input that fails is one that has ended: ssh is gone.
             if read.is_err() || length == 0 {
                 return Poll::Ready(Ok(Up::InputEnded));
             }
-            self.encrypt(Opcode::Binary, length)?;
+            self.encrypt_input(length)?;
         }
         // Most often the socket takes it at once.
         match self.poll_flush(context) {
@@ -290,35 +283,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin, I: AsyncRead + Unpin, O: Output> Tunnel<
     }
 
     fn encrypt_control(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), RelayError> {
-        let (_, place) = self.frame.split_at_mut(MAX_HEADER_BYTES);
-        for (place, byte) in place.iter_mut().zip(payload) {
-            *place = *byte;
-        }
-        self.encrypt(opcode, payload.len())
+        let records = &mut self.connection.records;
+        let sent = self.outgoing.send_control(opcode, payload, |frame| {
+            records.send(frame).map_err(invalid)
+        });
+        sent.map_err(|source| self.dropped(source))
     }
 
-    /// Makes a frame of the payload that lies behind the room for a header, and encrypts it.
-    fn encrypt(&mut self, opcode: Opcode, length: usize) -> Result<(), RelayError> {
-        let Ok(mask) = self.masks.next() else {
-            return Err(self.dropped(io::Error::other("the system gives no random numbers")));
-        };
-        let (header, used) = frame::header(opcode, length, mask);
-        let start = MAX_HEADER_BYTES - used;
-        let (room, payload) = self.frame.split_at_mut(MAX_HEADER_BYTES);
-        if let Some(payload) = payload.get_mut(..length) {
-            frame::apply_mask(payload, mask);
-        }
-        for (place, byte) in room.iter_mut().skip(start).zip(header) {
-            *place = byte;
-        }
-        let bytes = self
-            .frame
-            .get(start..MAX_HEADER_BYTES + length)
-            .unwrap_or_default();
-        self.connection
-            .records
-            .send(bytes)
-            .map_err(|error| self.dropped(invalid(error)))
+    /// Makes messages of what was read from the input, and encrypts them, to be sent in as few turns as the socket allows.
+    fn encrypt_input(&mut self, length: usize) -> Result<(), RelayError> {
+        let records = &mut self.connection.records;
+        let sent = self
+            .outgoing
+            .send_messages(length, |frame| records.send(frame).map_err(invalid));
+        sent.map_err(|source| self.dropped(source))
     }
 
     /// Passes on what has come, and takes in more once there is room for it. Ready with nothing if something has moved.

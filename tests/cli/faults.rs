@@ -196,6 +196,24 @@ fn an_open_connection_that_is_closed_says_by_whom_and_why() {
 }
 
 #[test]
+fn a_listener_that_reads_only_short_messages_is_told_as_such() {
+    let world = World::with(Options {
+        agent_read_limit: 4 * 1024,
+        ..options_with(&["web01"])
+    });
+    world.login(ADA);
+    world.add(&["web01"]);
+    let output = world
+        .ssh(&["web01", "cat >/dev/null"])
+        .stdin(vec![7; 4 * 1024 * 1024])
+        .run();
+    output.ended_with(255);
+    let expected = "error: the relay closed the connection: read limited at 4097 bytes (close code 1009)\n\
+        hint: update the Azure agent of the machine: what listens there must read messages of 32 KiB\n";
+    assert!(output.stderr.contains(expected), "{output}");
+}
+
+#[test]
 fn a_listener_that_dies_mid_transfer_ends_the_session_whatever_standard_input_does() {
     let world = world();
     let mut session = world

@@ -192,6 +192,7 @@ async fn listen(
             ca_pem: world.ca_pem.clone(),
             target,
             allowed_ports: vec![allowed_port(&world, machine)],
+            read_limit: world.options.agent_read_limit,
         });
         match agent.await {
             Ok(agent) => break agent,

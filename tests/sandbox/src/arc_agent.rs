@@ -60,6 +60,8 @@ pub struct ArcAgentOptions {
     pub target: SocketAddr,
     /// The ports that clients may ask for, usually 22. Any other is refused with 403.
     pub allowed_ports: Vec<u16>,
+    /// The longest message that is read, in bytes; one that is longer closes the connection with 1009.
+    pub read_limit: usize,
 }
 
 impl std::fmt::Debug for ArcAgentOptions {
@@ -69,6 +71,7 @@ impl std::fmt::Debug for ArcAgentOptions {
             .field("hybrid_connection", &self.hybrid_connection)
             .field("target", &self.target)
             .field("allowed_ports", &self.allowed_ports)
+            .field("read_limit", &self.read_limit)
             .finish_non_exhaustive()
     }
 }
@@ -89,7 +92,7 @@ impl ArcAgent {
     /// Returns an error when `ca_pem` holds no certificate, and when the Relay is out of reach or
     /// refuses the listener; the text then has the HTTP status.
     pub async fn start(options: ArcAgentOptions) -> io::Result<Self> {
-        let dialer = Dialer::new(&options.ca_pem)?;
+        let dialer = Dialer::new(&options.ca_pem, options.read_limit)?;
         let listener = Listener {
             gateway: Arc::new(Gateway {
                 allowed_ports: options.allowed_ports,

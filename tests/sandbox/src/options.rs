@@ -15,6 +15,9 @@ use crate::machine::MachineKind;
 pub struct Options {
     /// How long an Arc agent takes to listen after its endpoint was set up.
     pub agent_delay: Duration,
+    /// The longest message that an Arc agent reads, in bytes; one that is longer closes the connection
+    /// with 1009. 32 KiB unless this says otherwise, as Go's WebSocket library has it.
+    pub agent_read_limit: usize,
     /// How long the tokens last that workloads prove themselves with.
     pub assertion_lifetime: Duration,
     /// How long a bearer token lasts.

@@ -17,7 +17,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::{Bytes, Message};
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
 use super::socket::{Dialer, Socket};
 
@@ -157,35 +157,68 @@ impl Gateway {
     }
 }
 
+/// How the sender's direction ended.
+enum End {
+    /// The Relay closed the WebSocket, or it broke.
+    Closed,
+    /// A message was longer than the read limit.
+    TooLong,
+}
+
 /// Carries bytes both ways. Each direction waits for its own slower side and holds one message.
 async fn carry(socket: Socket, machine: TcpStream) {
-    let (sink, stream) = socket.split();
+    let (mut sink, mut stream) = socket.split();
     let (reader, writer) = machine.into_split();
-    let down = to_machine(stream, writer);
-    tokio::pin!(down);
-    tokio::select! {
-        () = &mut down => return,
-        () = to_relay(reader, sink) => (),
+    let end = {
+        let down = to_machine(&mut stream, writer);
+        tokio::pin!(down);
+        tokio::select! {
+            end = &mut down => end,
+            () = to_relay(reader, &mut sink) => {
+                // The Relay answers a close with a close; without one the connection is dropped.
+                let _ = timeout(CLOSE_TIME, down).await;
+                return;
+            }
+        }
+    };
+    if let (End::TooLong, Ok(socket)) = (end, sink.reunite(stream)) {
+        close_too_long(socket).await;
     }
-    // The Relay answers a close with a close; without one the connection is dropped.
-    let _ = timeout(CLOSE_TIME, down).await;
+}
+
+/// Closes with 1009, in the words of Go's library. What the Relay still sends is read and thrown away:
+/// to drop it unread would reset the connection before the Relay has read the reason.
+async fn close_too_long(mut socket: Socket) {
+    let limit = socket.get_config().max_message_size.unwrap_or_default();
+    let frame = CloseFrame {
+        code: CloseCode::Size,
+        reason: format!("read limited at {} bytes", limit + 1).into(),
+    };
+    let _ = socket.send(Message::Close(Some(frame))).await;
+    let rest = async {
+        let mut buffer = vec![0; READ_BYTES];
+        while let Ok(1..) = socket.get_mut().read(&mut buffer).await {}
+    };
+    let _ = timeout(CLOSE_TIME, rest).await;
 }
 
 /// Returns when the Relay closes the WebSocket. What the machine no longer takes is thrown away, so
 /// that its own last words still get through.
-async fn to_machine(mut relay: SplitStream<Socket>, machine: OwnedWriteHalf) {
+async fn to_machine(relay: &mut SplitStream<Socket>, machine: OwnedWriteHalf) -> End {
     let mut machine = Some(machine);
-    while let Some(Ok(message)) = relay.next().await {
+    while let Some(message) = relay.next().await {
         let data = match message {
-            Message::Binary(data) => data,
-            Message::Text(text) => Bytes::from(text),
-            Message::Close(_) => {
+            Ok(Message::Binary(data)) => data,
+            Ok(Message::Text(text)) => Bytes::from(text),
+            Ok(Message::Close(_)) => {
                 // The answer goes out with the next look at the socket, which may be a long one.
                 drop(machine);
                 let _ = timeout(CLOSE_TIME, relay.next()).await;
-                return;
+                return End::Closed;
             }
-            _ => continue,
+            Ok(_) => continue,
+            Err(Error::Capacity(_)) => return End::TooLong,
+            Err(_) => return End::Closed,
         };
         if let Some(mut writer) = machine.take()
             && writer.write_all(&data).await.is_ok()
@@ -193,10 +226,11 @@ async fn to_machine(mut relay: SplitStream<Socket>, machine: OwnedWriteHalf) {
             machine = Some(writer);
         }
     }
+    End::Closed
 }
 
 /// Returns when the machine ends or the Relay takes no more; closes with 1000.
-async fn to_relay(mut machine: OwnedReadHalf, mut relay: SplitSink<Socket, Message>) {
+async fn to_relay(mut machine: OwnedReadHalf, relay: &mut SplitSink<Socket, Message>) {
     let mut buffer = vec![0; READ_BYTES];
     while let Ok(length @ 1..) = machine.read(&mut buffer).await {
         let data = buffer.get(..length).unwrap_or_default();

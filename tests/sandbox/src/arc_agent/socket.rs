@@ -23,16 +23,15 @@ pub(super) type Socket = WebSocketStream<TlsStream<TcpStream>>;
 /// How long a WebSocket may take to open: TCP, TLS and upgrade together.
 const OPEN_TIME: Duration = Duration::from_secs(10);
 
-/// The largest message taken; the Relay passes on whatever size the sender chose.
-const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
-
 /// Opens connections, and trusts the certificate authorities it was made with alone.
 pub(super) struct Dialer {
     tls: TlsConnector,
+    /// The longest message read, in bytes; the Relay passes on whatever size the sender chose.
+    read_limit: usize,
 }
 
 impl Dialer {
-    pub(super) fn new(ca_pem: &str) -> io::Result<Self> {
+    pub(super) fn new(ca_pem: &str, read_limit: usize) -> io::Result<Self> {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(ca_pem.as_bytes()) {
             roots.add(certificate.map_err(invalid)?).map_err(invalid)?;
@@ -48,6 +47,7 @@ impl Dialer {
             .with_no_client_auth();
         Ok(Self {
             tls: TlsConnector::from(Arc::new(config)),
+            read_limit,
         })
     }
 
@@ -80,8 +80,8 @@ impl Dialer {
         tcp.set_nodelay(true)?;
         let tls = self.tls.connect(name, tcp).await?;
         let config = WebSocketConfig::default()
-            .max_message_size(Some(MAX_MESSAGE_BYTES))
-            .max_frame_size(Some(MAX_MESSAGE_BYTES));
+            .max_message_size(Some(self.read_limit))
+            .max_frame_size(Some(self.read_limit));
         client_async_with_config(request, tls, Some(config))
             .await
             .map(|(socket, _)| socket)

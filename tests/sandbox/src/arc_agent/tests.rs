@@ -79,6 +79,7 @@ impl FakeRelay {
             ca_pem: self.ca_pem.clone(),
             target,
             allowed_ports: vec![22],
+            read_limit: 64 << 20,
         }
     }
 
@@ -240,6 +241,31 @@ async fn messages_of_many_megabytes_are_taken() {
     let (sent, received) = timeout(Duration::from_mins(1), both).await.unwrap();
     sent.unwrap();
     assert_eq!(received, length);
+}
+
+#[tokio::test]
+async fn a_message_above_the_read_limit_closes_with_1009_and_one_at_it_does_not() {
+    const LIMIT: usize = 32 * 1024;
+    let mut relay = FakeRelay::start().await;
+    let options = ArcAgentOptions {
+        read_limit: LIMIT,
+        ..relay.options(echo().await)
+    };
+    let _agent = ArcAgent::start(options).await.unwrap();
+    let mut control = relay.socket().await;
+    let mut sender = relay.connect(&mut control).await;
+    let message = |length: usize| Message::Binary(Bytes::from(vec![7; length]));
+    for _ in 0..3 {
+        sender.send(message(LIMIT)).await.unwrap();
+        assert_eq!(read(&mut sender, LIMIT).await, vec![7; LIMIT]);
+    }
+    sender.send(message(LIMIT + 1)).await.unwrap();
+    let end = timeout(Duration::from_secs(10), sender.next()).await;
+    let Ok(Some(Ok(Message::Close(Some(frame))))) = end else {
+        panic!("{end:?}");
+    };
+    assert_eq!(frame.code, CloseCode::Size);
+    assert_eq!(frame.reason.as_str(), "read limited at 32769 bytes");
 }
 
 #[tokio::test]

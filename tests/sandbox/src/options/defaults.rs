@@ -20,6 +20,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             agent_delay: Duration::from_secs(1),
+            agent_read_limit: 32 * 1024,
             assertion_lifetime: Duration::from_secs(300),
             bearer_lifetime: Duration::from_secs(3_600),
             certificate_lifetime: Duration::from_secs(3_600),
