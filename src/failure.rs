@@ -302,8 +302,7 @@ impl From<CertificateError> for Failure {
     fn from(error: CertificateError) -> Self {
         let hint = match &error {
             CertificateError::BearerToken => {
-                "managed identities and Cloud Shell get no certificates: sign in as a person or a service principal with \
-                 entra-ssh login"
+                "managed identities get no certificates: sign in as a user or a service principal with entra-ssh login"
             }
             CertificateError::Expired { .. } | CertificateError::NotYetValid { .. } => {
                 "check this machine's clock: timedatectl status"
@@ -644,7 +643,7 @@ mod tests {
             ),
             (
                 "token_type ssh-cert is not supported by this version of Azure Portal",
-                "Cloud Shell's own identity gets no certificates",
+                "this version of Cloud Shell gives no SSH certificates",
                 cloud_shell,
             ),
             (
@@ -655,8 +654,8 @@ mod tests {
             ),
             (
                 "Could not retrieve token from local cache",
-                "the identity of this machine or of Cloud Shell is no account that can be certified",
-                "sign in as a person or a service principal: entra-ssh login --help",
+                "a managed identity is not an account that Entra certifies",
+                "sign in as a user or a service principal: entra-ssh login --help",
             ),
             (
                 "No account or login hint was passed to the AcquireTokenSilent call.",

@@ -18,7 +18,7 @@ pub enum CertificateError {
     /// The signature does not match what it signs.
     #[error("the certificate's signature does not match its contents")]
     BadSignature,
-    /// A bearer token came where a certificate should be, as the metadata endpoint and Cloud Shell give.
+    /// A bearer token came where a certificate should be, as the metadata endpoint of managed identities gives.
     #[error("the reply holds a bearer token where an SSH certificate should be")]
     BearerToken,
     /// It is over.

@@ -164,7 +164,7 @@ impl Context {
             failure
         } else if proof::is_cloud_shell(env) {
             failure.hint(
-                "Cloud Shell's own identity gets no certificates; sign in as yourself: entra-ssh login --device-code",
+                "entra-ssh does not take over the sign-in of Cloud Shell; sign in as yourself: entra-ssh login --device-code",
             )
         } else if proof::offers_managed_identity(env) {
             failure.hint(format!(

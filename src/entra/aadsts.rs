@@ -199,7 +199,7 @@ const BY_TEXT: &[(&str, &str, Remedy)] = &[
     ),
     (
         "ssh-cert is not supported",
-        "Cloud Shell's own identity gets no certificates",
+        "this version of Cloud Shell gives no SSH certificates",
         Do("sign in as yourself: entra-ssh login --device-code"),
     ),
     (
@@ -212,8 +212,8 @@ const BY_TEXT: &[(&str, &str, Remedy)] = &[
     ),
     (
         "Could not retrieve token from local cache",
-        "the identity of this machine or of Cloud Shell is no account that can be certified",
-        Do("sign in as a person or a service principal: entra-ssh login --help"),
+        "a managed identity is not an account that Entra certifies",
+        Do("sign in as a user or a service principal: entra-ssh login --help"),
     ),
     (
         "No account or login hint was passed",

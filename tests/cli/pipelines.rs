@@ -314,7 +314,7 @@ fn many_processes_that_begin_together_sign_in_once() {
 }
 
 #[test]
-fn an_identity_that_gets_bearer_tokens_alone_is_recognised_before_anything_is_asked() {
+fn a_managed_identity_and_cloud_shell_are_recognised_before_anything_is_asked() {
     let world = World::with(options_with(&[]));
     let login = |workload| {
         within(
@@ -336,7 +336,7 @@ fn an_identity_that_gets_bearer_tokens_alone_is_recognised_before_anything_is_as
     output.ended_with(1);
     assert_eq!(
         output.stderr,
-        "error: Cloud Shell's own identity gets no certificates\n\
+        "error: Cloud Shell has no managed identity\n\
          hint: sign in as yourself: entra-ssh login --device-code\n"
     );
     // Nor is anything asked by a command that needs a sign-in.
@@ -347,7 +347,7 @@ fn an_identity_that_gets_bearer_tokens_alone_is_recognised_before_anything_is_as
         ),
         (
             Workload::CloudShell,
-            "\nhint: Cloud Shell's own identity gets no certificates; sign in as yourself: ",
+            "\nhint: entra-ssh does not take over the sign-in of Cloud Shell; sign in as yourself: ",
         ),
     ] {
         let output = within(&world, workload, world.command(&["cert"])).run();

@@ -161,18 +161,16 @@ fn oidc_request(env: &Env, url: &str, token: &str) -> Result<Option<OidcRequest>
     }))
 }
 
-/// Returns the proof of this machine's managed identity, for an application that trusts it. A managed identity by itself,
-/// and that of Cloud Shell, get bearer tokens alone; that is said before anything is asked.
+/// Returns the proof of this machine's managed identity, for an application that trusts it. A managed identity by itself gets
+/// no certificate, and Cloud Shell has none: it is signed in as the user. Both are refused before any request.
 pub(super) fn managed_identity(
     env: &Env,
     client_id: Option<&ClientId>,
     identity: Option<ClientId>,
 ) -> Result<Proof, Failure> {
     if is_cloud_shell(env) {
-        return Err(
-            Failure::new("Cloud Shell's own identity gets no certificates")
-                .hint("sign in as yourself: entra-ssh login --device-code"),
-        );
+        return Err(Failure::new("Cloud Shell has no managed identity")
+            .hint("sign in as yourself: entra-ssh login --device-code"));
     }
     if client_id.is_none() {
         return Err(

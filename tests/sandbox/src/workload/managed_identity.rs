@@ -1,5 +1,5 @@
-//! Managed identities, and the person of a Cloud Shell: endpoints that give bearer tokens whatever
-//! token type they are asked for.
+//! Managed identities, which get bearer tokens whatever token type they ask for, and Cloud Shell, which
+//! gives the user who is signed in to it SSH certificates as well.
 //!
 //! <https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference>
 //! <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token>
@@ -83,7 +83,12 @@ fn cloud_shell(world: &World, request: &Request) -> Reply {
         return invalid_request("there is nobody");
     };
     let identity = Identity::User { user, membership };
-    match bearer(world, &request.form(), identity, AZURE_CLI) {
+    let form = request.form();
+    let token = match form.value("token_type") {
+        Some("ssh-cert") => certificate(world, &form, identity),
+        _ => bearer(world, &form, identity, AZURE_CLI),
+    };
+    match token {
         Ok(token) => Reply::json(200, &token),
         Err(why) => invalid_request(&why),
     }
@@ -117,23 +122,33 @@ fn token(world: &World, query: &Fields) -> Result<Value, String> {
     )
 }
 
+fn certificate(world: &World, form: &Fields, identity: Identity<'_>) -> Result<Value, String> {
+    let scope = scope(world, form)?;
+    issue::token(world, form, identity, AZURE_CLI, &scope).map_err(|refusal| refusal.text())
+}
+
+fn scope(world: &World, fields: &Fields) -> Result<Scope, String> {
+    let resource = fields
+        .value("resource")
+        .ok_or("Required field 'resource' is missing")?;
+    Scope::parse(&format!("{resource}/.default"), &world.addresses.cloud)
+        .map_err(|refusal| refusal.text())
+}
+
 fn bearer(
     world: &World,
     fields: &Fields,
     identity: Identity<'_>,
     client_id: &str,
 ) -> Result<Value, String> {
-    let resource = fields
-        .value("resource")
-        .ok_or("Required field 'resource' is missing")?;
-    let scope = Scope::parse(&format!("{resource}/.default"), &world.addresses.cloud)
-        .map_err(|refusal| refusal.text())?;
+    let scope = scope(world, fields)?;
     let token = issue::bearer(world, identity, client_id, &scope);
     let expires = unix_now() + world.options.bearer_lifetime.as_secs();
     Ok(json!({
         "access_token": token["access_token"],
+        "expires_in": token["expires_in"].to_string(),
         "expires_on": expires.to_string(),
-        "resource": resource,
+        "resource": fields.value("resource"),
         "token_type": "Bearer",
     }))
 }

@@ -7,6 +7,7 @@ use sandbox::{Options, Sandbox, Service, Workload};
 use serde_json::{Value, json};
 
 use crate::client::{ARM_SCOPE, Answer, SSH_SCOPE, arm, jwk, post_form, send, send_plain, start};
+use crate::entra::explained;
 
 /// The service principal `pipeline`.
 const PIPELINE: &str = "a9911ca7-0000-4000-8000-000000000303";
@@ -206,7 +207,7 @@ fn machine_and_cloud_shell_answer_those_who_ask_for_metadata() {
         ("Content-Type", "application/x-www-form-urlencoded"),
         ("Metadata", "true"),
     ];
-    let body = "resource=ce6ff14a-7fdc-4685-bbe0-f6afdfcfa8e0&token_type=ssh-cert&key_id=key-1";
+    let body = "resource=ce6ff14a-7fdc-4685-bbe0-f6afdfcfa8e0";
     let answer = send_plain("POST", endpoint, &form, body).json();
     assert_eq!(answer["token_type"], "Bearer");
     let claims = answer["access_token"].as_str().unwrap().split('.').nth(1);
@@ -215,6 +216,34 @@ fn machine_and_cloud_shell_answer_those_who_ask_for_metadata() {
     let claims: Value = serde_json::from_slice(&claims).unwrap();
     assert_eq!(claims["upn"], "ada@contoso.example");
     assert_eq!(send_plain("POST", endpoint, &form[..1], body).status, 400);
+}
+
+#[test]
+fn cloud_shell_gives_certificates_to_its_user_and_a_managed_identity_gets_none() {
+    let sandbox = start();
+    let (jwk, key_id) = jwk();
+    let mut fields = form_urlencoded::Serializer::new(String::new());
+    fields.extend_pairs([
+        ("resource", "ce6ff14a-7fdc-4685-bbe0-f6afdfcfa8e0"),
+        ("token_type", "ssh-cert"),
+        ("key_id", key_id),
+        ("req_cnf", &jwk),
+    ]);
+    let fields = fields.finish();
+    let headers = [
+        ("Content-Type", "application/x-www-form-urlencoded"),
+        ("Metadata", "true"),
+    ];
+    let endpoint = &environment(&sandbox, Workload::CloudShell)["MSI_ENDPOINT"];
+    let answer = send_plain("POST", endpoint, &headers, &fields).json();
+    assert!(answer["expires_in"].as_u64().is_some(), "{answer}");
+    assert!(explained(&answer).contains("ada@contoso.example"));
+
+    let host =
+        &environment(&sandbox, Workload::VirtualMachine)["AZURE_POD_IDENTITY_AUTHORITY_HOST"];
+    let url = format!("{host}/metadata/identity/oauth2/token?api-version=2018-02-01&{fields}");
+    let answer = send_plain("GET", &url, &headers[1..], "").json();
+    assert_eq!(answer["token_type"], "Bearer");
 }
 
 #[test]
