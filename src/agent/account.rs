@@ -116,7 +116,7 @@ impl Account {
                 (_, Some(failure)) if renewal.tries() != seen => return Err(failure.clone()),
                 (Some(held), _) if renewal.tries() != seen => return Ok((held, true)),
                 (Some(held), _) if is_good(&held) => return Ok((held, false)),
-                _ => {}
+                _ => renewal.check_allowed(Instant::now())?,
             }
         }
         let issued = self.issue(MAX_TRIES, is_good).await?;
@@ -179,7 +179,7 @@ impl Account {
                     return Ok(held.clone());
                 }
                 (_, Some(failure)) if renewal.tries() != seen => return Err(failure.clone()),
-                _ => {}
+                _ => renewal.check_allowed(Instant::now())?,
             }
         }
         let tries = if newest.is_some() { 1 } else { MAX_TRIES };

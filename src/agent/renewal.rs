@@ -11,6 +11,11 @@ const LONGEST_REST: Duration = Duration::from_secs(60);
 /// How long nothing is tried after a failure that only a person can mend.
 const REST_FOR_A_PERSON: Duration = Duration::from_secs(600);
 
+/// How long nothing is tried after Entra took our requests for a loop, whoever asks: each further one prolongs it.
+const REST_AFTER_A_LOOP: Duration = Duration::from_secs(300);
+
+/// What Entra says when it takes requests for a loop.
+const LOOP: &str = "AADSTS50196";
 /// What Entra says when something is wrong on its own side that passes.
 const PASSING: [&str; 4] = ["AADSTS90006", "AADSTS90023", "AADSTS90024", "AADSTS90033"];
 
@@ -53,7 +58,9 @@ impl Renewal {
     pub(super) fn failed(&mut self, failure: Failure, now: Instant, left: Duration, random: u8) {
         self.tries += 1;
         self.failures = self.failures.saturating_add(1);
-        let rest = if failure.kind == FailureKind::SignInNeeded {
+        let rest = if is_loop(&failure) {
+            REST_AFTER_A_LOOP
+        } else if failure.kind == FailureKind::SignInNeeded {
             REST_FOR_A_PERSON
         } else {
             let doublings = 2_u32.saturating_pow(self.failures - 1);
@@ -73,10 +80,25 @@ impl Renewal {
             .map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
     }
 
+    /// Checks that a try may be made for a caller who waits.
+    ///
+    /// # Errors
+    /// The last failure, while nothing may be tried whoever asks.
+    pub(super) fn check_allowed(&self, now: Instant) -> Result<(), Failure> {
+        match &self.failure {
+            Some(failure) if is_loop(failure) && !self.rest(now).is_zero() => Err(failure.clone()),
+            _ => Ok(()),
+        }
+    }
+
     /// Ends the rest: the machine has slept, and the network may be another.
     pub(super) const fn wake(&mut self) {
         self.rest_until = None;
     }
+}
+
+fn is_loop(failure: &Failure) -> bool {
+    failure.code.as_deref() == Some(LOOP)
 }
 
 /// Tells whether it may help to try at once again: Entra was not reached, or says itself that it will pass.
@@ -137,6 +159,25 @@ mod tests {
         renewal.succeeded();
         assert_eq!(renewal.rest(now), Duration::ZERO);
         assert_eq!((renewal.failure(), renewal.tries()), (None, 3));
+    }
+
+    #[test]
+    fn after_a_request_loop_nothing_is_tried_for_minutes_whoever_asks() {
+        let now = Instant::now();
+        let mut renewal = Renewal::default();
+        let mut refused = Failure::new("refused");
+        renewal.failed(refused.clone(), now, Duration::ZERO, MIDDLE);
+        assert_eq!(renewal.check_allowed(now), Ok(()), "it is of another kind");
+        refused.code = Some("AADSTS50196".into());
+        renewal.failed(refused.clone(), now, Duration::ZERO, MIDDLE);
+        assert!(!is_passing(&refused));
+        let rest = renewal.rest(now).as_secs();
+        assert!((299..=301).contains(&rest), "{rest}");
+        assert_eq!(renewal.check_allowed(now), Err(refused));
+        let later = now + Duration::from_secs(302);
+        assert_eq!(renewal.check_allowed(later), Ok(()));
+        renewal.succeeded();
+        assert_eq!(renewal.check_allowed(now), Ok(()));
     }
 
     #[test]

@@ -179,10 +179,13 @@ const BY_CODE: &[(&[u32], &str, Remedy)] = &[
         Do("name the cloud: --cloud AzureUSGovernment or --cloud AzureChinaCloud"),
     ),
     (
-        &[50_196, 90_055],
-        "Entra is throttling",
-        Do("wait a few minutes"),
+        &[50_196],
+        "Entra takes the requests for a loop: it got too many that are alike",
+        Do(
+            "stop what runs entra-ssh over and over (a loop, a timer, a health check), and wait five minutes",
+        ),
     ),
+    (&[90_055], "Entra is throttling", Do("wait a few minutes")),
     (
         &[3_399_614_476],
         "the sign-in broker of Windows has no window to show itself in",

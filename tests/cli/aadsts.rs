@@ -163,8 +163,16 @@ const PEOPLE: &[(&[u32], &str, &str, Expect)] = &[
         Refused(OTHER_CLOUD_HINT),
     ),
     (
-        &[90_055, 50_196],
+        &[50_196],
         "invalid_grant",
+        "Entra takes the requests for a loop: it got too many that are alike",
+        Refused(
+            "stop what runs entra-ssh over and over (a loop, a timer, a health check), and wait five minutes",
+        ),
+    ),
+    (
+        &[90_055],
+        "temporarily_unavailable",
         "Entra is throttling",
         Refused("wait a few minutes"),
     ),
@@ -274,6 +282,24 @@ fn each_refusal_of_a_service_principal_says_what_it_means_and_what_to_do() {
             assert_told(&world, *code, error, meaning, 1, hint);
         }
     }
+}
+
+#[test]
+fn every_code_that_the_sandbox_words_is_in_one_of_these_tables() {
+    let of_people = PEOPLE.iter().flat_map(|(codes, ..)| *codes);
+    let of_pipelines = PIPELINES.iter().flat_map(|(codes, ..)| *codes);
+    // The three of device codes have a test of their own.
+    let mut tested: Vec<u32> = of_people
+        .chain(of_pipelines)
+        .copied()
+        .chain([70_016, 70_018, 70_019])
+        .collect();
+    let mut worded = Fault::worded_codes();
+    // It comes from a broker on Windows, not from Entra.
+    worded.push(3_399_614_476);
+    tested.sort_unstable();
+    worded.sort_unstable();
+    assert_eq!(tested, worded);
 }
 
 #[test]
