@@ -176,7 +176,7 @@ fn the_first_connection_sets_a_machine_up_and_the_second_does_not() {
         .collect();
     let expected = [
         ("POST", "listCredentials", 404),
-        ("PUT", "default", 201),
+        ("PUT", "default", 200),
         ("POST", "listCredentials", 412),
         ("PUT", "SSH", 201),
         ("POST", "listCredentials", 200),

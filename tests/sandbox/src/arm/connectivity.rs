@@ -42,6 +42,7 @@ pub(crate) fn answer(
     match rest {
         ["default"] if method == Method::GET => endpoint.show(),
         ["default"] if method == Method::PUT => endpoint.create(),
+        ["default"] if method == Method::DELETE => endpoint.delete(),
         ["default", "listcredentials"] if method == Method::POST => endpoint.list_credentials(),
         ["default", "serviceconfigurations"] if method == Method::GET => endpoint.list_services(),
         ["default", "serviceconfigurations", "ssh"] if method == Method::GET => {
@@ -84,9 +85,19 @@ impl Endpoint<'_> {
                 format!("The endpoint type '{kind}' is not supported, only 'default' is."),
             ));
         }
-        let new = lock(&self.world.arm).endpoints.insert(self.key());
+        lock(&self.world.arm).endpoints.insert(self.key());
         self.restart_listener();
-        Ok(Reply::json(if new { 201 } else { 200 }, &self.describe()))
+        // For a new one, too: the Azure CLI and the SDKs take nothing else.
+        Ok(Reply::json(200, &self.describe()))
+    }
+
+    fn delete(&self) -> Result<Reply, ArmError> {
+        self.caller
+            .may("Microsoft.HybridConnectivity/endpoints/delete", &self.id())?;
+        let mut state = lock(&self.world.arm);
+        state.ports.remove(&self.key());
+        let was_there = state.endpoints.remove(&self.key());
+        Ok(Reply::empty(if was_there { 200 } else { 204 }))
     }
 
     fn list_services(&self) -> Result<Reply, ArmError> {
@@ -177,39 +188,49 @@ impl Endpoint<'_> {
                 })?,
         };
         let body = self.body()?;
-        let service = body["serviceName"].as_str().unwrap_or("SSH");
-        if !service.eq_ignore_ascii_case("SSH") {
+        let service = body["serviceName"].as_str();
+        if let Some(service) = service.filter(|name| !name.eq_ignore_ascii_case("SSH")) {
             return Err(ArmError::bad_request(
                 "InvalidServiceName",
                 format!("The service '{service}' is not supported, only 'SSH' is."),
             ));
         }
         self.check_exists()?;
-        let port = self.port().ok_or_else(|| {
-            ArmError::new(
-                412,
-                "PreconditionFailed",
-                "The service configuration 'SSH' of the endpoint does not exist. Create it first.",
-            )
-        })?;
-        Ok(Reply::json(200, &self.credentials(port, lifetime)))
+        let expires = unix_now() + lifetime;
+        let mut credentials = self.credentials(expires);
+        // Whoever names no service gets credentials without its port.
+        if service.is_some() {
+            let port = self.port().ok_or_else(|| {
+                ArmError::new(
+                    412,
+                    "PreconditionFailed",
+                    "The service configuration 'SSH' of the endpoint does not exist. Create it first.",
+                )
+            })?;
+            credentials["relay"]["serviceConfigurationToken"] =
+                self.service_token(port, expires).into();
+        }
+        Ok(Reply::json(200, &credentials))
     }
 
-    fn credentials(&self, port: u16, lifetime: u64) -> Value {
+    fn service_token(&self, port: u16, expires: u64) -> String {
         let world = self.world;
-        let hybrid_connection = world.relay.connection_of(self.index);
-        let expires = unix_now() + lifetime;
-        let service_token = jwt::sign(
+        jwt::sign(
             world.signing_key,
             &json!({
-                "aud": hybrid_connection,
+                "aud": world.relay.connection_of(self.index),
                 "exp": expires,
                 "iss": "https://guestnotificationservice.azure.com",
                 "port": port,
                 "resourceId": self.machine.resource_id(),
                 "serviceName": "SSH",
             }),
-        );
+        )
+    }
+
+    fn credentials(&self, expires: u64) -> Value {
+        let world = self.world;
+        let hybrid_connection = world.relay.connection_of(self.index);
         // `127` and `0.0.1:port` make an address that resolves everywhere.
         let mut host = format!("127.0.0.1:{}", world.addresses.relay_port);
         if let Some(Fault::RelayAddress { host: other }) = world
@@ -226,7 +247,6 @@ impl Endpoint<'_> {
                 "hybridConnectionName": hybrid_connection,
                 "accessKey": world.relay.token(Right::Send, hybrid_connection, expires),
                 "expiresOn": expires,
-                "serviceConfigurationToken": service_token,
             },
         })
     }

@@ -1,5 +1,7 @@
 //! Client assertions, RFC 7523: signed by a certificate of the application, or by an issuer it trusts.
 
+use std::time::Duration;
+
 use ring::signature::{
     RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, RsaParameters, RsaPublicKeyComponents,
 };
@@ -27,8 +29,9 @@ pub(crate) fn check(
         )
     })?;
     let now = unix_now();
-    let expires = token.claims["exp"].as_u64().unwrap_or_default();
-    if expires <= now {
+    // A `NumericDate` may have a fraction (RFC 7519, section 2), and that of MSAL for Python has.
+    let expires = token.claims["exp"].as_f64().unwrap_or_default();
+    if Duration::try_from_secs_f64(expires).unwrap_or_default() <= Duration::from_secs(now) {
         return Err(EntraError::invalid_client(
             700_024,
             format!(

@@ -29,6 +29,7 @@ pub(crate) fn openid_configuration(world: &World, name: &str) -> Result<Reply, E
             "id_token_signing_alg_values_supported": ["RS256"],
             "issuer": format!("{authority}/{issuer}/v2.0"),
             "jwks_uri": format!("{base}/discovery/v2.0/keys"),
+            "request_uri_parameter_supported": false,
             "response_modes_supported": ["query", "form_post"],
             "response_types_supported": ["code"],
             "scopes_supported": ["openid", "profile", "email", "offline_access"],

@@ -219,13 +219,16 @@ pub(crate) fn bearer(
             claims["idtyp"] = json!("app");
         }
     }
-    json!({
+    let mut body = json!({
         "token_type": "Bearer",
-        "scope": scope.granted,
         "expires_in": lifetime.saturating_sub(1),
         "ext_expires_in": lifetime.saturating_sub(1),
         "access_token": jwt::sign(world.signing_key, &claims),
-    })
+    });
+    if matches!(identity, Identity::User { .. }) {
+        body["scope"] = json!(scope.granted);
+    }
+    body
 }
 
 /// Returns an ID token, `OpenID` Connect Core 1.0, section 2.

@@ -267,6 +267,8 @@ fn for_user(world: &World, form: &Fields, grant: &Grant<'_>) -> Result<Reply, En
             },
         ));
     }
+    // All clients that users sign in with here are of the one family that shares refresh tokens.
+    body["foci"] = json!("1");
     if scope.open_id {
         body["id_token"] = json!(issue::id_token(
             world,

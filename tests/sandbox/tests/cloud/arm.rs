@@ -49,9 +49,18 @@ fn machine_without_endpoint_is_set_up_by_what_404_and_412_ask_for() {
     assert_eq!(put("/serviceConfigurations/SSH", &service).status, 404);
     assert_eq!(
         put("", &json!({"properties": {"type": "default"}})).status,
-        201
+        200
     );
     assert_eq!(ask().status, 412);
+    // Whoever names no service needs no service configuration, and gets no token of one.
+    let bare = arm(&sandbox, &token, "POST", &list, &Value::Null);
+    assert_eq!(bare.status, 200);
+    assert!(bare.json()["relay"]["accessKey"].is_string());
+    assert!(
+        bare.json()["relay"]
+            .get("serviceConfigurationToken")
+            .is_none()
+    );
     assert_eq!(put("/serviceConfigurations/SSH", &service).status, 201);
     assert_eq!(put("/serviceConfigurations/SSH", &service).status, 200);
     let answer = ask();
@@ -72,6 +81,28 @@ fn machine_without_endpoint_is_set_up_by_what_404_and_412_ask_for() {
         assert!(Instant::now() < deadline, "the agent never listened");
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+#[test]
+fn a_deleted_endpoint_is_gone_with_its_service_configuration() {
+    let sandbox = start();
+    let token = arm_token(&sandbox, "organizations", ADA);
+    let ask = |method: &str, rest: &str, body: &Value| {
+        arm(
+            &sandbox,
+            &token,
+            method,
+            &endpoint(&sandbox, "web01", rest),
+            body,
+        )
+        .status
+    };
+    assert_eq!(ask("DELETE", "", &Value::Null), 200);
+    assert_eq!(ask("DELETE", "", &Value::Null), 204);
+    assert_eq!(ask("GET", "", &Value::Null), 404);
+    let body = json!({"properties": {"type": "default"}});
+    assert_eq!(ask("PUT", "", &body), 200);
+    assert_eq!(ask("GET", "/serviceConfigurations/SSH", &Value::Null), 404);
 }
 
 #[test]

@@ -74,6 +74,7 @@ fn device_code_leads_to_a_certificate_that_ssh_keygen_reads() {
     assert!(answer["refresh_token"].is_string());
     assert!(answer["id_token"].is_string());
     assert!(answer["client_info"].is_string());
+    assert_eq!(answer["foci"], "1");
 }
 
 #[test]
@@ -331,7 +332,7 @@ fn federated_assertion_of_a_trusted_subject_is_taken_and_others_are_named() {
     let encode = |json: Value| {
         base64::Engine::encode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, json.to_string())
     };
-    let ask = |subject: &str, expires: u64| {
+    let ask = |subject: &str, expires: f64| {
         let header = encode(serde_json::json!({"alg": "RS256"}));
         let claims = encode(serde_json::json!({
             "iss": "https://token.actions.githubusercontent.com",
@@ -356,9 +357,15 @@ fn federated_assertion_of_a_trusted_subject_is_taken_and_others_are_named() {
         .json()
     };
     let trusted = "repo:contoso/deploy:ref:refs/heads/main";
-    assert_eq!(ask(trusted, 4_000_000_000)["token_type"], "Bearer");
-    assert_eq!(ask(trusted, 1)["error_codes"][0], 700_024);
-    let refused = ask("repo:other/thing", 4_000_000_000);
+    // A fraction of a second, as MSAL for Python sends it.
+    let answer = ask(trusted, 4_000_000_000.25);
+    assert_eq!(answer["token_type"], "Bearer");
+    assert!(answer.get("scope").is_none(), "{answer}");
+    assert_eq!(ask(trusted, 4_000_000_000.0)["token_type"], "Bearer");
+    for expired in [1.0, 1.5, -1.0, f64::MAX] {
+        assert_eq!(ask(trusted, expired)["error_codes"][0], 700_024);
+    }
+    let refused = ask("repo:other/thing", 4_000_000_000.0);
     assert_eq!(refused["error_codes"][0], 700_213);
     assert!(
         refused["error_description"]
