@@ -21,7 +21,7 @@ mod service_principal;
 use url::Url;
 
 pub use self::aadsts::{Advice, Remedy};
-pub use self::authorization_code::AuthorizationCode;
+pub use self::authorization_code::{AuthorizationCode, Pasted};
 pub use self::certificate_request::{CertificateRequest, Wanted};
 pub use self::device_code::{DeviceCode, Step, begin_device_code, wait_for_device_code};
 pub use self::discovery::tenant_id;

@@ -29,6 +29,8 @@ pub mod process;
 pub mod program;
 pub mod standard_streams;
 pub mod tcp;
+#[cfg(unix)]
+pub mod terminal;
 pub mod tls;
 
 use std::sync::Arc;

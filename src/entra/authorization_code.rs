@@ -23,6 +23,22 @@ pub struct AuthorizationCode {
     verifier: Secret,
 }
 
+/// The shortest text that can be a code, in characters; Entra's are longer by far.
+const MIN_CODE_CHARS: usize = 40;
+
+/// What a user has pasted.
+#[derive(Debug)]
+pub enum Pasted {
+    /// The code of this sign-in.
+    Code(Secret),
+    /// Nothing.
+    Nothing,
+    /// The address at which another sign-in ended.
+    OfAnotherSignIn,
+    /// Anything else.
+    Other,
+}
+
 impl AuthorizationCode {
     /// Begins a sign-in, and returns it and the address to open; `random` is what nobody can guess.
     #[must_use]
@@ -64,6 +80,35 @@ impl AuthorizationCode {
                 .append_pair("prompt", "select_account"),
         };
         (this, url)
+    }
+
+    /// Returns the address that the browser is sent back to, without a query.
+    #[must_use]
+    pub fn redirect_uri(&self) -> &str {
+        &self.redirect_uri
+    }
+
+    /// Takes in what a user has pasted: the address of the page that the browser ended at, its query, or the code.
+    ///
+    /// # Errors
+    /// [`EntraError::Refused`] if it says that Entra or the user said no.
+    pub fn on_paste(&self, text: &str) -> Result<Pasted, EntraError> {
+        let text = text.trim();
+        let query = text.split_once('?').map_or(text, |(_, query)| query);
+        let query = query.split('#').next().unwrap_or_default();
+        if let Some(code) = self.on_redirect(query)? {
+            return Ok(Pasted::Code(code));
+        }
+        let is_of_a_code = |c: char| c.is_ascii_alphanumeric() || "-._~!*".contains(c);
+        Ok(if text.is_empty() {
+            Pasted::Nothing
+        } else if form_urlencoded::parse(query.as_bytes()).any(|(key, _)| key == "state") {
+            Pasted::OfAnotherSignIn
+        } else if text.len() >= MIN_CODE_CHARS && text.chars().all(is_of_a_code) {
+            Pasted::Code(Secret::new(text.to_owned()))
+        } else {
+            Pasted::Other
+        })
     }
 
     /// Takes in the query that the browser came back with. Returns the code, or `None` if it belongs to another sign-in.
@@ -162,6 +207,48 @@ mod tests {
         for foreign in ["code=a", "code=a&state=x", ""] {
             assert!(flow.on_redirect(foreign).unwrap().is_none(), "{foreign}");
         }
+    }
+
+    #[test]
+    fn an_address_its_query_and_a_code_can_be_pasted_and_nothing_else() {
+        let (flow, _) = begin(None);
+        let code = "0.AXoAvoj5-_x~".repeat(MIN_CODE_CHARS / 10);
+        let state = &flow.state;
+        for text in [
+            format!("  http://localhost:1/?code={code}&state={state}&session_state=x#  "),
+            format!("localhost:1/?code={code}&state={state}"),
+            format!("code={code}&state={state}"),
+            code.clone(),
+        ] {
+            let pasted = flow.on_paste(&text).unwrap();
+            assert!(
+                matches!(pasted, Pasted::Code(found) if found.expose() == code),
+                "{text}"
+            );
+        }
+        let foreign = format!("http://localhost:1/?code={code}&state=x");
+        assert!(matches!(
+            flow.on_paste(&foreign),
+            Ok(Pasted::OfAnotherSignIn)
+        ));
+        assert!(matches!(flow.on_paste(" "), Ok(Pasted::Nothing)));
+        let cut = format!("http://localhost:1/?code={code}");
+        for text in [
+            "hello",
+            "y",
+            "entra-ssh login --device-code",
+            "https://localhost/",
+            &cut,
+        ] {
+            assert!(matches!(flow.on_paste(text), Ok(Pasted::Other)), "{text}");
+        }
+        let short = "x".repeat(MIN_CODE_CHARS - 1);
+        assert!(matches!(flow.on_paste(&short), Ok(Pasted::Other)));
+        let declined = format!("http://localhost:1/?error=access_denied&state={state}");
+        assert!(matches!(
+            flow.on_paste(&declined),
+            Err(EntraError::Refused(_))
+        ));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Child;
 
 use super::env::Env;
 use super::process;
@@ -38,12 +39,12 @@ pub fn find(env: &Env) -> Option<PathBuf> {
         .flatten()
 }
 
-/// Opens an address, and does not wait for the browser.
+/// Starts a program that opens an address, which may end at once, or be the browser itself.
 ///
 /// # Errors
 /// What the system says if the program cannot be started.
-pub fn open(browser: &std::path::Path, address: &str) -> io::Result<()> {
-    process::start_detached(browser, &[OsString::from(address)]).map(drop)
+pub fn open(browser: &Path, address: &str) -> io::Result<Child> {
+    process::start_detached(browser, &[OsString::from(address)])
 }
 
 #[cfg(all(test, target_os = "linux"))]

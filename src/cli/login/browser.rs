@@ -1,4 +1,4 @@
-use std::io::{self, BufRead as _, Read as _};
+use std::process::Child;
 use std::time::Duration;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -8,19 +8,18 @@ use url::Url;
 use super::super::ui;
 use super::Way;
 use crate::cloud::Cloud;
-use crate::entra::{AuthorizationCode, EntraError, Prompt, Tokens};
+use crate::entra::{AuthorizationCode, EntraError, Pasted, Prompt, Tokens};
 use crate::failure::Failure;
 use crate::host::browser;
 use crate::host::http::Http;
 use crate::host::loopback::{Loopback, Visit};
+use crate::host::terminal::LongLines;
 use crate::ids::TenantId;
-use crate::secret::Secret;
+use crate::line::Line;
 use crate::time::Spoken;
 
 /// How long a person may take in the browser.
 const BROWSER_LIMIT: Duration = Duration::from_secs(15 * 60);
-/// The longest line that is read from a terminal, in bytes.
-const MAX_LINE_BYTES: u64 = 64 * 1024;
 
 /// Which browser a person signs in in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -50,11 +49,15 @@ pub(super) async fn sign_in(
         .map_err(|_| Failure::new("the system gives no random numbers"))?;
     let (flow, address) =
         AuthorizationCode::begin(cloud, tenant, loopback.redirect_uri(), prompt, &random);
-    let is_shown = show(way, browser, &address);
+    // Whether a browser has opened the page shows only when it comes back: pasting always works.
+    let lines = ui::can_answer().then(LongLines::open);
+    let lines = lines.and_then(Result::ok);
+    let opener = show(way, browser, &address, lines.is_some());
     let wait = async {
         tokio::select! {
             outcome = wait_for_redirect(&flow, &mut loopback, http, cloud) => outcome,
-            outcome = wait_for_paste(&flow, http, cloud), if !is_shown && ui::can_answer() => outcome,
+            outcome = wait_for_paste(&flow, lines, http, cloud) => outcome,
+            outcome = tell_of_failed_opener(opener) => outcome,
         }
     };
     timeout(BROWSER_LIMIT, wait).await.map_err(|_| {
@@ -65,23 +68,66 @@ pub(super) async fn sign_in(
 /// What to try where the browser does not help.
 const OTHER_WAY: &str = "sign in with a code: entra-ssh login --device-code";
 
-/// Opens the address in the browser, or prints it. Tells whether a browser was opened.
-fn show(way: &Way<'_>, browser: Browser, address: &Url) -> bool {
-    let browser = match browser {
+/// A program that was started to open the address.
+struct Opener {
+    name: String,
+    process: Child,
+}
+
+/// Starts the browser, if it is to be that of this machine, and prints the address.
+fn show(way: &Way<'_>, browser: Browser, address: &Url, can_paste: bool) -> Option<Opener> {
+    let found = match browser {
         Browser::Anywhere => None,
         Browser::OfThisMachine => browser::find(&way.context.host.env),
     };
-    if browser.is_some_and(|browser| browser::open(&browser, address.as_str()).is_ok()) {
-        ui::ask(&format!(
-            "Sign in in the browser that has opened. If none has, open this address:\n{address}"
-        ));
-        return true;
+    let started = found.map(|browser| {
+        let started = browser::open(&browser, address.as_str());
+        (browser.display().to_string(), started)
+    });
+    let (opening, opener) = match started {
+        None => (
+            "To sign in, open this address in a browser:".to_owned(),
+            None,
+        ),
+        Some((name, Ok(process))) => {
+            let opening = "Sign in in the browser that has opened. If none has, open this address in a browser:";
+            (opening.to_owned(), Some(Opener { name, process }))
+        }
+        Some((name, Err(error))) => {
+            let opening = format!(
+                "`{}` cannot be started ({error}). To sign in, open this address in a browser:",
+                Line::from(name)
+            );
+            (opening, None)
+        }
+    };
+    ui::ask(&format!("{opening}\n{address}"));
+    if can_paste {
+        ui::ask("If it ends at a page that cannot be reached, paste that page's address here.");
     }
-    ui::ask(&format!(
-        "To sign in, open this address in a browser:\n{address}\n\
-         If it ends at a page that cannot be reached, paste that page's address here:"
-    ));
-    false
+    ui::ask(match browser {
+        Browser::Anywhere => "To sign in with a code instead: entra-ssh login --device-code",
+        Browser::OfThisMachine => {
+            "To sign in without this browser: entra-ssh login --no-browser, or entra-ssh login --device-code"
+        }
+    });
+    opener
+}
+
+/// Waits until what was to open the address has failed, and tells so. The sign-in goes on.
+async fn tell_of_failed_opener<T>(opener: Option<Opener>) -> T {
+    if let Some(Opener { name, mut process }) = opener {
+        let ended = tokio::task::spawn_blocking(move || process.wait()).await;
+        if let Ok(Ok(status)) = ended
+            && !status.success()
+        {
+            ui::ask(&format!(
+                "`{}` failed ({status}) and may have opened no page: open the address above in a browser.",
+                Line::from(name)
+            ));
+        }
+    }
+    std::future::pending().await
 }
 
 async fn wait_for_redirect(
@@ -131,39 +177,43 @@ async fn tell(visit: Visit, outcome: Result<Tokens, EntraError>) -> Result<Token
     }
 }
 
-/// Waits for the address of the page that the browser could not reach, or the code alone.
+/// Waits for the address of the page that the browser could not reach, or the code from it.
 async fn wait_for_paste(
     flow: &AuthorizationCode,
+    lines: Option<LongLines>,
     http: &Http,
     cloud: &Cloud,
 ) -> Result<Tokens, Failure> {
+    let Some(mut lines) = lines else {
+        return std::future::pending().await;
+    };
     loop {
-        let line = tokio::task::spawn_blocking(read_line).await;
-        let line =
-            line.map_err(|error| Failure::new("cannot read from the terminal").caused_by(&error))?;
+        let line = lines
+            .next()
+            .await
+            .map_err(|error| Failure::new("cannot read from the terminal").caused_by(&error))?;
         let Some(line) = line else {
             // The terminal was closed, and the browser may still come.
             return std::future::pending().await;
         };
-        let pasted = line.trim();
-        let code = match Url::parse(pasted) {
-            Ok(address) => flow.on_redirect(address.query().unwrap_or_default())?,
-            Err(_) if pasted.is_empty() || pasted.contains(char::is_whitespace) => None,
-            Err(_) => Some(Secret::new(pasted.to_owned())),
-        };
-        match code {
-            Some(code) => return Ok(flow.redeem(http, cloud, &code).await?),
-            None => ui::ask("This is not the address of this sign-in; paste it whole:"),
+        match flow.on_paste(&String::from_utf8_lossy(&line))? {
+            Pasted::Code(code) => return Ok(flow.redeem(http, cloud, &code).await?),
+            Pasted::Nothing => {}
+            Pasted::OfAnotherSignIn => ui::ask(&format!(
+                "This is the address of another sign-in. {}",
+                expected(flow)
+            )),
+            Pasted::Other => ui::ask(&format!(
+                "This is not the address of this sign-in. {}",
+                expected(flow)
+            )),
         }
     }
 }
 
-fn read_line() -> Option<String> {
-    let mut line = String::new();
-    let mut stdin = io::stdin().lock().take(MAX_LINE_BYTES);
-    stdin
-        .read_line(&mut line)
-        .ok()
-        .filter(|length| *length > 0)
-        .map(|_| line)
+fn expected(flow: &AuthorizationCode) -> String {
+    format!(
+        "Paste the whole address of the page that the browser ended at; it begins with {}/?code=",
+        flow.redirect_uri()
+    )
 }
