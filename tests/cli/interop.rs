@@ -1,4 +1,5 @@
-//! Other people's clients with our agent: paramiko and asyncssh, and OpenSSH with a forwarded agent.
+//! Other people's clients: paramiko, asyncssh, and OpenSSH with a forwarded agent, at our agent; MSAL at the sandbox, so that it
+//! is Entra for more than for us.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -6,9 +7,11 @@ use std::path::{Path, PathBuf};
 
 use sandbox::{MachineKind, Options};
 
-use crate::world::{ADA, Output, Running, World, options_with, wait_for};
+use crate::world::{
+    ADA, CONTOSO, DEPLOY, DEPLOY_SECRET, GRACE, Output, Running, World, options_with, wait_for,
+};
 
-/// The Python with paramiko and asyncssh that `tests/run` makes.
+/// The Python with paramiko, asyncssh and MSAL that `tests/run` makes.
 fn python() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = package.join("target/interop/bin/python");
@@ -18,6 +21,48 @@ fn python() -> PathBuf {
         python.display()
     );
     python
+}
+
+/// Has MSAL acquire a certificate, and asserts whom it is for.
+#[track_caller]
+fn msal_gets_a_certificate(way: &str, principal: &str) {
+    let world = World::with(options_with(&[]));
+    let facts = serde_json::json!({
+        "authority": world.sandbox.authority(),
+        "tenant": CONTOSO,
+        "control": world.sandbox.description().control,
+        "ca_file": world.sandbox.ca_file(),
+        "principal": DEPLOY,
+        "secret": DEPLOY_SECRET,
+    });
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/interop/msal_sign_in.py");
+    let output = world
+        .program(python())
+        .arg(script)
+        .args([way, &facts.to_string()])
+        .run();
+    output.succeeded();
+    assert_eq!(output.stdout, format!("{principal}\n"));
+}
+
+#[test]
+fn msal_gets_a_certificate_by_a_client_secret() {
+    msal_gets_a_certificate("secret", DEPLOY);
+}
+
+#[test]
+fn msal_gets_a_certificate_by_a_client_certificate() {
+    msal_gets_a_certificate("certificate", DEPLOY);
+}
+
+#[test]
+fn msal_gets_a_certificate_after_a_device_code() {
+    msal_gets_a_certificate("device-code", &GRACE.to_lowercase());
+}
+
+#[test]
+fn msal_gets_a_certificate_after_a_sign_in_with_a_browser() {
+    msal_gets_a_certificate("auth-code", &GRACE.to_lowercase());
 }
 
 /// Returns a world with real `sshd` on both machines, and somebody signed in.
