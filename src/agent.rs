@@ -25,6 +25,8 @@ mod bounded;
 pub mod client;
 mod connection;
 mod doors;
+pub mod hand_over;
+pub mod memory;
 pub mod orphans;
 mod passphrase_lock;
 mod renewal;

@@ -64,7 +64,7 @@ struct Global {
         value_name = "ID"
     )]
     subscription: Vec<SubscriptionId>,
-    /// Keep secrets here: auto, secret-service, keyutils, keychain, windows, file
+    /// Keep secrets here: auto, secret-service, keyutils, keychain, windows, file, memory
     #[arg(long, global = true, env = "ENTRA_SSH_KEYRING", default_value_t)]
     keyring: Choice,
     /// Print results as text or json

@@ -32,12 +32,14 @@ pub mod tcp;
 #[cfg(unix)]
 pub mod terminal;
 pub mod tls;
+pub mod vault;
 
 use std::sync::Arc;
 
 use self::clock::{Clock, SystemClock};
 use self::env::Env;
 use self::paths::{Paths, PathsError};
+use self::vault::{OwnMemory, Vault};
 
 /// Where the address of the user's D-Bus is looked for.
 pub const SESSION_BUS_VARIABLE: &str = "DBUS_SESSION_BUS_ADDRESS";
@@ -51,6 +53,8 @@ pub struct Host {
     pub env: Env,
     /// Where our files lie.
     pub paths: Paths,
+    /// The memory keyring: the agent's memory.
+    pub memory: Arc<dyn Vault>,
 }
 
 impl Host {
@@ -66,6 +70,7 @@ impl Host {
             clock: Arc::new(SystemClock),
             env,
             paths,
+            memory: Arc::<OwnMemory>::default(),
         })
     }
 
@@ -100,7 +105,14 @@ mod tests {
             let env = Env::from(pairs);
             let paths = Paths::of(&env).unwrap();
             let clock = Arc::new(SystemClock);
-            Host { clock, env, paths }.session_bus()
+            let memory = Arc::<OwnMemory>::default();
+            let host = Host {
+                clock,
+                env,
+                paths,
+                memory,
+            };
+            host.session_bus()
         };
         let home = ("HOME", "/home/ada");
         let folder = tempfile::Builder::new()

@@ -15,6 +15,7 @@ mod file_store;
 mod secret_service;
 mod split;
 mod system_store;
+mod vault_store;
 mod worker;
 
 use std::path::PathBuf;
@@ -27,9 +28,11 @@ pub use self::error::KeyringError;
 
 use self::file_store::FileStore;
 use self::system_store::{SystemStore, Trial};
+use self::vault_store::VaultStore;
 use self::worker::Worker;
 use crate::host::Host;
 use crate::host::lock::Lock;
+use crate::host::vault::Vault;
 use crate::secret::SecretBytes;
 
 /// How long a keyring may take, for example while it waits for a person to unlock it.
@@ -55,20 +58,19 @@ pub struct Keyring {
 
 impl Keyring {
     /// Opens the keyring that was chosen; for [`Choice::Auto`] the first of this system's that can be written and read,
-    /// which is tried out.
+    /// which is tried out, or the agent's memory if there is none.
     ///
     /// # Errors
-    /// [`KeyringError::Unavailable`] if the one that was named cannot be used; [`KeyringError::NoneAvailable`] if none can;
-    /// [`KeyringError::Locked`] or [`KeyringError::Full`] if the system's own is; [`KeyringError::TimedOut`] if it does not
+    /// [`KeyringError::Unavailable`] if the one that was named cannot be used; [`KeyringError::Locked`] or [`KeyringError::Full`] if the system's own is; [`KeyringError::TimedOut`] if it does not
     /// answer.
     pub async fn choose(choice: Choice, host: &Host) -> Result<Self, KeyringError> {
-        let (folder, bus) = (host.paths.data.join("keyring"), host.session_bus());
+        let places = Places::of(host);
         // One trial at a time, all under one name: what one that was killed has left goes with the next. Without the lock it
         // is tried out all the same.
         let _turn = Lock::take(&host.paths.locks(), "keyring-trial", TRIAL_PATIENCE).await;
         Self::open_with(move || match choice {
-            Choice::Named(backend) => open_named(backend, folder, &bus, Trial::WriteAndRead),
-            Choice::Auto => open_best(&bus),
+            Choice::Named(backend) => open_named(backend, places, Trial::WriteAndRead),
+            Choice::Auto => open_best(places),
         })
         .await
     }
@@ -78,8 +80,8 @@ impl Keyring {
     /// # Errors
     /// [`KeyringError::Unavailable`] if it cannot be used; [`KeyringError::TimedOut`] if it does not answer.
     pub async fn open(backend: Backend, host: &Host) -> Result<Self, KeyringError> {
-        let (folder, bus) = (host.paths.data.join("keyring"), host.session_bus());
-        Self::open_with(move || open_named(backend, folder, &bus, Trial::None)).await
+        let places = Places::of(host);
+        Self::open_with(move || open_named(backend, places, Trial::None)).await
     }
 
     async fn open_with(
@@ -151,15 +153,28 @@ struct Opened {
     reason: String,
 }
 
-fn open_named(
-    backend: Backend,
+/// Where keyrings are.
+struct Places {
     folder: PathBuf,
-    bus: &str,
-    trial: Trial,
-) -> Result<Opened, KeyringError> {
+    bus: String,
+    memory: Arc<dyn Vault>,
+}
+
+impl Places {
+    fn of(host: &Host) -> Self {
+        Self {
+            folder: host.paths.data.join("keyring"),
+            bus: host.session_bus(),
+            memory: Arc::clone(&host.memory),
+        }
+    }
+}
+
+fn open_named(backend: Backend, places: Places, trial: Trial) -> Result<Opened, KeyringError> {
     let store: Box<dyn Store> = match backend {
-        Backend::File => Box::new(FileStore::new(folder)),
-        _ => Box::new(SystemStore::open(backend, bus, trial)?),
+        Backend::File => Box::new(FileStore::new(places.folder)),
+        Backend::Memory => Box::new(VaultStore::new(places.memory)),
+        _ => Box::new(SystemStore::open(backend, &places.bus, trial)?),
     };
     Ok(Opened {
         store,
@@ -168,10 +183,10 @@ fn open_named(
     })
 }
 
-fn open_best(bus: &str) -> Result<Opened, KeyringError> {
+fn open_best(places: Places) -> Result<Opened, KeyringError> {
     let mut refusals: Vec<String> = Vec::new();
     for &backend in Backend::of_this_system() {
-        match SystemStore::open(backend, bus, Trial::WriteAndRead) {
+        match SystemStore::open(backend, &places.bus, Trial::WriteAndRead) {
             Ok(store) => {
                 return Ok(Opened {
                     store: Box::new(store),
@@ -188,7 +203,11 @@ fn open_best(bus: &str) -> Result<Opened, KeyringError> {
             Err(error) => refusals.push(error.to_string()),
         }
     }
-    Err(KeyringError::NoneAvailable { refusals })
+    Ok(Opened {
+        store: Box::new(VaultStore::new(places.memory)),
+        backend: Backend::Memory,
+        reason: refusals.join("; "),
+    })
 }
 
 #[cfg(test)]
@@ -197,6 +216,7 @@ mod tests {
     use crate::host::clock::SystemClock;
     use crate::host::env::Env;
     use crate::host::paths::Paths;
+    use crate::host::vault::OwnMemory;
 
     #[tokio::test]
     async fn the_file_keyring_keeps_replaces_and_removes() {
@@ -206,6 +226,7 @@ mod tests {
             clock: Arc::new(SystemClock),
             paths: Paths::of(&env).unwrap(),
             env,
+            memory: Arc::<OwnMemory>::default(),
         };
         let keyring = Keyring::open(Backend::File, &host).await.unwrap();
         let name = EntryName::new(Kind::SignIn, "AzureCloud", "t", "alice@contoso.com");

@@ -341,11 +341,17 @@ impl SignIn {
 
     fn signed_out(&self) -> Failure {
         let Profile { name, account, .. } = &self.profile;
-        Failure::new(format!(
-            "{} holds no sign-in for `{account}` (profile `{name}`)",
-            self.keyring.backend()
-        ))
-        .kind(FailureKind::SignInNeeded)
-        .hint(format!("sign in: {}", login_command(name)))
+        let backend = self.keyring.backend();
+        let mut failure = Failure::new(format!(
+            "{backend} holds no sign-in for `{account}` (profile `{name}`)"
+        ));
+        if let Some(when) = backend.forgets() {
+            failure
+                .causes
+                .push(format!("{backend} forgets {when}").into());
+        }
+        failure
+            .kind(FailureKind::SignInNeeded)
+            .hint(format!("sign in: {}", login_command(name)))
     }
 }

@@ -13,6 +13,7 @@
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use super::memory::{MemoryAnswer, MemoryQuestion};
 use crate::azure::{RelayCredentials, VmAddresses};
 use crate::certificate::CertificateSummary;
 use crate::failure::Failure;
@@ -40,6 +41,8 @@ pub enum Question {
         /// Whose.
         profile: ProfileName,
     },
+    /// What the memory keyring holds.
+    Memory(MemoryQuestion),
     /// Relay credentials for a machine.
     RelayCredentials {
         /// Whose sign-in they are fetched with.
@@ -116,6 +119,8 @@ pub enum Answer {
     Certificate(CertificateAnswer),
     /// It is done.
     Done,
+    /// What the memory keyring holds.
+    Memory(MemoryAnswer),
     /// Relay credentials.
     RelayCredentials(RelayAnswer),
     /// A certificate that lasts long enough.
@@ -215,6 +220,12 @@ pub struct StatusAnswer {
     /// Whether its memory is kept out of swap.
     #[serde(default)]
     pub is_memory_locked: bool,
+    /// Whether its program has been replaced.
+    #[serde(default)]
+    pub is_replaced: bool,
+    /// How many sign-ins it holds the only copy of.
+    #[serde(default)]
+    pub sign_ins: usize,
 }
 
 /// What comes back.

@@ -15,6 +15,8 @@ use crate::host::{files, inherited};
 const TAKE_OVER_LIMIT: Duration = Duration::from_secs(1);
 /// How often an agent checks that its sockets are there, at least.
 const LOOK_INTERVAL: Duration = Duration::from_secs(60);
+/// How long an agent that has been handed the memory waits for the one that hands it over to leave.
+const HAND_OVER_LIMIT: Duration = Duration::from_secs(20);
 /// How often it tries meanwhile.
 const TAKE_OVER_POLL: Duration = Duration::from_millis(10);
 
@@ -38,8 +40,7 @@ impl Doors {
         let mut inherited = inherited::unix_listeners()?.into_iter();
         let inherited = (inherited.next(), inherited.next());
         let folder = socket.parent().unwrap_or(Path::new("/"));
-        let name = socket.file_name().unwrap_or_default().to_string_lossy();
-        let lock = format!("{name}.lock");
+        let lock = lock_name(socket);
         if let (Some(for_ssh), Some(for_us)) = inherited {
             // Whoever connects reaches systemd's sockets and nobody else's: an agent that still ends has no say.
             let lock = Lock::take(folder, &lock, TAKE_OVER_LIMIT).await?;
@@ -54,16 +55,45 @@ impl Doors {
         let Some(lock) = become_the_agent(folder, &lock, &ask_socket).await? else {
             return Ok(None);
         };
+        Self::listen(socket, lock).map(Some)
+    }
+
+    /// Opens the sockets in the place of those of the agent that hands over to this one, which leaves when it notices.
+    pub(super) async fn take_over(socket: &Path) -> io::Result<Self> {
+        let folder = socket.parent().unwrap_or(Path::new("/"));
+        let ours = [socket.to_owned(), ask_socket(socket)];
+        let [for_ssh, for_us] = ours.each_ref().map(|path| {
+            let mut beside = path.clone().into_os_string();
+            beside.push(".new");
+            let listener = listen(beside.as_ref())?;
+            std::fs::rename(&beside, path)?;
+            Ok::<_, io::Error>(listener)
+        });
+        let (for_ssh, for_us) = (for_ssh?, for_us?);
+        let lock = Lock::take(folder, &lock_name(socket), HAND_OVER_LIMIT).await?;
+        let ours = ours.iter().map(|path| OwnSocket::at(path));
+        Ok(Self {
+            for_ssh,
+            for_us,
+            ours: ours.collect::<io::Result<_>>()?,
+            watch: FolderWatch::of(folder),
+            _lock: lock,
+        })
+    }
+
+    fn listen(socket: &Path, lock: Lock) -> io::Result<Self> {
+        let folder = socket.parent().unwrap_or(Path::new("/"));
+        let ask_socket = ask_socket(socket);
         // The one that ssh is told of comes first: whoever finds the other may count on it.
         let for_ssh = listen(socket)?;
         let for_us = listen(&ask_socket)?;
-        Ok(Some(Self {
+        Ok(Self {
             for_ssh,
             for_us,
             ours: vec![OwnSocket::at(socket)?, OwnSocket::at(&ask_socket)?],
             watch: FolderWatch::of(folder),
             _lock: lock,
-        }))
+        })
     }
 
     /// Returns when a caller that connects no longer gets here: the sockets, or their folder, are gone, or another agent's are in
@@ -117,6 +147,11 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
     Ok((metadata.dev(), metadata.ino()))
 }
 
+fn lock_name(socket: &Path) -> String {
+    let name = socket.file_name().unwrap_or_default().to_string_lossy();
+    format!("{name}.lock")
+}
+
 /// Takes the lock that one agent holds. Returns `None` if another one answers; one that is about to end holds the lock for a
 /// moment longer than it answers.
 async fn become_the_agent(
@@ -126,10 +161,14 @@ async fn become_the_agent(
 ) -> io::Result<Option<Lock>> {
     let deadline = Instant::now() + TAKE_OVER_LIMIT;
     loop {
+        // Between two agents of which one hands over to the other, the lock is free for a moment.
+        if UnixStream::connect(ask_socket).await.is_ok() {
+            return Ok(None);
+        }
         if let Some(lock) = Lock::try_take(folder, lock)? {
             return Ok(Some(lock));
         }
-        if UnixStream::connect(ask_socket).await.is_ok() || Instant::now() >= deadline {
+        if Instant::now() >= deadline {
             return Ok(None);
         }
         sleep(TAKE_OVER_POLL).await;

@@ -15,13 +15,16 @@ use super::ask::{
 };
 use super::connection::{Door, converse};
 use super::doors::Doors;
+use super::hand_over;
 use super::passphrase_lock::PassphraseLock;
 use crate::failure::{Failure, file_failure};
 use crate::host::Host;
 use crate::host::memory;
 use crate::host::program::Program;
+use crate::host::vault::{OwnMemory, Vault};
 use crate::ids::ProfileName;
 use crate::issue::Issued;
+use crate::keyring::Kind;
 use crate::time::UnixTime;
 
 /// How long the agent stays without a question, in seconds.
@@ -42,6 +45,8 @@ pub(super) struct Agent {
     pub(super) host: Host,
     pub(super) accounts: Accounts,
     pub(super) passphrase_lock: PassphraseLock,
+    /// The memory keyring, as far as other processes may see it, too.
+    memory: Arc<OwnMemory>,
     is_memory_locked: bool,
     /// The file that this process runs; none if the system does not tell.
     program: Option<Program>,
@@ -58,33 +63,51 @@ pub(super) struct Agent {
     pub(super) forwarded: Arc<Semaphore>,
 }
 
+/// Why an agent no longer takes connections.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum End {
+    /// It was told to stop, nobody asked for long, or nobody can.
+    Leave,
+    /// Its program was replaced.
+    Replaced,
+}
+
 /// Runs the agent until it is told to stop or nobody has asked for as long as `idle`. Returns if another one runs on this
-/// socket.
+/// socket. With `inherited` secrets it takes the place of the agent that handed them over.
 ///
 /// Once its program has been replaced, it opens the way for the next agent after the next answer, and stays only for the
-/// connections that it has.
+/// connections that it has. One that holds the only copy of a sign-in is never idle, and hands it over.
 ///
 /// # Errors
 /// [`Failure`] if the sockets cannot be opened.
-pub async fn serve(host: Host, socket: &Path, idle: Duration) -> Result<(), Failure> {
+pub async fn serve(
+    host: Host,
+    socket: &Path,
+    idle: Duration,
+    inherited: Option<OwnMemory>,
+) -> Result<(), Failure> {
     let failed = |error: io::Error| file_failure("open the agent's socket", socket, &error);
-    let Some(doors) = Doors::open(socket).await.map_err(failed)? else {
+    let opened = match &inherited {
+        Some(_) => Doors::take_over(socket).await.map(Some),
+        None => Doors::open(socket).await,
+    };
+    let Some(doors) = opened.map_err(failed)? else {
         return Ok(());
     };
+    let memory = Arc::new(inherited.unwrap_or_default());
     let is_memory_locked = memory::keep_out_of_swap();
-    let agent = Arc::new(Agent::new(host, is_memory_locked));
-    let is_replaced = tokio::select! {
-        () = agent.accept(&doors.for_ssh, Door::Ssh) => false,
-        () = agent.accept(&doors.for_us, Door::OwnPrograms) => false,
-        () = agent.stop.notified() => false,
-        () = agent.wait_until_idle(idle) => false,
-        () = doors.wait_until_gone() => false,
-        () = agent.wait_until_replaced() => true,
-        () = agent.accounts.tend() => false,
+    let agent = Arc::new(Agent::new(host, memory, is_memory_locked));
+    let end = tokio::select! {
+        () = agent.accept(&doors.for_ssh, Door::Ssh) => End::Leave,
+        () = agent.accept(&doors.for_us, Door::OwnPrograms) => End::Leave,
+        () = agent.stop.notified() => End::Leave,
+        () = agent.wait_until_idle(idle) => End::Leave,
+        end = agent.wait_until_succeeded(socket, idle, &doors) => end,
+        () = agent.accounts.tend() => End::Leave,
     };
     // Whoever comes now starts another one; whoever is being answered gets the answer. systemd starts the next one only when
     // this one has ended.
-    let stays = is_replaced && !doors.are_inherited();
+    let stays = end == End::Replaced && !doors.are_inherited();
     doors.close().map_err(failed)?;
     if stays {
         agent.see_connections_off().await;
@@ -94,12 +117,18 @@ pub async fn serve(host: Host, socket: &Path, idle: Duration) -> Result<(), Fail
 }
 
 impl Agent {
-    pub(super) fn new(host: Host, is_memory_locked: bool) -> Self {
+    pub(super) fn new(host: Host, memory: Arc<OwnMemory>, is_memory_locked: bool) -> Self {
+        let keyring: Arc<dyn Vault> = memory.clone();
+        let host = Host {
+            memory: keyring,
+            ..host
+        };
         Self {
             accounts: Accounts::new(host.clone()),
             started_at: host.clock.now(),
             host,
             passphrase_lock: PassphraseLock::default(),
+            memory,
             is_memory_locked,
             program: Program::of_this_process().ok(),
             stop: Notify::new(),
@@ -108,6 +137,48 @@ impl Agent {
             asked: AtomicU64::new(0),
             places: std::array::from_fn(|_| Arc::new(Semaphore::new(MAX_CONNECTIONS))),
             forwarded: Arc::new(Semaphore::new(MAX_FORWARDED)),
+        }
+    }
+
+    /// Returns how many sign-ins are held that are kept nowhere else.
+    fn sign_ins(&self) -> usize {
+        let names = self.memory.names();
+        let is_sign_in = |name: &&String| Kind::of(name) == Some(Kind::SignIn);
+        names.iter().filter(is_sign_in).count()
+    }
+
+    fn is_replaced(&self) -> bool {
+        self.program.as_ref().is_some_and(Program::is_replaced)
+    }
+
+    /// Returns when the sockets are gone or another agent's, or when the next agent may take this one's place. While there is
+    /// something to hand over, the next agent takes it by itself.
+    async fn wait_until_succeeded(&self, socket: &Path, idle: Duration, doors: &Doors) -> End {
+        loop {
+            tokio::select! {
+                () = doors.wait_until_gone() => return End::Leave,
+                () = self.wait_until_replaced() => {}
+            }
+            if self.sign_ins() == 0 {
+                return End::Replaced;
+            }
+            if !doors.are_inherited()
+                && let Some(program) = &self.program
+                && let Ok(next) = hand_over::start(program.path(), socket, idle, &self.memory)
+            {
+                tokio::select! {
+                    () = doors.wait_until_gone() => return End::Replaced,
+                    () = hand_over::fail(next, &self.memory) => {}
+                }
+            }
+            // The new program cannot take over, or systemd has the sockets: this one goes on, and tries again later.
+            tracing::warn!(
+                "the agent of a program that was replaced goes on: it holds the only copy of a sign-in"
+            );
+            tokio::select! {
+                () = doors.wait_until_gone() => return End::Leave,
+                () = tokio::time::sleep(LOOK_INTERVAL) => {}
+            }
         }
     }
 
@@ -143,8 +214,7 @@ impl Agent {
 
     /// Returns when another file has taken the place of the program that this process runs.
     async fn wait_until_replaced(&self) {
-        let is_replaced = || self.program.as_ref().is_some_and(Program::is_replaced);
-        while !is_replaced() {
+        while !self.is_replaced() {
             let _asked = timeout(LOOK_INTERVAL, self.answered.notified()).await;
         }
     }
@@ -166,15 +236,17 @@ impl Agent {
         self.asked.store(seconds, Ordering::Relaxed);
     }
 
-    /// Returns when nobody has asked for as long as `idle`.
+    /// Returns when nobody has asked for as long as `idle`, unless a sign-in would be lost.
     async fn wait_until_idle(&self, idle: Duration) {
         loop {
             let asked = Duration::from_secs(self.asked.load(Ordering::Relaxed));
             let idled = self.started.elapsed().saturating_sub(asked);
-            if idled >= idle {
+            if idled >= idle && self.sign_ins() == 0 {
                 return;
             }
-            tokio::time::sleep(idle.saturating_sub(idled).min(LOOK_INTERVAL)).await;
+            let left = idle.saturating_sub(idled);
+            let pause = if left.is_zero() { LOOK_INTERVAL } else { left };
+            tokio::time::sleep(pause.min(LOOK_INTERVAL)).await;
         }
     }
 
@@ -218,6 +290,7 @@ impl Agent {
                 tenancy,
                 when,
             } => self.renew(&profile, &tenancy, when).await,
+            Question::Memory(question) => super::memory::answer(&self.memory, &question),
             Question::Status => Ok(Answer::Status(StatusAnswer {
                 pid: std::process::id(),
                 version: env!("CARGO_PKG_VERSION").into(),
@@ -225,6 +298,8 @@ impl Agent {
                 started: Some(self.started_at),
                 is_locked: self.passphrase_lock.is_locked(),
                 is_memory_locked: self.is_memory_locked,
+                is_replaced: self.is_replaced(),
+                sign_ins: self.sign_ins(),
             })),
             Question::Stop => {
                 self.stop.notify_one();
@@ -274,7 +349,36 @@ pub(super) mod tests {
         let env = Env::from(env);
         let paths = Paths::of(&env).unwrap();
         let clock = Arc::new(SystemClock);
-        Agent::new(Host { clock, env, paths }, false)
+        let memory = Arc::<OwnMemory>::default();
+        let host = Host {
+            clock,
+            env,
+            paths,
+            memory: Arc::<OwnMemory>::default(),
+        };
+        Agent::new(host, memory, false)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_agent_with_the_only_copy_of_a_sign_in_is_never_idle() {
+        let home = tempfile::tempdir().unwrap();
+        let agent = agent(home.path());
+        let idle = Duration::from_secs(60);
+        let secret = crate::secret::SecretBytes::new(vec![7]);
+        agent
+            .memory
+            .save("sign-in azurecloud t a", &secret)
+            .unwrap();
+        let waited = timeout(100 * idle, agent.wait_until_idle(idle)).await;
+        assert!(waited.is_err(), "it would have ended");
+        agent.memory.remove("sign-in azurecloud t a").unwrap();
+        // A certificate can be issued again.
+        agent
+            .memory
+            .save("certificate azurecloud t a", &secret)
+            .unwrap();
+        let waited = timeout(100 * idle, agent.wait_until_idle(idle)).await;
+        assert!(waited.is_ok(), "it goes on");
     }
 
     #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::context::Context;
 use super::ui::Ui;
 use crate::agent::ask::{Answer, Question};
-use crate::agent::{self, DEFAULT_IDLE_SECONDS, client, orphans};
+use crate::agent::{self, DEFAULT_IDLE_SECONDS, client, hand_over, orphans};
 use crate::failure::Failure;
 use crate::host::process;
 use crate::time::Spoken;
@@ -32,6 +32,9 @@ enum AgentCommand {
         /// Leave the terminal's session
         #[arg(long, hide = true)]
         detached: bool,
+        /// Take the place of the agent that hands its memory over on standard input
+        #[arg(long, hide = true)]
+        inherit: bool,
     },
     Install(install::InstallArgs),
     /// Start the agent if it does not run
@@ -44,12 +47,21 @@ enum AgentCommand {
 
 pub(super) async fn run(ui: Ui, context: &Context, args: AgentArgs) -> Result<(), Failure> {
     match args.command {
-        AgentCommand::Run { idle, detached } => {
+        AgentCommand::Run {
+            idle,
+            detached,
+            inherit,
+        } => {
             if detached {
                 process::leave_session();
             }
             let idle = Duration::from_secs(idle.into());
-            agent::serve(context.host.clone(), &context.agent_socket, idle).await
+            let inherited = inherit.then(|| hand_over::receive(std::io::stdin().lock()));
+            let inherited = inherited.transpose().map_err(|error| {
+                Failure::new("cannot take over the memory of the agent").caused_by(&error)
+            })?;
+            let host = context.host.clone();
+            agent::serve(host, &context.agent_socket, idle, inherited).await
         }
         AgentCommand::Install(args) => install::run(ui, context, &args),
         AgentCommand::Start => {
@@ -63,8 +75,20 @@ pub(super) async fn run(ui: Ui, context: &Context, args: AgentArgs) -> Result<()
 
 /// Stops the agent, and those that nobody can reach any more.
 async fn stop(ui: Ui, context: &Context) -> Result<(), Failure> {
+    let before = client::ask_if_running(&context.agent_socket, &Question::Status).await;
     let answer = client::ask_if_running(&context.agent_socket, &Question::Stop).await?;
     let orphans = orphans::end();
+    if let (Ok(Some(Answer::Status(status))), Some(_)) = (before, &answer)
+        && status.sign_ins > 0
+    {
+        let what = match status.sign_ins {
+            1 => "a sign-in that was".to_owned(),
+            several => format!("{several} sign-ins that were"),
+        };
+        ui.say(&format!(
+            "warning: {what} kept only in the agent's memory ended with it; sign in again: entra-ssh login"
+        ));
+    }
     let mut text = String::new();
     if answer.is_some() {
         text.push_str("stopped the agent\n");
@@ -98,12 +122,19 @@ async fn status(ui: Ui, context: &Context) -> Result<(), Failure> {
     let since = status.started.map_or_else(String::new, |started| {
         format!(" for {}", Spoken(now.since(started)))
     });
+    if status.is_replaced && status.sign_ins > 0 {
+        ui.say(
+            "warning: the agent runs a program that has been replaced, and goes on since it holds the only copy of a sign-in; \
+             to run the new one: entra-ssh agent stop; entra-ssh login",
+        );
+    }
     let locked = if status.is_locked { ", locked" } else { "" };
     ui.result(
         &json!({
             "running": true, "socket": context.agent_socket, "pid": status.pid, "version": status.version,
             "profiles": status.profiles, "started": status.started.map(|started| started.to_string()),
             "locked": status.is_locked, "memory_locked": status.is_memory_locked,
+            "sign_ins_in_memory": status.sign_ins,
         }),
         &format!(
             "the agent runs{since}: process {}, version {}{locked} ({socket})\n",

@@ -1,4 +1,5 @@
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::Global;
 use super::host_keys;
@@ -6,6 +7,7 @@ use super::login::{environment, proof, step_up};
 use super::ui::{self, Ui};
 use crate::agent::ask::{Answer, CertificateAnswer, Question, Tenancy, another_version};
 use crate::agent::client;
+use crate::agent::memory::AgentMemory;
 use crate::failure::{Failure, FailureKind, file_failure, place_failure};
 use crate::host::Host;
 use crate::host::files::{self, Access};
@@ -39,15 +41,18 @@ pub(super) struct Context {
 }
 
 impl Context {
-    pub(super) fn new(host: Host, global: Global) -> Result<Self, Failure> {
+    pub(super) fn new(mut host: Host, global: Global) -> Result<Self, Failure> {
         let named = global.agent_socket.as_deref().map(absolute).transpose()?;
         let own = host.paths.agent_socket();
         // The managed config names the link.
         let is_own = |named: &PathBuf| *named != own && *named != host.paths.agent_link();
         let named = named.filter(is_own);
+        let is_agent_named = named.is_some();
+        let agent_socket = named.unwrap_or(own);
+        host.memory = Arc::new(AgentMemory::new(agent_socket.clone()));
         Ok(Self {
-            is_agent_named: named.is_some(),
-            agent_socket: named.unwrap_or(own),
+            is_agent_named,
+            agent_socket,
             profile: global.profile,
             keyring: global.keyring,
             subscriptions: global.subscription,

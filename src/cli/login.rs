@@ -25,7 +25,7 @@ use crate::host::tls;
 use crate::ids::{ClientId, TenantId};
 use crate::issue;
 use crate::keyring::entry::Entry;
-use crate::keyring::{EntryName, Keyring, Kind};
+use crate::keyring::{Backend, EntryName, Keyring, Kind};
 use crate::profile::{Flow, Method, Profile};
 
 /// Sign in to Entra ID, as a person or as a service principal
@@ -186,10 +186,30 @@ pub(super) async fn run(ui: Ui, context: &Context, args: LoginArgs) -> Result<()
     );
     let json = json!({
         "profile": profile.name, "cloud": cloud.name, "tenant": profile.tenant, "account": profile.account,
-        "keyring": { "backend": keyring.backend(), "reason": keyring.reason() },
+        "keyring": {
+            "backend": keyring.backend(), "reason": keyring.reason(), "forgets": keyring.backend().forgets(),
+        },
     });
     ui.result(&json, &text);
+    warn_of_loss(ui, &keyring);
     Ok(())
+}
+
+/// Says when a keyring forgets the sign-in, and how to keep it.
+fn warn_of_loss(ui: Ui, keyring: &Keyring) {
+    let Some(when) = keyring.backend().forgets() else {
+        return;
+    };
+    let backend = keyring.backend();
+    ui.say(&format!(
+        "warning: {backend} forgets the sign-in {when}\nhint: keep it in private files instead: entra-ssh login --keyring file"
+    ));
+    if backend == Backend::Memory {
+        ui.say(&format!(
+            "the agent's memory was taken because {}",
+            keyring.reason()
+        ));
+    }
 }
 
 /// Keeps a sign-in, and removes what the profile held for another account before.

@@ -3,9 +3,11 @@
 mod captured;
 
 use std::ffi::{OsStr, OsString};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+
+use zeroize::Zeroizing;
 
 pub use self::captured::{Captured, capture};
 
@@ -79,15 +81,39 @@ fn become_it(mut command: Command) -> io::Result<u8> {
 ///
 /// # Errors
 /// What the system says if the program cannot be started.
+pub fn start_detached(program: &Path, arguments: &[OsString]) -> io::Result<Child> {
+    spawn_detached(program, arguments, Stdio::null())
+}
+
+/// Starts a program as [`start_detached`] does, and gives it this to read, on a thread of its own: a program that does not read
+/// holds nobody up.
+///
+/// # Errors
+/// What the system says if the program cannot be started.
+pub fn start_detached_with(
+    program: &Path,
+    arguments: &[OsString],
+    input: Zeroizing<Vec<u8>>,
+) -> io::Result<Child> {
+    let mut child = spawn_detached(program, arguments, Stdio::piped())?;
+    if let Some(mut pipe) = child.stdin.take() {
+        std::thread::spawn(move || {
+            // A program that ends without reading has failed, as its exit status tells.
+            let _written = pipe.write_all(&input);
+        });
+    }
+    Ok(child)
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place that starts programs"
 )]
-pub fn start_detached(program: &Path, arguments: &[OsString]) -> io::Result<Child> {
+fn spawn_detached(program: &Path, arguments: &[OsString], stdin: Stdio) -> io::Result<Child> {
     let mut command = Command::new(program);
     command
         .args(arguments)
-        .stdin(Stdio::null())
+        .stdin(stdin)
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     for name in SECRET_VARIABLES {

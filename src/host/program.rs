@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// The file of a program as it was when this was made.
@@ -28,6 +28,12 @@ impl Program {
             identity: identity(&fs::metadata(&path)?),
             path,
         })
+    }
+
+    /// Returns where the file is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Tells whether another file has taken its place. One that is gone for the moment counts as the same: it is being

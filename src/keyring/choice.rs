@@ -13,6 +13,8 @@ pub enum Backend {
     Keychain,
     /// The Linux kernel's keyring; forgets at reboot.
     Keyutils,
+    /// The memory of our agent; ends with it.
+    Memory,
     /// The freedesktop.org Secret Service: GNOME Keyring, `KWallet`, `KeePassXC`.
     SecretService,
     /// The Windows Credential Manager.
@@ -20,10 +22,11 @@ pub enum Backend {
 }
 
 impl Backend {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::File,
         Self::Keychain,
         Self::Keyutils,
+        Self::Memory,
         Self::SecretService,
         Self::Windows,
     ];
@@ -42,6 +45,18 @@ impl Backend {
         }
     }
 
+    /// Returns when it forgets what it holds, as "at reboot"; `None` for one that keeps it.
+    ///
+    /// The kernel removes a user's persistent keyring after three days without use (`persistent-keyring(7)`).
+    #[must_use]
+    pub const fn forgets(self) -> Option<&'static str> {
+        match self {
+            Self::Keyutils => Some("at reboot and after three days without use"),
+            Self::Memory => Some("when the agent ends: at reboot, or with entra-ssh agent stop"),
+            _ => None,
+        }
+    }
+
     /// Returns the name that people type.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -49,6 +64,7 @@ impl Backend {
             Self::File => "file",
             Self::Keychain => "keychain",
             Self::Keyutils => "keyutils",
+            Self::Memory => "memory",
             Self::SecretService => "secret-service",
             Self::Windows => "windows",
         }
@@ -61,6 +77,7 @@ impl fmt::Display for Backend {
             Self::File => "the file keyring",
             Self::Keychain => "the macOS keychain",
             Self::Keyutils => "the kernel keyring",
+            Self::Memory => "the agent's memory",
             Self::SecretService => "the Secret Service",
             Self::Windows => "the Windows Credential Manager",
         })
@@ -89,7 +106,7 @@ impl FromStr for Choice {
             .find(|backend| backend.name() == text)
             .map(Self::Named)
             .ok_or_else(|| {
-                format!("`{text}` is no keyring; there are auto, secret-service, keyutils, keychain, windows, file")
+                format!("unknown keyring `{text}`: expected one of auto, secret-service, keyutils, keychain, windows, file, memory")
             })
     }
 }

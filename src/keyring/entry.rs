@@ -27,6 +27,18 @@ pub enum Kind {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EntryName(String);
 
+impl Kind {
+    /// Returns the kind of the entry of this name, as [`EntryName`] writes it.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        match name.split(' ').next() {
+            Some("certificate") => Some(Self::Certificate),
+            Some("sign-in") => Some(Self::SignIn),
+            _ => None,
+        }
+    }
+}
+
 impl EntryName {
     /// Makes a name.
     #[must_use]
@@ -205,6 +217,15 @@ mod tests {
             panic!("another kind");
         };
         assert_eq!((key.expose(), &certificate[..]), (&[1][..], &[2][..]));
+    }
+
+    #[test]
+    fn a_name_tells_its_kind() {
+        for kind in [Kind::Certificate, Kind::SignIn] {
+            let name = EntryName::new(kind, "AzureCloud", "t", "a");
+            assert_eq!(Kind::of(&name.to_string()), Some(kind));
+        }
+        assert_eq!(Kind::of("trial"), None);
     }
 
     #[test]

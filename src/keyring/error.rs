@@ -38,12 +38,12 @@ pub enum KeyringError {
         /// What it said.
         source: keyring_core::Error,
     },
-    /// No keyring of this system can be used.
-    #[error("this system has no keyring that can be used ({})", refusals.join("; "))]
-    NoneAvailable {
-        /// What was tried and why it failed.
-        refusals: Vec<String>,
-    },
+    /// The agent does not hold it.
+    #[error("cannot use the agent's memory as keyring")]
+    Memory(#[source] std::io::Error),
+    /// No keyring was opened.
+    #[error("no keyring is open")]
+    NotOpen,
     /// It failed otherwise.
     #[error("{backend} failed")]
     Store {

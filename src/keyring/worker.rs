@@ -52,9 +52,7 @@ impl Worker {
     ) -> Result<T, KeyringError> {
         let called = self.run(patience, move |slot| match slot {
             Some(store) => job(store.as_ref()),
-            None => Err(KeyringError::NoneAvailable {
-                refusals: Vec::new(),
-            }),
+            None => Err(KeyringError::NotOpen),
         });
         called.await?
     }

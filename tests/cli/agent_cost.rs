@@ -19,6 +19,7 @@ use entra_ssh::host::Host;
 use entra_ssh::host::clock::SystemClock;
 use entra_ssh::host::env::Env;
 use entra_ssh::host::paths::Paths;
+use entra_ssh::host::vault::OwnMemory;
 use entra_ssh::issue;
 use entra_ssh::profile::Profiles;
 use entra_ssh::sign_in::SignIn;
@@ -144,6 +145,7 @@ fn issuing_costs_the_token_request_and_little_more() {
         clock: std::sync::Arc::new(SystemClock),
         paths: Paths::of(&env).unwrap(),
         env,
+        memory: std::sync::Arc::<OwnMemory>::default(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -41,6 +41,7 @@ mod keyring;
 mod kill;
 mod login;
 mod logout;
+mod memory;
 mod network;
 mod pipelines;
 mod places;

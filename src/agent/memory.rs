@@ -1,0 +1,193 @@
+//! The memory keyring: the agent holds its entries, and the other programs of the user ask for them at the agent's own socket.
+//!
+//! It is for machines without any keyring, such as containers that forbid the kernel's. What is in it ends with the agent, so
+//! that an agent with a sign-in in it does not end when it is idle, and hands it over to the program that replaces its own.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use tokio::runtime::Builder;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use super::ask::{Answer, Question};
+use super::client;
+use crate::failure::Failure;
+use crate::host::vault::{OwnMemory, Vault};
+use crate::secret::SecretBytes;
+
+/// How long to wait for an agent that is handing its memory over.
+const HAND_OVER_LIMIT: Duration = Duration::from_secs(15);
+/// How often to ask meanwhile.
+const HAND_OVER_POLL: Duration = Duration::from_millis(50);
+
+/// What a program asks the memory of the agent.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MemoryQuestion {
+    /// The secret of this name.
+    Load(String),
+    /// Forget the secret of this name.
+    Remove(String),
+    /// Hold a secret under this name.
+    Save(String, Carried),
+}
+
+/// What the memory of the agent answers.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MemoryAnswer {
+    /// It cannot change now, since it is being handed over: ask again.
+    Busy,
+    /// Whether there was something to remove.
+    Removed(bool),
+    /// It is held.
+    Saved,
+    /// The secret, if there is one.
+    Secret(Option<Carried>),
+}
+
+/// A secret on its way through the socket, in base64.
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize, Zeroize, ZeroizeOnDrop)]
+pub struct Carried(String);
+
+impl Carried {
+    fn new(secret: &SecretBytes) -> Self {
+        Self(STANDARD.encode(secret.expose()))
+    }
+
+    fn secret(&self) -> io::Result<SecretBytes> {
+        let bytes = STANDARD.decode(&self.0);
+        bytes
+            .map(SecretBytes::new)
+            .map_err(|_| io::Error::from(io::ErrorKind::InvalidData))
+    }
+}
+
+impl fmt::Debug for Carried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Carried(redacted)")
+    }
+}
+
+/// Answers from the memory of this process, which is the agent.
+pub(super) fn answer(memory: &OwnMemory, question: &MemoryQuestion) -> Result<Answer, Failure> {
+    let answered = match question {
+        MemoryQuestion::Load(name) => memory
+            .load(name)
+            .map(|secret| MemoryAnswer::Secret(secret.as_ref().map(Carried::new))),
+        MemoryQuestion::Remove(name) => memory.remove(name).map(MemoryAnswer::Removed),
+        MemoryQuestion::Save(name, secret) => secret
+            .secret()
+            .and_then(|secret| memory.save(name, &secret))
+            .map(|()| MemoryAnswer::Saved),
+    };
+    match answered {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            Ok(Answer::Memory(MemoryAnswer::Busy))
+        }
+        Err(error) => Err(Failure::new("the agent cannot hold the secret").caused_by(&error)),
+        Ok(answer) => Ok(Answer::Memory(answer)),
+    }
+}
+
+/// The memory of the agent at a socket. Calls block, and start the agent only to save something.
+#[derive(Debug)]
+pub struct AgentMemory {
+    socket: PathBuf,
+}
+
+impl AgentMemory {
+    /// Returns the memory of the agent at this socket.
+    #[must_use]
+    pub const fn new(socket: PathBuf) -> Self {
+        Self { socket }
+    }
+
+    /// Asks until the agent is not busy. `None` stands for an agent that does not run, and so holds nothing.
+    fn ask(&self, question: MemoryQuestion) -> io::Result<Option<MemoryAnswer>> {
+        let starts = matches!(question, MemoryQuestion::Save(..));
+        let question = Question::Memory(question);
+        let deadline = Instant::now() + HAND_OVER_LIMIT;
+        let ask = async {
+            loop {
+                let answer = if starts {
+                    client::ask(&self.socket, &question).await.map(Some)
+                } else {
+                    client::ask_if_running(&self.socket, &question).await
+                };
+                match answer? {
+                    Some(Answer::Memory(MemoryAnswer::Busy)) if Instant::now() < deadline => {
+                        tokio::time::sleep(HAND_OVER_POLL).await;
+                    }
+                    Some(Answer::Memory(answer)) => return Ok(Some(answer)),
+                    Some(_) => return Err(super::ask::another_version()),
+                    None => return Ok(None),
+                }
+            }
+        };
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let answer: Result<_, Failure> = runtime.block_on(ask);
+        answer.map_err(|failure| io::Error::other(failure.error.to_string()))
+    }
+}
+
+impl Vault for AgentMemory {
+    fn load(&self, name: &str) -> io::Result<Option<SecretBytes>> {
+        match self.ask(MemoryQuestion::Load(name.to_owned()))? {
+            Some(MemoryAnswer::Secret(Some(secret))) => secret.secret().map(Some),
+            Some(MemoryAnswer::Secret(None)) | None => Ok(None),
+            Some(_) => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+
+    fn save(&self, name: &str, secret: &SecretBytes) -> io::Result<()> {
+        let question = MemoryQuestion::Save(name.to_owned(), Carried::new(secret));
+        match self.ask(question)? {
+            Some(MemoryAnswer::Saved) => Ok(()),
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+
+    fn remove(&self, name: &str) -> io::Result<bool> {
+        match self.ask(MemoryQuestion::Remove(name.to_owned()))? {
+            Some(MemoryAnswer::Removed(is_removed)) => Ok(is_removed),
+            None => Ok(false),
+            Some(_) => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_come_through_and_no_debug_text_shows_them() {
+        let memory = OwnMemory::default();
+        let secret = SecretBytes::new(b"hunter2\0\xff".to_vec());
+        let question = MemoryQuestion::Save("sign-in a".to_owned(), Carried::new(&secret));
+        let text = format!("{question:?}");
+        assert!(
+            !text.contains("hunter2") && !text.contains("aHVudGVy"),
+            "{text}"
+        );
+        let json = serde_json::to_vec(&question).unwrap();
+        let question = serde_json::from_slice(&json).unwrap();
+        answer(&memory, &question).unwrap();
+        let load = MemoryQuestion::Load("sign-in a".to_owned());
+        let Ok(Answer::Memory(MemoryAnswer::Secret(Some(loaded)))) = answer(&memory, &load) else {
+            panic!("it is not there");
+        };
+        assert_eq!(loaded.secret().unwrap().expose(), b"hunter2\0\xff");
+        memory.freeze();
+        for question in [question, MemoryQuestion::Remove("sign-in a".to_owned())] {
+            let answer = answer(&memory, &question).unwrap();
+            assert!(matches!(answer, Answer::Memory(MemoryAnswer::Busy)));
+        }
+    }
+}
