@@ -1,21 +1,48 @@
 //! Files: read with a limit, written whole or not at all.
 
+mod draft;
 mod leftovers;
+mod links;
+mod streams;
 
-use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read as _};
 use std::path::Path;
 
-use tempfile::Builder;
+pub use self::draft::Draft;
 
-use self::leftovers::UNFINISHED;
+/// What some editors put before a text, in UTF-8. It is no part of the text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Reads a file of at most `limit` bytes.
+/// Reads a file of at most `limit` bytes that the user names, without the mark that some editors put before a text. It may be a
+/// pipe or a device, whose other end has ten seconds.
 ///
 /// # Errors
-/// What the system says; [`io::ErrorKind::FileTooLarge`] if the file is longer than `limit`.
+/// What the system says; [`io::ErrorKind::FileTooLarge`] if the file is longer than `limit`, and [`io::ErrorKind::TimedOut`] if
+/// a pipe or device did not end.
 pub fn read_capped(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
-    read_stream_capped(File::open(path)?, limit)
+    let file = streams::open(path)?;
+    let bytes = if file.metadata()?.is_file() {
+        read_stream_capped(file, limit)?
+    } else {
+        cap(streams::read(&file, limit)?, limit)?
+    };
+    Ok(without_mark(bytes))
+}
+
+/// Reads what a user gives to standard input, at most `limit` bytes, without the mark that some editors put before a text.
+///
+/// # Errors
+/// As [`read_stream_capped`].
+pub fn read_stdin_capped(limit: usize) -> io::Result<Vec<u8>> {
+    read_stream_capped(io::stdin().lock(), limit).map(without_mark)
+}
+
+fn without_mark(mut bytes: Vec<u8>) -> Vec<u8> {
+    if bytes.starts_with(BYTE_ORDER_MARK) {
+        bytes.drain(..BYTE_ORDER_MARK.len());
+    }
+    bytes
 }
 
 /// Reads a text file of at most `limit` bytes, or nothing if there is no such file.
@@ -23,22 +50,45 @@ pub fn read_capped(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
 /// # Errors
 /// As [`read_capped`]; [`io::ErrorKind::InvalidData`] if the file is not UTF-8.
 pub fn read_text_if_there(path: &Path, limit: usize) -> io::Result<Option<String>> {
-    read_if_there(path, limit)?
+    if_there(read_capped(path, limit))?
         .map(String::from_utf8)
         .transpose()
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
-/// Reads a file of at most `limit` bytes, or nothing if there is no such file.
+/// Reads a regular file of at most `limit` bytes as it is, or nothing if there is no such file.
 ///
 /// # Errors
-/// As [`read_capped`].
+/// What the system says; [`io::ErrorKind::FileTooLarge`] if the file is longer than `limit`, and
+/// [`io::ErrorKind::InvalidInput`] if it is a pipe, a device or a folder.
 pub fn read_if_there(path: &Path, limit: usize) -> io::Result<Option<Vec<u8>>> {
-    match read_capped(path, limit) {
-        Ok(bytes) => Ok(Some(bytes)),
+    if_there(read_regular(path, limit))
+}
+
+fn read_regular(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+    let file = streams::open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(not_regular(&metadata));
+    }
+    read_stream_capped(file, limit)
+}
+
+fn if_there<T>(read: io::Result<T>) -> io::Result<Option<T>> {
+    match read {
+        Ok(read) => Ok(Some(read)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+fn not_regular(metadata: &Metadata) -> io::Error {
+    let what = if metadata.is_dir() {
+        "it is a folder"
+    } else {
+        "it is a pipe, a socket or a device, not a regular file"
+    };
+    io::Error::new(io::ErrorKind::InvalidInput, what)
 }
 
 /// Reads a stream to its end, at most `limit` bytes.
@@ -49,6 +99,10 @@ pub fn read_stream_capped(stream: impl io::Read, limit: usize) -> io::Result<Vec
     let mut bytes = Vec::new();
     let one_more = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     stream.take(one_more).read_to_end(&mut bytes)?;
+    cap(bytes, limit)
+}
+
+fn cap(bytes: Vec<u8>, limit: usize) -> io::Result<Vec<u8>> {
     if bytes.len() > limit {
         return Err(io::Error::new(
             io::ErrorKind::FileTooLarge,
@@ -74,47 +128,54 @@ pub enum Access {
 /// was killed while it wrote a private file there is removed.
 ///
 /// # Errors
-/// What the system says; the old file is then as it was.
+/// As [`Draft::new`] and [`Draft::keep`]; the old file is then as it was.
 pub fn write(path: &Path, contents: &[u8], access: Access) -> io::Result<()> {
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    let folder = match target.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    // Created 0600, whatever the umask says.
-    let mut file = Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
-    leftovers::hold(file.as_file());
-    file.write_all(contents)?;
-    match access {
-        Access::Private => {}
-        Access::Public => make_public(file.as_file())?,
-        Access::AsBefore => {
-            if let Ok(before) = fs::metadata(&target) {
-                file.as_file().set_permissions(before.permissions())?;
-            }
-        }
-    }
-    file.as_file().sync_all()?;
-    let written = file.as_file().metadata()?.modified();
-    file.persist(&target).map_err(|error| error.error)?;
-    // In a folder of others, nothing is looked for: what is left there holds no secret.
-    if let (Access::Private, Ok(written)) = (access, written) {
-        leftovers::remove_from(folder, written);
-    }
-    Ok(())
+    Draft::new(path, contents, access)?.keep()
 }
 
-/// Opens a file to write at its end, made for the owner alone if it is not there.
+/// Writes a file that the user names: into a pipe, a terminal or another device, or behind what is in an open file of this
+/// process (`/dev/stdout`); a regular file as [`write`] does, for everyone to read.
 ///
 /// # Errors
-/// What the system says.
+/// As [`write`]; [`io::ErrorKind::TimedOut`] if nobody reads from a pipe within ten seconds.
+pub fn write_named(path: &Path, contents: &[u8]) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(metadata) if is_stream(&metadata) || links::is_open_file(path) => {
+            links::refuse_foreign_links(path)?;
+            streams::write(path, contents)
+        }
+        _ => write(path, contents, Access::Public),
+    }
+}
+
+#[cfg(unix)]
+fn is_stream(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+    let kind = metadata.file_type();
+    kind.is_fifo() || kind.is_char_device()
+}
+
+#[cfg(not(unix))]
+fn is_stream(_metadata: &Metadata) -> bool {
+    false
+}
+
+/// Opens a file to write at its end, made for the owner alone if it is not there. A pipe needs a reader.
+///
+/// # Errors
+/// What the system says; [`io::ErrorKind::PermissionDenied`] for a link that another user has put into a folder that everyone may
+/// write to.
 pub fn append_privately(path: &Path) -> io::Result<File> {
+    links::refuse_foreign_links(path)?;
     let mut options = fs::OpenOptions::new();
     options.create(true).append(true);
     #[cfg(unix)]
     {
+        use rustix::fs::OFlags;
         use std::os::unix::fs::OpenOptionsExt as _;
         options.mode(0o600);
+        // A pipe that nobody reads is refused, and not waited for.
+        options.custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed());
     }
     options.open(path)
 }
@@ -125,6 +186,22 @@ pub fn append_privately(path: &Path) -> io::Result<File> {
 /// What the system says; [`io::ErrorKind::PermissionDenied`] if the folder is there but others may write to it.
 pub fn make_private_folder(folder: &Path) -> io::Result<()> {
     private::make_folder(folder)
+}
+
+/// Tells whether this process is root's, and something is there that is another user's.
+#[must_use]
+pub fn is_foreign_to_root(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        rustix::process::geteuid().is_root()
+            && fs::metadata(path).is_ok_and(|metadata| metadata.uid() != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _not_told = path;
+        false
+    }
 }
 
 /// Takes a file or socket away from everyone but its owner: 0600.
@@ -246,114 +323,4 @@ mod private {
 }
 
 #[cfg(all(test, unix))]
-mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    use super::*;
-
-    fn mode(path: &Path) -> u32 {
-        fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode() & 0o777)
-    }
-
-    #[test]
-    fn a_private_file_is_private_even_where_a_public_one_stood() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file");
-        write(&path, b"public", Access::Public).unwrap();
-        assert_eq!(mode(&path), 0o644);
-        write(&path, b"private", Access::Private).unwrap();
-        assert_eq!(mode(&path), 0o600);
-        assert_eq!(fs::read(&path).unwrap(), b"private");
-        assert_eq!(
-            fs::read_dir(folder.path()).unwrap().count(),
-            1,
-            "no temporary file stays"
-        );
-    }
-
-    #[test]
-    fn a_link_stays_a_link() {
-        let folder = tempfile::tempdir().unwrap();
-        let (target, link) = (folder.path().join("target"), folder.path().join("link"));
-        write(&target, b"old", Access::Private).unwrap();
-        std::os::unix::fs::symlink(&target, &link).unwrap();
-        write(&link, b"new", Access::Private).unwrap();
-        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-        assert_eq!(fs::read(&target).unwrap(), b"new");
-    }
-
-    #[test]
-    fn a_link_is_pointed_elsewhere_and_what_is_no_link_stays() {
-        let folder = tempfile::tempdir().unwrap();
-        let link = folder.path().join("link");
-        for target in ["/one", "/two", "/two"] {
-            point_link(&link, Path::new(target)).unwrap();
-            assert_eq!(fs::read_link(&link).unwrap(), Path::new(target));
-        }
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-        let file = folder.path().join("file");
-        write(&file, b"text", Access::Private).unwrap();
-        assert!(point_link(&file, Path::new("/one")).is_err());
-        assert_eq!(fs::read(&file).unwrap(), b"text");
-    }
-
-    #[test]
-    fn the_access_of_a_file_can_be_kept() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file");
-        write(&path, b"new", Access::AsBefore).unwrap();
-        assert_eq!(mode(&path), 0o600);
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        write(&path, b"newer", Access::AsBefore).unwrap();
-        assert_eq!(mode(&path), 0o640);
-    }
-
-    #[test]
-    fn a_failed_write_leaves_the_old_text() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("missing").join("file");
-        assert!(write(&path, b"x", Access::Private).is_err());
-        assert!(!path.exists());
-    }
-
-    #[test]
-    fn what_is_appended_to_a_new_file_is_private() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log");
-        for line in ["one\n", "two\n"] {
-            let mut file = append_privately(&path).unwrap();
-            file.write_all(line.as_bytes()).unwrap();
-        }
-        assert_eq!(mode(&path), 0o600);
-        assert_eq!(fs::read(&path).unwrap(), b"one\ntwo\n");
-    }
-
-    #[test]
-    fn reading_stops_one_byte_above_the_limit() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file");
-        write(&path, b"12345", Access::Private).unwrap();
-        assert_eq!(read_capped(&path, 5).unwrap(), b"12345");
-        assert_eq!(
-            read_capped(&path, 4).unwrap_err().kind(),
-            io::ErrorKind::FileTooLarge
-        );
-    }
-
-    #[test]
-    fn a_new_folder_is_private_and_one_that_others_may_write_to_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let inner = folder.path().join("a").join("b");
-        make_private_folder(&inner).unwrap();
-        assert_eq!(mode(&inner), 0o700);
-        for (mode_there, is_taken) in [(0o755, true), (0o775, false), (0o777, false)] {
-            fs::set_permissions(&inner, fs::Permissions::from_mode(mode_there)).unwrap();
-            assert_eq!(
-                make_private_folder(&inner).is_ok(),
-                is_taken,
-                "{mode_there:o}"
-            );
-            assert_eq!(mode(&inner), mode_there, "it stays as it is");
-        }
-    }
-}
+mod tests;

@@ -3,8 +3,6 @@
 mod key_share;
 mod named_issuer;
 
-use std::fs::File;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -22,6 +20,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, Sig
 use self::key_share::TWO_SHARES;
 use self::named_issuer::name_issuer;
 use super::env::Env;
+use super::files;
 
 /// Returns the settings of a TLS client that trusts the system's roots, those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name in
 /// this environment, and those in `ca_file`.
@@ -202,6 +201,8 @@ impl SystemRoots {
     }
 }
 
+/// The longest file of roots that is read, in bytes.
+const MAX_CA_BYTES: usize = 16 * 1024 * 1024;
 /// Where systems keep all their roots in one file: Debian and Ubuntu, Red Hat, SUSE, Alpine and macOS.
 const BUNDLES: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt",
@@ -268,8 +269,8 @@ fn read_pem(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
         path: path.to_owned(),
         source,
     };
-    let file = File::open(path).map_err(|error| refusal(error.into()))?;
-    let certificates: Vec<_> = CertificateDer::pem_reader_iter(BufReader::new(file))
+    let pem = files::read_capped(path, MAX_CA_BYTES).map_err(|error| refusal(error.into()))?;
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&pem)
         .collect::<Result<_, _>>()
         .map_err(|error| refusal(error.to_string().into()))?;
     if certificates.is_empty() {
@@ -318,7 +319,7 @@ mod tests {
             client_config(Some(&path), &Env::default()),
             Err(TlsError::CaFile { .. })
         ));
-        crate::host::files::write(&path, b"hello", crate::host::files::Access::Private).unwrap();
+        files::write(&path, b"hello", files::Access::Private).unwrap();
         assert!(matches!(
             client_config(Some(&path), &Env::default()),
             Err(TlsError::CaFile { .. })

@@ -1,4 +1,3 @@
-use std::io;
 use std::path::PathBuf;
 
 use sha2::{Digest as _, Sha256};
@@ -30,11 +29,9 @@ impl FileStore {
 impl Store for FileStore {
     fn load(&self, name: &str) -> Result<Option<SecretBytes>, KeyringError> {
         let path = self.path(name);
-        match files::read_capped(&path, MAX_ENTRY_BYTES) {
-            Ok(bytes) => Ok(Some(SecretBytes::new(bytes))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(KeyringError::File { path, source }),
-        }
+        let read = files::read_if_there(&path, MAX_ENTRY_BYTES);
+        read.map(|bytes| bytes.map(SecretBytes::new))
+            .map_err(|source| KeyringError::File { path, source })
     }
 
     fn save(&self, name: &str, secret: &SecretBytes) -> Result<(), KeyringError> {

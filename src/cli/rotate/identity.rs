@@ -150,8 +150,8 @@ async fn keep_in_agent(
 
 /// Writes a file unless it holds that already: most of the time nothing has changed.
 fn write(path: &Path, contents: &[u8]) -> Result<(), Failure> {
-    let held = files::read_capped(path, MAX_FILE_BYTES).map(Zeroizing::new);
-    if held.is_ok_and(|held| held.as_slice() == contents) {
+    let held = files::read_if_there(path, MAX_FILE_BYTES).ok().flatten();
+    if held.is_some_and(|held| Zeroizing::new(held).as_slice() == contents) {
         return Ok(());
     }
     files::write(path, contents, Access::Private)
