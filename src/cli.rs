@@ -20,6 +20,7 @@ mod ui;
 mod way;
 mod why;
 
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -115,7 +116,10 @@ enum Command {
 /// Parses the command line, runs the command, and returns the exit status.
 #[must_use]
 pub fn run() -> ExitCode {
-    let Cli { global, command } = Cli::parse();
+    let Cli { global, command } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(refusal) => return tell(&refusal),
+    };
     let ui = Ui::new(global.output, global.quiet);
     process::harden();
     let outcome = log::start(global.verbose, global.log_file.as_deref())
@@ -125,6 +129,21 @@ pub fn run() -> ExitCode {
         Ok(status) => ExitCode::from(status),
         Err(failure) => {
             ui.fail(&failure);
+            failure::exit_status(&failure)
+        }
+    }
+}
+
+/// Prints help or version, or what is wrong with the command line, and returns the exit status.
+fn tell(refusal: &clap::Error) -> ExitCode {
+    let printed = refusal.print().and_then(|()| io::stdout().flush());
+    if refusal.use_stderr() {
+        return ExitCode::from(2);
+    }
+    match ui::printed_or_failed(printed) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            Ui::new(Format::Text, false).fail(&failure);
             failure::exit_status(&failure)
         }
     }

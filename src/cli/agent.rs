@@ -27,7 +27,7 @@ enum AgentCommand {
     /// Be the agent, in the foreground
     Run {
         /// End after this many seconds without a question
-        #[arg(long, default_value_t = DEFAULT_IDLE_SECONDS, value_name = "SECONDS")]
+        #[arg(long, default_value_t = DEFAULT_IDLE_SECONDS, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
         idle: u32,
         /// Leave the terminal's session
         #[arg(long, hide = true)]
@@ -104,7 +104,7 @@ async fn stop(ui: Ui, context: &Context) -> Result<(), Failure> {
         text.push_str("the agent did not run\n");
     }
     let is_stopped = answer.is_some() || !orphans.is_empty();
-    ui.result(&json!({ "stopped": is_stopped, "orphans": orphans }), &text);
+    ui.result(&json!({ "stopped": is_stopped, "orphans": orphans }), &text)?;
     Ok(())
 }
 
@@ -115,7 +115,7 @@ async fn status(ui: Ui, context: &Context) -> Result<(), Failure> {
         ui.result(
             &json!({ "running": false, "socket": context.agent_socket }),
             &format!("the agent does not run ({socket})\n"),
-        );
+        )?;
         return Ok(());
     };
     let now = context.host.clock.now();
@@ -140,7 +140,7 @@ async fn status(ui: Ui, context: &Context) -> Result<(), Failure> {
             "the agent runs{since}: process {}, version {}{locked} ({socket})\n",
             status.pid, status.version
         ),
-    );
+    )?;
     if status.is_locked {
         ui.say(&format!("hint: {}", context.unlock_hint()));
     }

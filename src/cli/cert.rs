@@ -10,7 +10,7 @@ use crate::agent::ask::{Question, RenewWhen, Tenancy};
 use crate::agent::client;
 use crate::certificate::{Certificate, Explanation, Unverified};
 use crate::failure::{Failure, file_failure};
-use crate::host::files::{self, Access};
+use crate::host::files;
 use crate::ids::TenantId;
 use crate::issue;
 use crate::profile::{KeyOptions, Profile};
@@ -26,7 +26,7 @@ use crate::sign_in::SignIn;
 pub(super) struct CertArgs {
     #[command(subcommand)]
     command: Option<CertCommand>,
-    /// Write the certificate to this file
+    /// Write the certificate to this file, or with `-` to standard output
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
     /// Certify this public key; the certificate goes to the file beside it that ends in -cert.pub, unless --file says else
@@ -77,10 +77,18 @@ pub(super) async fn run(ui: Ui, context: &Context, args: CertArgs) -> Result<(),
         (None, Some(own)) => Some(public_key::certificate_beside(&own)),
         (None, None) => None,
     };
-    if let Some(file) = &file {
-        write(&certificate, file)?;
+    let explanation = certificate.explain();
+    match file {
+        Some(file) if file.as_os_str() == "-" => {
+            ui.raw(&certificate.to_openssh())?;
+            ui.say(explanation.to_text(context.host.clock.now()).trim_end());
+        }
+        Some(file) => {
+            write(&certificate, &file)?;
+            print(ui, context, &explanation, Some(&file))?;
+        }
+        None => print(ui, context, &explanation, None)?,
     }
-    print(ui, context, &certificate.explain(), file.as_deref());
     Ok(())
 }
 
@@ -116,14 +124,12 @@ fn show_file(ui: Ui, context: &Context, file: &Path) -> Result<(), Failure> {
     let unverified = Unverified::from_openssh(&text).map_err(|error| {
         Failure::from(error).within(format!("cannot explain `{}`", file.display()))
     })?;
-    print(ui, context, &Explanation::of(&unverified), Some(file));
-    Ok(())
+    print(ui, context, &Explanation::of(&unverified), Some(file))
 }
 
 async fn show_stored(ui: Ui, context: &Context) -> Result<(), Failure> {
     let certificate = stored(&context.sign_in().await?).await?;
-    print(ui, context, &certificate.explain(), None);
-    Ok(())
+    print(ui, context, &certificate.explain(), None)
 }
 
 async fn stored(sign_in: &SignIn) -> Result<Certificate, Failure> {
@@ -134,14 +140,19 @@ async fn stored(sign_in: &SignIn) -> Result<Certificate, Failure> {
     Ok(issued.certificate)
 }
 
-fn print(ui: Ui, context: &Context, explanation: &Explanation, file: Option<&Path>) {
+fn print(
+    ui: Ui,
+    context: &Context,
+    explanation: &Explanation,
+    file: Option<&Path>,
+) -> Result<(), Failure> {
     let now = context.host.clock.now();
     let file = file.map(|file| file.display().to_string());
-    ui.result(&explanation.to_json(now, file), &explanation.to_text(now));
+    ui.result(&explanation.to_json(now, file), &explanation.to_text(now))
 }
 
 fn write(certificate: &Certificate, file: &Path) -> Result<(), Failure> {
-    files::write(file, certificate.to_openssh().as_bytes(), Access::Public)
+    files::write_named(file, certificate.to_openssh().as_bytes())
         .map_err(|error| file_failure("write", file, &error))
 }
 

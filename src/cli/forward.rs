@@ -55,7 +55,7 @@ pub(super) struct ForwardArgs {
     #[arg(short = 'g', long)]
     resource_group: Option<ResourceGroup>,
     /// The port on the machine; without it, that of the managed host, or 22
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
     /// Connect to this address, without asking Azure for one
     #[arg(long, value_name = "ADDRESS", conflicts_with = "prefer_private_ip")]
@@ -93,7 +93,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: ForwardArgs) -> Result<
         .map_err(|error| Failure::new("cannot wait for signals").caused_by(&error))?;
     let bound = listener.local_addr().unwrap_or(args.bind.0);
     let login_line = port.certify(bound).await;
-    port.tell(bound);
+    port.tell(bound)?;
     if let Some(line) = login_line {
         ui.say(&format!("log in with: {line}"));
     }
@@ -141,12 +141,12 @@ struct Port<'a> {
 
 impl Port<'_> {
     /// Says where it is.
-    fn tell(&self, bound: SocketAddr) {
+    fn tell(&self, bound: SocketAddr) -> Result<(), Failure> {
         let Machine { id, port, .. } = &self.machine;
         let row = json!({"bind": bound, "resource_id": id, "port": port});
         let name = self.way.name();
         let text = format!("{bound} leads to port {port} of {name}; Ctrl-C ends it\n");
-        self.ui.result(&row, &text);
+        self.ui.result(&row, &text)
     }
 
     /// Sees to a certificate for whoever logs in by way of the port, and returns what they type. Without one, the port serves

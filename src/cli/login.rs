@@ -190,7 +190,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: LoginArgs) -> Result<()
             "backend": keyring.backend(), "reason": keyring.reason(), "forgets": keyring.backend().forgets(),
         },
     });
-    ui.result(&json, &text);
+    ui.result(&json, &text)?;
     warn_of_loss(ui, &keyring);
     Ok(())
 }

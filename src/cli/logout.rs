@@ -48,7 +48,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: LogoutArgs) -> Result<(
             } else {
                 &text
             },
-        );
+        )?;
     }
     match failures.into_iter().next() {
         Some(failure) => Err(failure),

@@ -76,7 +76,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: RotateArgs) -> Result<(
     } else {
         rows.iter().map(to_text).collect()
     };
-    ui.result(&json, &text);
+    ui.result(&json, &text)?;
     worst(failures).map_or(Ok(()), Err)
 }
 

@@ -72,7 +72,7 @@ pub(super) async fn run(ui: Ui, context: &Context, _args: StatusArgs) -> Result<
             context.agent_socket.display()
         ),
     };
-    ui.result(&json, &text);
+    ui.result(&json, &text)?;
     Ok(())
 }
 

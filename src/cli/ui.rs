@@ -27,7 +27,7 @@ impl FromStr for Format {
 
 /// The terminal, or whatever stands in its place: results go to standard output, talk to standard error.
 ///
-/// That one of them is closed is no failure of ours. No character goes out that a terminal would obey or hide.
+/// A result that cannot be written is a failure, and talk that cannot be is not. No character goes out that a terminal would obey or hide.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ui {
     format: Format,
@@ -44,13 +44,28 @@ impl Ui {
         self.quiet
     }
 
-    /// Prints a result: `json` as one value, or `text` as it is.
-    pub(super) fn result(self, json: &impl Serialize, text: &str) {
+    /// Prints a result: `json` as one value, or `text` as it is. That its reader is gone is no failure: they have what they wanted.
+    ///
+    /// # Errors
+    /// [`Failure`] if it cannot be written, so that no script takes a part of it for the whole.
+    pub(super) fn result(self, json: &impl Serialize, text: &str) -> Result<(), Failure> {
+        match self.format {
+            Format::Json => self.raw(&format!("{}\n", to_json(json))),
+            Format::Text => self.raw(&line::printable(text)),
+        }
+    }
+
+    /// Prints a text as it is, in either format.
+    ///
+    /// # Errors
+    /// As [`Ui::result`].
+    #[expect(clippy::unused_self, reason = "what is printed is printed by the `Ui`")]
+    pub(super) fn raw(self, text: &str) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
-        let _printed = match self.format {
-            Format::Json => writeln!(stdout, "{}", to_json(json)),
-            Format::Text => stdout.write_all(line::printable(text).as_bytes()),
-        };
+        let printed = stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush());
+        printed_or_failed(printed)
     }
 
     /// Says what is being done.
@@ -76,6 +91,18 @@ impl Ui {
             Format::Text => super::failure::text(failure),
         };
         let _told = writeln!(io::stderr().lock(), "{}", line::printable(text.trim_end()));
+    }
+}
+
+/// Returns the failure to print a result.
+pub(super) fn printed_or_failed(printed: io::Result<()>) -> Result<(), Failure> {
+    match printed {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new("cannot write the result to standard output")
+                .caused_by(&error)
+                .hint("see where it goes: the disk may be full, or the file closed"))
+        }
+        _ => Ok(()),
     }
 }
 

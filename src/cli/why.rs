@@ -72,6 +72,6 @@ pub(super) fn run(ui: Ui, context: &Context, _: &WhyArgs) -> Result<(), Failure>
             format!("{ago} ago: entra-ssh {command}\n{text}\n")
         }
     };
-    ui.result(&record, &text);
+    ui.result(&record, &text)?;
     Ok(())
 }

@@ -43,7 +43,7 @@ pub(in super::super) fn run(ui: Ui, context: &Context, args: &InstallArgs) -> Re
         .map(|path| format!("wrote {}\n", path.display()))
         .collect();
     let text = lines.concat();
-    ui.result(&json!({ "units": written }), &text);
+    ui.result(&json!({ "units": written }), &text)?;
     ui.say(&format!(
         "start it with: entra-ssh agent stop; systemctl --user daemon-reload; systemctl --user enable --now {SOCKET_UNIT}"
     ));

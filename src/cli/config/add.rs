@@ -136,7 +136,7 @@ pub(in super::super) async fn run(ui: Ui, context: &Context, args: AddArgs) -> R
         })
         .collect::<Vec<_>>()
         .concat();
-    ui.result(&super::list::rows(blocks.iter()), &text);
+    ui.result(&super::list::rows(blocks.iter()), &text)?;
     Ok(())
 }
 

@@ -33,7 +33,7 @@ pub(in super::super) fn run(ui: Ui, context: &Context, _args: ListArgs) -> Resul
             id.or(address).unwrap_or_default()
         );
     }
-    ui.result(&rows(config.blocks()), &text);
+    ui.result(&rows(config.blocks()), &text)?;
     Ok(())
 }
 

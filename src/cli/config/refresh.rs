@@ -18,6 +18,6 @@ pub(in super::super) async fn run(
         .change_managed_config(|config| config.blocks().cloned().collect::<Vec<_>>())
         .await?;
     let text = format!("wrote {} hosts anew\n", blocks.len());
-    ui.result(&super::list::rows(blocks.iter()), &text);
+    ui.result(&super::list::rows(blocks.iter()), &text)?;
     Ok(())
 }

@@ -41,6 +41,6 @@ pub(in super::super) async fn run(
         .map(|block| format!("removed {}\n", block.host))
         .collect::<Vec<_>>()
         .concat();
-    ui.result(&super::list::rows(removed.iter()), &text);
+    ui.result(&super::list::rows(removed.iter()), &text)?;
     Ok(())
 }

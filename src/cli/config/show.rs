@@ -33,6 +33,6 @@ pub(in super::super) fn run(ui: Ui, context: &Context, args: &ShowArgs) -> Resul
     ui.result(
         &serde_json::json!({ "host": block.host, "options": options }),
         &text,
-    );
+    )?;
     Ok(())
 }
