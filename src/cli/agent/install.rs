@@ -4,7 +4,9 @@ use serde_json::json;
 use super::super::context::Context;
 use super::super::ui::Ui;
 use crate::agent::DEFAULT_IDLE_SECONDS;
-use crate::agent::systemd::{SERVICE_UNIT, SOCKET_UNIT, service_unit, socket_unit};
+use crate::agent::systemd::{
+    SERVICE_UNIT, SOCKET_UNIT, UnwritableUnitError, service_unit, socket_unit,
+};
 use crate::failure::{Failure, file_failure};
 use crate::host::files::{self, Access};
 
@@ -15,7 +17,7 @@ use crate::host::files::{self, Access};
 )]
 pub(in super::super) struct InstallArgs {
     /// Have the agent end after this many seconds without a question
-    #[arg(long, default_value_t = DEFAULT_IDLE_SECONDS, value_name = "SECONDS")]
+    #[arg(long, default_value_t = DEFAULT_IDLE_SECONDS, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     idle: u32,
 }
 
@@ -23,10 +25,14 @@ pub(in super::super) fn run(ui: Ui, context: &Context, args: &InstallArgs) -> Re
     let folder = context.host.paths.systemd_user_units();
     let surroundings = context.surroundings()?;
     let units = [
-        (SOCKET_UNIT, socket_unit(&context.agent_socket)),
+        (
+            SOCKET_UNIT,
+            socket_unit(&context.agent_socket).map_err(|error| unwritable(&error))?,
+        ),
         (
             SERVICE_UNIT,
-            service_unit(&surroundings.program, &context.agent_socket, args.idle),
+            service_unit(&surroundings.program, &context.agent_socket, args.idle)
+                .map_err(|error| unwritable(&error))?,
         ),
     ];
     files::make_private_folder(&folder)
@@ -48,4 +54,8 @@ pub(in super::super) fn run(ui: Ui, context: &Context, args: &InstallArgs) -> Re
         "start it with: entra-ssh agent stop; systemctl --user daemon-reload; systemctl --user enable --now {SOCKET_UNIT}"
     ));
     Ok(())
+}
+
+fn unwritable(error: &UnwritableUnitError) -> Failure {
+    Failure::of(error).hint("use another path: --agent-socket FILE, or move this program")
 }
