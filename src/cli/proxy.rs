@@ -28,7 +28,7 @@ pub(super) struct ProxyArgs {
     #[arg(long, value_name = "ID")]
     tenant: Option<TenantId>,
     /// The port of sshd on the machine
-    #[arg(long, default_value_t = 22)]
+    #[arg(long, default_value_t = 22, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
     /// Do not see to a certificate: ssh uses keys of its own
     #[arg(long)]

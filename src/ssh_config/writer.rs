@@ -42,6 +42,9 @@ pub enum UnwritableError {
         /// The sign.
         sign: &'static str,
     },
+    /// A port is 0.
+    #[error("`0` is not a port")]
+    NoPort,
     /// It is not UTF-8.
     #[error("`{text}` is not valid UTF-8")]
     NotUnicode {
@@ -63,10 +66,15 @@ impl Value {
         Self(word.to_owned())
     }
 
-    /// Writes a number.
-    #[must_use]
-    pub fn number(number: u16) -> Self {
-        Self(number.to_string())
+    /// Writes the number of a port.
+    ///
+    /// # Errors
+    /// [`UnwritableError::NoPort`] for 0, for which ssh would refuse the whole config.
+    pub fn port(number: u16) -> Result<Self, UnwritableError> {
+        match number {
+            0 => Err(UnwritableError::NoPort),
+            _ => Ok(Self(number.to_string())),
+        }
     }
 
     /// Writes a value in which `%` and `$` mean nothing.

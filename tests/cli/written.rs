@@ -3,7 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use crate::world::{ADA, World, options};
+use sandbox::{MachineKind, Options};
+
+use crate::identity::OwnAgent;
+use crate::world::{ADA, Output, World, options, options_with};
 
 /// What a hostile archive calls a folder, so that it becomes lines of an ssh config.
 const EVIL: &str = "evil\nMatch exec \"touch OWNED\"\n#";
@@ -15,7 +18,7 @@ fn signed_in() -> World {
 }
 
 /// Runs a command of ours in a folder.
-fn in_folder(world: &World, folder: &Path, arguments: &str) -> crate::world::Output {
+fn in_folder(world: &World, folder: &Path, arguments: &str) -> Output {
     let ours = env!("CARGO_BIN_EXE_entra-ssh");
     let script = format!("cd \"$1\" && exec {ours} {arguments}");
     world
@@ -115,4 +118,87 @@ fn a_key_in_a_folder_with_every_sign_is_found_by_ssh_and_harms_no_other_host() {
         .map(|file| file.replace("%%", "%"));
     assert_eq!(found, Some(expected), "{read}");
     world.ssh(&["-G", "web01"]).run().succeeded();
+}
+
+/// What people have for all hosts: from hardening guides, of smart cards, password managers and corporate images.
+const FOR_ALL_HOSTS: &str = "Host *
+    AddKeysToAgent yes
+    AddressFamily inet
+    CanonicalDomains corp.invalid
+    CanonicalizeFallbackLocal no
+    CanonicalizeHostname always
+    CheckHostIP yes
+    ForwardAgent yes
+    GSSAPIAuthentication yes
+    HashKnownHosts yes
+    HostKeyAlias everywhere
+    IdentitiesOnly yes
+    IdentityAgent ~/.1password/agent.sock
+    IdentityFile ~/.ssh/id_ed25519
+    PKCS11Provider /usr/lib/opensc-pkcs11.so
+    Port 2200
+    PreferredAuthentications keyboard-interactive,password
+    ProxyJump bastion.corp.invalid
+    ProxyUseFDPass yes
+    PubkeyAcceptedAlgorithms ssh-ed25519
+    PubkeyAuthentication no
+    User corp
+    UserKnownHostsFile /dev/null
+    VerifyHostKeyDNS yes
+";
+
+#[test]
+fn what_the_user_has_for_all_hosts_keeps_no_managed_host_from_being_reached() {
+    let world = World::with(Options {
+        machine_kind: MachineKind::Sshd,
+        ..options_with(&["web01", "vm01"])
+    });
+    world.login(ADA);
+    let port = world
+        .sandbox
+        .machine_address("vm01")
+        .unwrap()
+        .port()
+        .to_string();
+    let own = OwnAgent::start(&world);
+    for identity in ["agent", "file", "system-agent"] {
+        for host in [&["web01"][..], &["vm01", "--port", &port]] {
+            world
+                .command(&["config", "add", "--identity", identity])
+                .args(host)
+                .env("SSH_AUTH_SOCK", &own.socket)
+                .run()
+                .succeeded();
+        }
+        let ours = fs::read_to_string(world.ssh_config()).unwrap();
+        fs::write(
+            world.ssh_config(),
+            format!("{}{FOR_ALL_HOSTS}", ours.replace(FOR_ALL_HOSTS, "")),
+        )
+        .unwrap();
+        for host in ["web01", "vm01"] {
+            let output = world
+                .ssh(&["-o", "BatchMode=yes", host, "true"])
+                .env("SSH_AUTH_SOCK", &own.socket)
+                .run();
+            assert_eq!(output.status, 0, "{identity}: {output}");
+        }
+    }
+}
+
+#[test]
+fn port_0_is_refused_wherever_a_port_is_named() {
+    let world = signed_in();
+    for arguments in [
+        &["config", "add", "web01", "--port", "0"][..],
+        &["ssh", "web01", "--port", "0"],
+        &["forward", "web01", "--port", "0"],
+        &["proxy", "--ip", "127.0.0.1", "--port", "0"],
+        &["config", "add", "web01", "--port", "65536"],
+        &["agent", "install", "--idle", "0"],
+        &["agent", "run", "--idle", "0"],
+    ] {
+        world.entra_ssh(arguments).ended_with(2);
+    }
+    assert!(!world.managed_config().exists());
 }

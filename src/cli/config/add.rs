@@ -50,7 +50,7 @@ pub(in super::super) struct HostOptions {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["local_user", "identity"])]
     public_key_file: Option<PathBuf>,
     /// The port of sshd on the machine, if it is not 22
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
     /// Connect to this address, without asking Azure for one
     #[arg(long, value_name = "ADDRESS", conflicts_with = "prefer_private_ip")]

@@ -11,6 +11,21 @@ impl Block {
     /// renewed. `IdentityFile none` and the absence of `IdentitiesOnly` go together: with it, a certificate that only the
     /// agent has would be left out.
     ///
+    /// Of several values ssh takes the first, and so each option that this relies on is set, lest a `Host *` of the user's sets
+    /// it. These are left to the user, since any value of theirs works:
+    ///
+    /// ```text
+    /// AddressFamily, BindAddress, BindInterface, CheckHostIP,    ssh itself does not use them with a ProxyCommand
+    /// ConnectionAttempts, ProxyJump
+    /// Ciphers, KexAlgorithms, MACs, HostKeyAlgorithms,           policy: what the user accepts of a server
+    /// RequiredRSASize, StrictHostKeyChecking, UpdateHostKeys,
+    /// GlobalKnownHostsFile, RevokedHostKeys, HashKnownHosts
+    /// BatchMode, Compression, ConnectTimeout, LogLevel,          taste
+    /// ServerAlive…, TCPKeepAlive, RequestTTY, …Forward, Tag
+    /// ControlMaster, ControlPath, ControlPersist                 shared connections are told apart by host, port and user
+    /// IgnoreUnknown                                              another value would break what the user wrote below
+    /// ```
+    ///
     /// # Errors
     /// [`UnwritableError`] if a path or name cannot be expressed in an ssh config.
     pub fn options(
@@ -25,13 +40,18 @@ impl Block {
                 Value::path(&surroundings.known_hosts)?,
             ),
             ("User", Value::login_name(self.user.as_str())?),
-            ("Port", Value::number(self.port)),
+            ("Port", Value::port(self.port)?),
             ("ProxyCommand", self.proxy_command(surroundings)?),
         ];
-        if self.route == Route::Direct && cfg!(unix) {
-            // ssh is given the connection itself, and the proxy is gone before the first byte.
-            options.push(("ProxyUseFDPass", Value::literal("yes")));
-        }
+        // With a direct route ssh is given the connection itself, and the proxy is gone before the first byte.
+        let passes = self.route == Route::Direct && cfg!(unix);
+        options.push((
+            "ProxyUseFDPass",
+            Value::literal(if passes { "yes" } else { "no" }),
+        ));
+        // The alias is a name of this config and not of DNS: a canonical one would be of no use, nor would host keys in DNS.
+        options.push(("CanonicalizeHostname", Value::literal("no")));
+        options.push(("VerifyHostKeyDNS", Value::literal("no")));
         options.extend(self.identity_options(surroundings)?);
         Ok(options)
     }
@@ -98,24 +118,31 @@ impl Block {
         surroundings: &Surroundings,
     ) -> Result<Vec<(&'static str, Value)>, UnwritableError> {
         let options = match self.identity {
-            Identity::Agent => vec![
-                ("IdentityAgent", Value::path(&surroundings.agent_socket)?),
-                ("IdentityFile", Value::literal("none")),
-                ("IdentitiesOnly", Value::literal("no")),
-                ("PreferredAuthentications", Value::literal("publickey")),
-                // The agent that would be forwarded is this one, and its keys are nobody else's to use.
-                ("ForwardAgent", Value::literal("no")),
-            ],
+            Identity::Agent => {
+                let mut options = vec![
+                    ("IdentityAgent", Value::path(&surroundings.agent_socket)?),
+                    ("IdentityFile", Value::literal("none")),
+                    ("IdentitiesOnly", Value::literal("no")),
+                ];
+                options.extend(only_certificates());
+                options.extend(only_our_keys());
+                options
+            }
             Identity::File => {
                 let mut options = self.files(&self.key_file(surroundings), surroundings)?;
                 options.push(("IdentityAgent", Value::literal("none")));
+                options.extend(only_our_keys());
                 options
             }
-            // With the public half in a file, ssh takes the private one from the agent, and offers no other key of it.
+            // With the public half in a file, ssh takes the private one from the agent, and offers no other key of it. It is the
+            // agent of `SSH_AUTH_SOCK` that was given the key.
             Identity::SystemAgent => {
                 let mut public = self.key_file(surroundings).into_os_string();
                 public.push(".pub");
-                self.files(Path::new(&public), surroundings)?
+                let mut options = self.files(Path::new(&public), surroundings)?;
+                options.push(("IdentityAgent", Value::literal("SSH_AUTH_SOCK")));
+                options.extend(only_our_keys());
+                options
             }
             // ssh finds the public half beside it, and the private one there or in an agent, which is left as the user has it.
             Identity::PublicKey => {
@@ -126,10 +153,16 @@ impl Block {
                 };
                 self.files(&private, surroundings)?
             }
+            // A key that was named is tried first, and what the account takes besides it is left to the user.
             Identity::Own => match &self.private_key_file {
                 Some(file) => vec![
                     ("IdentityFile", Value::path(file)?),
                     ("IdentitiesOnly", Value::literal("yes")),
+                    ("PubkeyAuthentication", Value::literal("yes")),
+                    (
+                        "PreferredAuthentications",
+                        Value::literal("publickey,keyboard-interactive,password"),
+                    ),
                 ],
                 None => Vec::new(),
             },
@@ -148,17 +181,43 @@ impl Block {
             None => format!("{}{CERTIFICATE_END}", key_file_name(profile, tenant)),
         };
         let certificate = surroundings.keys.join(certificate);
-        Ok(vec![
+        let mut options = vec![
             ("IdentityFile", Value::path(identity)?),
             ("CertificateFile", Value::path(&certificate)?),
             ("IdentitiesOnly", Value::literal("yes")),
-            ("PreferredAuthentications", Value::literal("publickey")),
-            ("ForwardAgent", Value::literal("no")),
-        ])
+        ];
+        options.extend(only_certificates());
+        Ok(options)
     }
 
     fn key_file(&self, surroundings: &Surroundings) -> PathBuf {
         let name = key_file_name(&self.profile, self.tenant.as_ref());
         surroundings.keys.join(name)
     }
+}
+
+/// Returns what makes ssh log in by a certificate, whatever the user has for all hosts. The certificates of Entra are RSA.
+///
+/// `PubkeyAcceptedKeyTypes` is what `PubkeyAcceptedAlgorithms` was called before OpenSSH 8.5, and all releases take it. The
+/// algorithms are added to those that ssh has by itself, since it needs that of the plain key to sign.
+fn only_certificates() -> [(&'static str, Value); 4] {
+    [
+        ("PubkeyAuthentication", Value::literal("yes")),
+        (
+            "PubkeyAcceptedKeyTypes",
+            Value::literal("+rsa-sha2-512-cert-v01@openssh.com,rsa-sha2-256-cert-v01@openssh.com"),
+        ),
+        ("PreferredAuthentications", Value::literal("publickey")),
+        // The agent that would be forwarded may be ours, and its keys are nobody else's to use.
+        ("ForwardAgent", Value::literal("no")),
+    ]
+}
+
+/// Returns what keeps ssh from looking for keys elsewhere, such as on a smart card that asks for its PIN, and from putting keys
+/// of the user into our agent, or our key into another one.
+fn only_our_keys() -> [(&'static str, Value); 2] {
+    [
+        ("AddKeysToAgent", Value::literal("no")),
+        ("PKCS11Provider", Value::literal("none")),
+    ]
 }

@@ -1,3 +1,4 @@
+use super::super::UnwritableError;
 use super::*;
 
 pub(in crate::ssh_config) fn web01() -> Block {
@@ -87,10 +88,10 @@ fn with_an_own_key_the_agent_is_left_alone() {
 #[test]
 fn a_direct_connection_is_passed_to_ssh_and_a_relayed_one_is_not() {
     let mut block = web01();
-    assert_eq!(option(&block, "ProxyUseFDPass"), None);
+    assert_eq!(option(&block, "ProxyUseFDPass").unwrap(), "no");
     block.route = Route::Direct;
-    let passes = cfg!(unix).then(|| "yes".to_owned());
-    assert_eq!(option(&block, "ProxyUseFDPass"), passes);
+    let passes = if cfg!(unix) { "yes" } else { "no" };
+    assert_eq!(option(&block, "ProxyUseFDPass").unwrap(), passes);
     block.prefer_private_ip = true;
     let command = option(&block, "ProxyCommand").unwrap();
     assert!(
@@ -158,6 +159,13 @@ fn keys_in_files_are_seen_to_before_ssh_reads_them() {
         option(&block, "IdentityFile").unwrap(),
         format!("{file}.pub\"")
     );
-    assert_eq!(option(&block, "IdentityAgent"), None);
+    assert_eq!(option(&block, "IdentityAgent").unwrap(), "SSH_AUTH_SOCK");
     assert_eq!(option(&block, "IdentitiesOnly").unwrap(), "yes");
+}
+
+#[test]
+fn reject_a_port_that_ssh_refuses_with_the_whole_config() {
+    let mut block = web01();
+    block.port = 0;
+    assert_eq!(block.options(&surroundings()), Err(UnwritableError::NoPort));
 }
