@@ -11,7 +11,7 @@ mod managed;
 mod writer;
 
 pub use self::block::{Block, Identity, Route, Surroundings, host_key_alias};
-pub use self::include::with_include;
+pub use self::include::{include_line, with_include};
 pub use self::key_files::{certificate_file_name, is_certificate_file_name, key_file_name};
 pub use self::known_hosts::with_new_names;
 pub use self::managed::{ManagedConfig, ManagedConfigError, UnwritableHostError};

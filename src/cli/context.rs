@@ -1,30 +1,26 @@
+mod ssh_config;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Global;
-use super::host_keys;
 use super::login::{environment, proof, step_up};
 use super::ui::{self, Ui};
 use crate::agent::ask::{Answer, CertificateAnswer, Question, Tenancy, another_version};
 use crate::agent::client;
 use crate::agent::memory::AgentMemory;
-use crate::failure::{Failure, FailureKind, file_failure, place_failure};
+use crate::failure::{Failure, FailureKind, file_failure};
 use crate::host::Host;
-use crate::host::files::{self, Access};
-use crate::host::lock::Lock;
+use crate::host::files;
 use crate::host::{own_socket, paths};
 use crate::ids::{ProfileName, SubscriptionId};
 use crate::keyring::Choice;
 use crate::profile::{CloudName, Profile, Profiles};
 use crate::sign_in::SignIn;
-use crate::ssh_config::{ManagedConfig, Surroundings, shell_word};
+use crate::ssh_config::{Surroundings, shell_word};
 
 /// The cloud that is meant if none is named.
 const DEFAULT_CLOUD: &str = "AzureCloud";
-/// The longest ssh config that is read, in bytes.
-const MAX_CONFIG_BYTES: usize = 16 * 1024 * 1024;
-/// How long another `config` command is waited for.
-const CONFIG_PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// What every command is handed: the machine, and the global options.
 #[derive(Debug)]
@@ -215,53 +211,6 @@ impl Context {
         files::make_private_folder(folder)
             .map_err(|error| file_failure("make the folder", folder, &error))?;
         Ok(known_hosts)
-    }
-
-    /// Reads the managed hosts.
-    pub(super) fn managed_config(&self) -> Result<ManagedConfig, Failure> {
-        let path = self.host.paths.managed_ssh_config();
-        let text = files::read_if_there(&path, MAX_CONFIG_BYTES)
-            .map_err(|error| file_failure("read", &path, &error))?
-            .unwrap_or_default();
-        ManagedConfig::parse(&text).map_err(|error| {
-            Failure::from(error).within(format!("cannot use `{}`", path.display()))
-        })
-    }
-
-    /// Changes the managed hosts under a lock, and sees to it that the user's ssh config includes them.
-    pub(super) async fn change_managed_config<T>(
-        &self,
-        change: impl FnOnce(&mut ManagedConfig) -> T,
-    ) -> Result<T, Failure> {
-        let _lock = Lock::take(&self.host.paths.locks(), "config", CONFIG_PATIENCE)
-            .await
-            .map_err(|error| place_failure("cannot take the lock for the ssh config", &error))?;
-        let mut config = self.managed_config()?;
-        let changed = change(&mut config);
-        host_keys::keep(self, config.renamed());
-        let path = self.host.paths.managed_ssh_config();
-        let folder = path.parent().unwrap_or(&path);
-        files::make_private_folder(folder)
-            .map_err(|error| file_failure("make the folder", folder, &error))?;
-        let text = config.render(&self.surroundings()?)?;
-        files::write(&path, &text, Access::Private)
-            .map_err(|error| file_failure("write", &path, &error))?;
-        self.include_managed_config()?;
-        Ok(changed)
-    }
-
-    fn include_managed_config(&self) -> Result<(), Failure> {
-        let path = self.host.paths.ssh_config();
-        let config = files::read_if_there(&path, MAX_CONFIG_BYTES)
-            .map_err(|error| file_failure("read", &path, &error))?
-            .unwrap_or_default();
-        let Some(changed) =
-            crate::ssh_config::with_include(&config, &self.host.paths.managed_ssh_config())
-        else {
-            return Ok(());
-        };
-        files::write(&path, &changed, Access::AsBefore)
-            .map_err(|error| file_failure("write", &path, &error))
     }
 }
 

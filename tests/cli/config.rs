@@ -8,7 +8,7 @@ use crate::world::{ADA, GRACE, World, mode, options, options_with};
 /// What stands at the top of the user's own file from the first `config add` on.
 fn include(world: &World) -> String {
     format!(
-        "# The hosts that entra-ssh manages. Keep this line above the first Host or Match.\nInclude \"{}\"\n",
+        "# The hosts that entra-ssh manages. Keep this line above the first Host or Match.\nInclude {}\n",
         world.managed_config().display()
     )
 }
