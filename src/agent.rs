@@ -7,6 +7,7 @@
 //!
 //! ```text
 //! server ── connection ── requests     what ssh and its kin ask: list, sign, remove
+//!   │           │─ answers             what our own programs ask
 //!   │           └─ bindings            which session a connection is for, and what may be signed through it
 //!   ├─ accounts ── account             what is held for each profile
 //!   │              └─ addresses        where it has seen VMs
@@ -19,9 +20,11 @@
 mod account;
 mod accounts;
 mod addresses;
+mod answers;
 pub mod ask;
 mod bindings;
 mod bounded;
+pub mod caller;
 pub mod client;
 mod connection;
 mod doors;

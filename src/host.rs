@@ -44,6 +44,18 @@ use self::vault::{OwnMemory, Vault};
 /// Where the address of the user's D-Bus is looked for.
 pub const SESSION_BUS_VARIABLE: &str = "DBUS_SESSION_BUS_ADDRESS";
 
+/// What says how the network is reached: the proxy, and the roots that it needs.
+pub const NETWORK_VARIABLES: [&str; 8] = [
+    "ALL_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "all_proxy",
+    "https_proxy",
+    "no_proxy",
+];
+
 /// The machine: its clock, its environment, and where our files lie on it.
 #[derive(Clone, Debug)]
 pub struct Host {

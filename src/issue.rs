@@ -90,7 +90,7 @@ fn life((from, to): (UnixTime, UnixTime), obtained: UnixTime) -> Duration {
 /// place.
 pub async fn stored(sign_in: &SignIn) -> Result<Option<Issued>, Failure> {
     let name = sign_in.entry(Kind::Certificate);
-    let Some(bytes) = sign_in.keyring.load(&name).await? else {
+    let Some(bytes) = sign_in.keyring().load(&name).await? else {
         return Ok(None);
     };
     let Ok(Entry::Certificate { key, certificate }) = Entry::decode(&name, &bytes) else {
@@ -155,7 +155,7 @@ pub async fn fresh(
     if let Some(issued) = stored(sign_in).await?.filter(&is_good) {
         return Ok(issued);
     }
-    let _lock = lock(&sign_in.locks, &sign_in.profile).await?;
+    let _lock = lock_for(sign_in).await?;
     if let Some(issued) = stored(sign_in).await?.filter(&is_good) {
         return Ok(issued);
     }
@@ -191,17 +191,28 @@ async fn keep(
     };
     let name = sign_in.entry(Kind::Certificate);
     // Noted first: what is kept is to be found when somebody signs out.
-    if sign_in.tenant != sign_in.profile.tenant {
+    if sign_in.tenant != sign_in.profile.tenant && sign_in.is_stored() {
         sign_in
             .profiles
             .note_guest(&sign_in.profile.name, &sign_in.tenant)?;
     }
-    sign_in.keyring.save(&name, entry.encode()).await?;
+    sign_in.keyring().save(&name, entry.encode()).await?;
     Ok(Issued {
         key_pair: Arc::new(key_pair),
         certificate,
         obtained: sign_in.clock.now(),
     })
+}
+
+/// Takes the lock that renewals of an account are made under; none is needed for one that other processes find nothing of.
+///
+/// # Errors
+/// As [`lock`].
+pub async fn lock_for(sign_in: &SignIn) -> Result<Option<Lock>, Failure> {
+    if !sign_in.is_stored() {
+        return Ok(None);
+    }
+    lock(&sign_in.locks, &sign_in.profile).await.map(Some)
 }
 
 /// Takes the lock that renewals of a profile are made under.

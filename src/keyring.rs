@@ -32,7 +32,7 @@ use self::vault_store::VaultStore;
 use self::worker::Worker;
 use crate::host::Host;
 use crate::host::lock::Lock;
-use crate::host::vault::Vault;
+use crate::host::vault::{OwnMemory, Vault};
 use crate::secret::SecretBytes;
 
 /// How long a keyring may take, for example while it waits for a person to unlock it.
@@ -82,6 +82,21 @@ impl Keyring {
     pub async fn open(backend: Backend, host: &Host) -> Result<Self, KeyringError> {
         let places = Places::of(host);
         Self::open_with(move || open_named(backend, places, Trial::None)).await
+    }
+
+    /// Opens a keyring in the memory of this process, which is empty and ends with it.
+    ///
+    /// # Errors
+    /// [`KeyringError::TimedOut`] if there is no thread for it.
+    pub async fn in_memory() -> Result<Self, KeyringError> {
+        Self::open_with(|| {
+            Ok(Opened {
+                store: Box::new(VaultStore::new(Arc::<OwnMemory>::default())),
+                backend: Backend::Memory,
+                reason: "nothing is to be stored".to_owned(),
+            })
+        })
+        .await
     }
 
     async fn open_with(
@@ -216,7 +231,6 @@ mod tests {
     use crate::host::clock::SystemClock;
     use crate::host::env::Env;
     use crate::host::paths::Paths;
-    use crate::host::vault::OwnMemory;
 
     #[tokio::test]
     async fn the_file_keyring_keeps_replaces_and_removes() {

@@ -1,5 +1,8 @@
 //! A signed-in account: buys tokens and certificates with what the keyring holds.
 
+mod environment;
+mod link;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use url::Url;
 
-use crate::azure::{self, AzureError, ResourceManager};
+use crate::azure::{AzureError, ResourceManager};
 use crate::cloud::Cloud;
 use crate::entra::{
     self, Application, ClientCertificate, EntraError, OidcRequest, Proof, Remedy, ServicePrincipal,
@@ -17,13 +20,16 @@ use crate::failure::{Challenge, Failure, FailureKind};
 use crate::host::Host;
 use crate::host::clock::Clock;
 use crate::host::http::Http;
-use crate::host::tls;
-use crate::ids::{ClientId, SubscriptionId, TenantId};
+use crate::ids::{ClientId, TenantId};
 use crate::keyring::entry::Entry;
 use crate::keyring::{EntryName, Keyring, Kind};
 use crate::profile::{Method, Profile, Profiles, command, login_command};
 use crate::secret::Secret;
 use crate::time::{Spoken, UnixTime};
+
+pub use self::environment::EnvironmentIdentity;
+
+use self::link::{Link, Links};
 
 /// How far this machine's clock may be from Entra's: certificates and assertions are allowed five minutes.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(300);
@@ -31,15 +37,13 @@ const CLOCK_TOLERANCE: Duration = Duration::from_secs(300);
 const TOKEN_MARGIN: Duration = Duration::from_secs(120);
 
 /// A signed-in account in one tenant, with all that it takes to speak for it there.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SignIn {
     /// The profile.
     pub profile: Profile,
     /// The tenant that tokens and certificates come from: the one that was signed in to, or another one that the account is
     /// a guest of.
     pub tenant: TenantId,
-    /// Its keyring.
-    pub keyring: Keyring,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Where locks between processes lie.
@@ -48,8 +52,12 @@ pub struct SignIn {
     pub profiles: Profiles,
     /// The profile's cloud.
     pub cloud: Cloud,
-    http: Http,
-    resource_manager: Mutex<Option<(Arc<ResourceManager>, UnixTime)>>,
+    /// How the caller reaches the network and the keyring.
+    link: Arc<Link>,
+    /// How other callers do.
+    links: Arc<Links>,
+    /// The token for Azure Resource Manager, and when it expires.
+    token: Arc<Mutex<Option<(Secret, UnixTime)>>>,
 }
 
 /// What speaks for an account.
@@ -65,21 +73,42 @@ impl SignIn {
     /// [`Failure`] if its cloud, its keyring or TLS cannot be used.
     pub async fn open(host: &Host, profile: Profile) -> Result<Self, Failure> {
         let keyring = Keyring::open(profile.keyring, host).await?;
+        Self::with_keyring(host, profile, keyring)
+    }
+
+    /// Opens an account that is stored nowhere.
+    ///
+    /// # Errors
+    /// [`Failure`] if its cloud or TLS cannot be used.
+    pub async fn of_environment(
+        host: &Host,
+        identity: &EnvironmentIdentity,
+    ) -> Result<Self, Failure> {
+        let EnvironmentIdentity { profile, entry } = identity;
+        let keyring = Keyring::in_memory().await?;
+        if let Some(entry) = entry {
+            keyring
+                .save(&profile.entry(Kind::SignIn), entry.encode())
+                .await?;
+        }
+        Self::with_keyring(host, profile.clone(), keyring)
+    }
+
+    fn with_keyring(host: &Host, profile: Profile, keyring: Keyring) -> Result<Self, Failure> {
         let cloud = profile.cloud.open()?;
-        let http = Http::new(
-            &tls::client_config(cloud.ca_file.as_deref(), &host.env)?,
-            &host.env,
-        )?;
+        let link = Arc::new(Link::new(host, &cloud, keyring)?);
+        let links = Arc::<Links>::default();
+        links.put_first(&link);
         Ok(Self {
             tenant: profile.tenant.clone(),
             profile,
-            keyring,
             clock: Arc::clone(&host.clock),
             locks: host.paths.locks(),
             profiles: Profiles::new(&host.paths),
             cloud,
-            http,
-            resource_manager: Mutex::new(None),
+            link,
+            links,
+            token: Arc::default(),
         })
     }
 
@@ -88,32 +117,65 @@ impl SignIn {
     pub fn in_tenant(&self, tenant: TenantId) -> Self {
         Self {
             tenant,
-            profile: self.profile.clone(),
-            keyring: self.keyring.clone(),
-            clock: Arc::clone(&self.clock),
-            locks: self.locks.clone(),
-            profiles: self.profiles.clone(),
-            cloud: self.cloud.clone(),
-            http: self.http.clone(),
-            resource_manager: Mutex::new(None),
+            token: Arc::default(),
+            ..self.clone()
         }
+    }
+
+    /// Returns the same account as this caller reaches it: by its proxy, its roots and its D-Bus. A keyring that is open is
+    /// used if the caller's own cannot be reached: it is the same user's.
+    ///
+    /// # Errors
+    /// [`Failure`] if TLS cannot be set up with them.
+    pub async fn come_from(&self, host: &Host) -> Result<Self, Failure> {
+        let link = match self.links.find(host) {
+            Some(link) => link,
+            None => Arc::new(self.open_link(host).await?),
+        };
+        self.links.put_first(&link);
+        Ok(Self {
+            link,
+            ..self.clone()
+        })
+    }
+
+    async fn open_link(&self, host: &Host) -> Result<Link, Failure> {
+        let keyring = match self.links.keyring_for(host) {
+            Some(keyring) => keyring,
+            None if !self.is_stored() => self.keyring(),
+            None => Keyring::open(self.profile.keyring, host)
+                .await
+                .unwrap_or_else(|_| self.keyring()),
+        };
+        Link::new(host, &self.cloud, keyring)
+    }
+
+    /// Returns a number that tells the settings of the caller from other ones.
+    #[must_use]
+    pub fn settings(&self) -> u64 {
+        self.link.number
+    }
+
+    /// Returns the keyring that the account is kept in.
+    #[must_use]
+    pub fn keyring(&self) -> Keyring {
+        self.link.keyring.clone()
+    }
+
+    /// Tells whether something of the account outlives this process.
+    #[must_use]
+    pub const fn is_stored(&self) -> bool {
+        self.profile.environment.is_none()
+    }
+
+    fn http(&self) -> Http {
+        self.link.http.clone()
     }
 
     /// Returns the name of an entry of this account in this tenant.
     #[must_use]
     pub fn entry(&self, kind: Kind) -> EntryName {
         self.profile.entry_in(kind, &self.tenant)
-    }
-
-    /// Finds the tenant of a subscription; `None` if the cloud does not know the subscription.
-    ///
-    /// # Errors
-    /// [`Failure`] if Azure Resource Manager cannot be reached.
-    pub async fn tenant_of(
-        &self,
-        subscription: &SubscriptionId,
-    ) -> Result<Option<TenantId>, Failure> {
-        Ok(azure::tenant_of_subscription(&self.http, &self.cloud, subscription).await?)
     }
 
     /// Buys what is `wanted` with what the keyring holds. A new refresh token is kept in place of the old one.
@@ -125,7 +187,7 @@ impl SignIn {
             Credential::Person(token) => self.buy_as_person(&token, wanted).await,
             Credential::ServicePrincipal(principal) => {
                 let now = self.clock.now();
-                let (http, cloud) = (&self.http, &self.cloud);
+                let (http, cloud) = (&self.http(), &self.cloud);
                 entra::client_credentials(http, cloud, &self.tenant, &principal, wanted, now).await
             }
         };
@@ -143,7 +205,7 @@ impl SignIn {
         token: &Secret,
         wanted: Wanted<'_>,
     ) -> Result<Tokens, EntraError> {
-        entra::refresh(&self.http, &self.cloud, &self.tenant, token, wanted).await
+        entra::refresh(&self.http(), &self.cloud, &self.tenant, token, wanted).await
     }
 
     /// Keeps a refresh token of this account in this tenant.
@@ -153,7 +215,7 @@ impl SignIn {
     pub async fn keep(&self, refresh_token: Option<&Secret>) -> Result<(), Failure> {
         if let Some(token) = refresh_token {
             let entry = Entry::RefreshToken(token.clone());
-            self.keyring
+            self.keyring()
                 .save(&self.entry(Kind::SignIn), entry.encode())
                 .await?;
         }
@@ -225,7 +287,7 @@ impl SignIn {
     async fn load_sign_in(&self) -> Result<Entry, Failure> {
         let names = [self.entry(Kind::SignIn), self.profile.entry(Kind::SignIn)];
         for name in names {
-            if let Some(bytes) = self.keyring.load(&name).await? {
+            if let Some(bytes) = self.keyring().load(&name).await? {
                 return Ok(Entry::decode(&name, &bytes)?);
             }
         }
@@ -279,7 +341,7 @@ impl SignIn {
     #[must_use]
     pub fn blame_the_clock(&self, mut failure: Failure) -> Failure {
         let now = self.clock.now();
-        let Some(there) = self.http.server_time() else {
+        let Some(there) = self.http().server_time() else {
             return failure;
         };
         let (ahead, behind) = (now.since(there), there.since(now));
@@ -311,7 +373,7 @@ impl SignIn {
     {
         match question(self.resource_manager().await?).await {
             Err(AzureError::Unauthorized { .. }) => {
-                *self.resource_manager.lock().await = None;
+                *self.token.lock().await = None;
                 Ok(question(self.resource_manager().await?).await?)
             }
             outcome => Ok(outcome?),
@@ -319,29 +381,31 @@ impl SignIn {
     }
 
     async fn resource_manager(&self) -> Result<Arc<ResourceManager>, Failure> {
-        let mut kept = self.resource_manager.lock().await;
+        let token = self.resource_manager_token().await?;
+        let manager = ResourceManager::new(&self.http(), &self.cloud, token);
+        Ok(Arc::new(manager))
+    }
+
+    /// Returns a token for Azure Resource Manager: the one of last time while it lives.
+    async fn resource_manager_token(&self) -> Result<Secret, Failure> {
+        let mut kept = self.token.lock().await;
         let now = self.clock.now();
-        if let Some((manager, expires)) = kept.as_ref()
+        if let Some((token, expires)) = kept.as_ref()
             && now.after(TOKEN_MARGIN) < *expires
         {
-            return Ok(Arc::clone(manager));
+            return Ok(token.clone());
         }
         let tokens = self
             .buy(Wanted::Token(Application::ResourceManager))
             .await?;
         let expires = now.after(tokens.expires_in);
-        let manager = Arc::new(ResourceManager::new(
-            &self.http,
-            &self.cloud,
-            tokens.access_token,
-        ));
-        *kept = Some((Arc::clone(&manager), expires));
-        Ok(manager)
+        *kept = Some((tokens.access_token.clone(), expires));
+        Ok(tokens.access_token)
     }
 
     fn signed_out(&self) -> Failure {
         let Profile { name, account, .. } = &self.profile;
-        let backend = self.keyring.backend();
+        let backend = self.keyring().backend();
         let mut failure = Failure::new(format!(
             "{backend} holds no sign-in for `{account}` (profile `{name}`)"
         ));

@@ -4,8 +4,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use crate::failure::{Failure, FailureKind};
-use crate::ids::{Address, MachineName, ParseIdError, ResourceGroup, ResourceId, SubscriptionId};
-use crate::sign_in::SignIn;
+use crate::ids::{Account, Address, MachineName, ParseIdError, ResourceGroup, ResourceId};
 
 /// What people type for a machine.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -46,15 +45,16 @@ impl FromStr for Target {
     }
 }
 
-/// Finds the machine that a target names; `None` if it is an address, of which Azure is not asked whose it is.
+/// Finds the machine that a target names, as an account sees it, for which machines of a name are looked up; `None` if it is an
+/// address, of which Azure is not asked whose it is.
 ///
 /// # Errors
 /// [`Failure`] if there is none, or if there are several: they are listed then, and none is chosen.
 pub async fn find(
-    sign_in: &SignIn,
+    account: &Account,
     target: &Target,
     group: Option<&ResourceGroup>,
-    subscriptions: &[SubscriptionId],
+    look_up: impl AsyncFnOnce(&MachineName, Option<&ResourceGroup>) -> Result<Vec<ResourceId>, Failure>,
 ) -> Result<Option<ResourceId>, Failure> {
     let (own_group, name) = match target {
         Target::Address(_) => return Ok(None),
@@ -70,21 +70,18 @@ pub async fn find(
         .kind(FailureKind::Usage));
     }
     let group = own_group.or(group);
-    let found = sign_in
-        .ask_azure(|manager| async move { manager.find_machines(name, group, subscriptions).await })
-        .await?;
+    let found = look_up(name, group).await?;
     match found.as_slice() {
         [machine] => Ok(Some(machine.clone())),
-        [] => Err(none_found(sign_in, name, group)),
+        [] => Err(none_found(account, name, group)),
         several => Err(ambiguous(name, several)),
     }
 }
 
-fn none_found(sign_in: &SignIn, name: &MachineName, group: Option<&ResourceGroup>) -> Failure {
+fn none_found(account: &Account, name: &MachineName, group: Option<&ResourceGroup>) -> Failure {
     let place = group.map_or(String::new(), |group| {
         format!(" in the resource group `{group}`")
     });
-    let account = &sign_in.profile.account;
     Failure::new(format!("`{account}` sees no machine `{name}`{place}")).hint(
         "check the name, and that the account may read the machine: az resource list --name NAME",
     )

@@ -13,6 +13,7 @@ use super::tend::LOOK_INTERVAL;
 use crate::azure::{AzureError, RelayCredentials, ResourceManager};
 use crate::certificate::KeyPair;
 use crate::failure::Failure;
+use crate::host::Host;
 use crate::ids::ResourceId;
 use crate::issue::{self, Issued, SpareKeys};
 use crate::sign_in::SignIn;
@@ -31,10 +32,17 @@ const MAX_REASON_CHARS: usize = 100;
 /// How long a machine that was set up may take until it listens.
 const SET_UP_TIME: Duration = Duration::from_secs(90);
 
-/// What is held for one account in one tenant.
-#[derive(Debug)]
+/// One account in one tenant, as one caller reaches it.
+#[derive(Clone, Debug)]
 pub(super) struct Account {
     sign_in: SignIn,
+    held: Arc<Held>,
+    shared: Shared,
+}
+
+/// What is held for one account in one tenant, whoever asks.
+#[derive(Debug)]
+struct Held {
     /// The newest certificate first. Those that it has replaced still sign: a login under way has been offered one of them.
     issued: StdMutex<Vec<Issued>>,
     /// Whose turn it is to renew.
@@ -44,8 +52,7 @@ pub(super) struct Account {
     is_used: AtomicBool,
     /// Whether somebody has had it forgotten: then ssh does not see it until one of our own programs asks for it.
     is_withdrawn: AtomicBool,
-    shared: Shared,
-    pub(super) addresses: AddressBook,
+    addresses: AddressBook,
     relays: Mutex<Bounded<ResourceId, Arc<Mutex<Relay>>>>,
 }
 
@@ -68,15 +75,39 @@ impl Account {
     pub(super) fn new(sign_in: SignIn, shared: Shared) -> Self {
         Self {
             sign_in,
-            issued: StdMutex::default(),
-            turn: Mutex::default(),
-            renewal: StdMutex::default(),
-            is_used: AtomicBool::new(false),
-            is_withdrawn: AtomicBool::new(false),
+            held: Arc::new(Held {
+                issued: StdMutex::default(),
+                turn: Mutex::default(),
+                renewal: StdMutex::default(),
+                is_used: AtomicBool::new(false),
+                is_withdrawn: AtomicBool::new(false),
+                addresses: AddressBook::default(),
+                relays: Mutex::new(Bounded::new(MAX_MACHINES)),
+            }),
             shared,
-            addresses: AddressBook::default(),
-            relays: Mutex::new(Bounded::new(MAX_MACHINES)),
         }
+    }
+
+    /// Returns the account as this caller reaches it. Where that is another way than the last caller's, what failed before may
+    /// work.
+    pub(super) async fn come_from(&self, host: &Host) -> Result<Self, Failure> {
+        let sign_in = self.sign_in.come_from(host).await?;
+        if sign_in.settings() != self.sign_in.settings() {
+            self.wake();
+        }
+        Ok(Self {
+            sign_in,
+            ..self.clone()
+        })
+    }
+
+    /// Tells whether this is the same account, as another caller reaches it.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.held, &other.held)
+    }
+
+    pub(super) fn addresses(&self) -> &AddressBook {
+        &self.held.addresses
     }
 
     /// Returns a certificate that can be used.
@@ -84,7 +115,7 @@ impl Account {
     /// One that is due is renewed in the background while it is served; only if it is about to end, or there is none, is
     /// the renewal waited for. Of any number of askers one renews.
     pub(super) async fn certificate(self: &Arc<Self>) -> Result<Issued, Failure> {
-        self.is_used.store(true, Ordering::Relaxed);
+        self.held.is_used.store(true, Ordering::Relaxed);
         let held = self.certificate_at_hand().await;
         let now = self.sign_in.clock.now();
         match held {
@@ -106,15 +137,18 @@ impl Account {
         &self,
         is_good: impl Fn(&Issued) -> bool,
     ) -> Result<(Issued, bool), Failure> {
-        self.is_used.store(true, Ordering::Relaxed);
-        let seen = lock(&self.renewal).tries();
-        let _turn = self.turn.lock().await;
+        self.held.is_used.store(true, Ordering::Relaxed);
+        let settings = self.sign_in.settings();
+        let seen = lock(&self.held.renewal).tries();
+        let _turn = self.held.turn.lock().await;
         let held = self.certificate_at_hand().await;
         {
-            let renewal = lock(&self.renewal);
-            match (held, renewal.failure()) {
+            let renewal = lock(&self.held.renewal);
+            match (held, renewal.failure_with(settings)) {
                 (_, Some(failure)) if renewal.tries() != seen => return Err(failure.clone()),
-                (Some(held), _) if renewal.tries() != seen => return Ok((held, true)),
+                (Some(held), _) if renewal.tries() != seen && renewal.failure().is_none() => {
+                    return Ok((held, true));
+                }
                 (Some(held), _) if is_good(&held) => return Ok((held, false)),
                 _ => renewal.check_allowed(Instant::now())?,
             }
@@ -132,7 +166,7 @@ impl Account {
             .keys
             .make_ahead(self.sign_in.profile.keys.kind());
         let (now, end) = (self.sign_in.clock.now(), held.certificate.validity().1);
-        let is_wanted = self.is_used.load(Ordering::Relaxed) && !self.is_withdrawn();
+        let is_wanted = self.held.is_used.load(Ordering::Relaxed) && !self.is_withdrawn();
         if !is_wanted || !held.is_live(now) {
             return LOOK_INTERVAL;
         }
@@ -143,7 +177,7 @@ impl Account {
         if !early.is_zero() {
             return early;
         }
-        let rest = lock(&self.renewal).rest(Instant::now());
+        let rest = lock(&self.held.renewal).rest(Instant::now());
         if !rest.is_zero() {
             return rest;
         }
@@ -153,7 +187,7 @@ impl Account {
 
     /// Has a failed renewal tried again at once.
     pub(super) fn wake(&self) {
-        lock(&self.renewal).wake();
+        lock(&self.held.renewal).wake();
     }
 
     fn renew_in_background(self: &Arc<Self>) {
@@ -166,14 +200,15 @@ impl Account {
     }
 
     async fn renew(&self) -> Result<Issued, Failure> {
-        let seen = lock(&self.renewal).tries();
-        let _turn = self.turn.lock().await;
+        let settings = self.sign_in.settings();
+        let seen = lock(&self.held.renewal).tries();
+        let _turn = self.held.turn.lock().await;
         let now = self.sign_in.clock.now();
         let newest = self.newest().filter(|held| held.is_live(now));
         {
-            let renewal = lock(&self.renewal);
+            let renewal = lock(&self.held.renewal);
             // Another asker may have renewed, or failed to, while this one waited.
-            match (&newest, renewal.failure()) {
+            match (&newest, renewal.failure_with(settings)) {
                 (Some(held), _) if !held.is_due(now) => return Ok(held.clone()),
                 (Some(held), _) if !renewal.rest(Instant::now()).is_zero() => {
                     return Ok(held.clone());
@@ -201,10 +236,11 @@ impl Account {
         let mut left = tries;
         loop {
             left = left.saturating_sub(1);
+            let settings = self.sign_in.settings();
             let outcome = issue::fresh(&self.sign_in, &self.shared.keys, &is_good).await;
             let failure = match outcome {
                 Ok(issued) => {
-                    lock(&self.renewal).succeeded();
+                    lock(&self.held.renewal).succeeded();
                     self.hold(issued.clone());
                     return Ok(issued);
                 }
@@ -217,24 +253,27 @@ impl Account {
             let now = self.sign_in.clock.now();
             let end = self.newest().map(|held| held.certificate.validity().1);
             let time_left = end.map_or(Duration::ZERO, |end| end.since(now));
-            lock(&self.renewal).failed(failure.clone(), Instant::now(), time_left, random_byte());
+            let mut renewal = lock(&self.held.renewal);
+            renewal.failed(failure.clone(), Instant::now(), time_left, random_byte());
+            renewal.failed_with(settings);
+            drop(renewal);
             return Err(failure);
         }
     }
 
     /// Forgets key and certificate, and serves none until one of our own programs asks.
     pub(super) fn withdraw(&self) {
-        self.is_withdrawn.store(true, Ordering::Relaxed);
-        lock(&self.issued).clear();
+        self.held.is_withdrawn.store(true, Ordering::Relaxed);
+        lock(&self.held.issued).clear();
     }
 
     /// Serves again: one of our own programs asks.
     pub(super) fn readmit(&self) {
-        self.is_withdrawn.store(false, Ordering::Relaxed);
+        self.held.is_withdrawn.store(false, Ordering::Relaxed);
     }
 
     pub(super) fn is_withdrawn(&self) -> bool {
-        self.is_withdrawn.load(Ordering::Relaxed)
+        self.held.is_withdrawn.load(Ordering::Relaxed)
     }
 
     /// Tells whether the key may be used from the machines that the agent is forwarded to.
@@ -249,7 +288,7 @@ impl Account {
         } = &self.sign_in;
         let left = issued.certificate.validity().1.since(now);
         let comment = format!("{} {} {} left", profile.account, tenant, Spoken(left));
-        match lock(&self.renewal).failure() {
+        match lock(&self.held.renewal).failure() {
             Some(failure) => format!(
                 "{comment}, not renewed: {}",
                 failure.error.shortened(MAX_REASON_CHARS)
@@ -259,18 +298,18 @@ impl Account {
     }
 
     fn newest(&self) -> Option<Issued> {
-        lock(&self.issued).first().cloned()
+        lock(&self.held.issued).first().cloned()
     }
 
     fn hold(&self, issued: Issued) {
         let now = self.sign_in.clock.now();
-        let mut held = lock(&self.issued);
+        let mut held = lock(&self.held.issued);
         held.retain(|held| {
             held.is_live(now) && held.certificate.blob() != issued.certificate.blob()
         });
         if !held.is_empty() {
             // What is asked from now on is a reason for the next one.
-            self.is_used.store(false, Ordering::Relaxed);
+            self.held.is_used.store(false, Ordering::Relaxed);
         }
         held.insert(0, issued);
         held.truncate(1 + MAX_REPLACED);
@@ -292,9 +331,9 @@ impl Account {
     /// Returns the key pair of a key blob or certificate blob: of those that are held, or else of the one that is stored,
     /// which another process may have issued since.
     pub(super) async fn key_pair(&self, blob: &[u8]) -> Option<Arc<KeyPair>> {
-        self.is_used.store(true, Ordering::Relaxed);
+        self.held.is_used.store(true, Ordering::Relaxed);
         let find = || {
-            lock(&self.issued)
+            lock(&self.held.issued)
                 .iter()
                 .find(|held| {
                     held.certificate.blob() == blob || held.key_pair.public_key().blob() == blob
@@ -321,7 +360,7 @@ impl Account {
         refused: Option<&str>,
     ) -> Result<(RelayCredentials, bool), Failure> {
         let slot = {
-            let mut relays = self.relays.lock().await;
+            let mut relays = self.held.relays.lock().await;
             Arc::clone(relays.get_or_default(machine.clone()))
         };
         let mut relay = slot.lock().await;

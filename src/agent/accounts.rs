@@ -5,15 +5,33 @@ use tokio::sync::{Mutex, Notify};
 use super::account::{Account, Shared};
 use super::ask::Tenancy;
 use super::bounded::Bounded;
+use super::caller::Caller;
+use crate::azure;
+use crate::cloud::Cloud;
+use crate::entra;
 use crate::failure::Failure;
-use crate::host::Host;
 use crate::host::clock::Clock;
+use crate::host::http::Http;
+use crate::host::{Host, tls};
 use crate::ids::{ProfileName, SubscriptionId, TenantId};
 use crate::profile::{CloudName, Profile, Profiles};
-use crate::sign_in::SignIn;
+use crate::sign_in::{EnvironmentIdentity, SignIn};
 
 /// How many subscriptions' tenants are remembered.
 const MAX_SUBSCRIPTIONS: usize = 10_000;
+/// How many domains' tenants are remembered.
+const MAX_DOMAINS: usize = 1_000;
+/// How many accounts are held that callers' variables name. A pipeline's variables change with every job.
+const MAX_ENVIRONMENTS: usize = 16;
+
+/// Who asks, and from where.
+#[derive(Debug)]
+pub(super) struct From {
+    /// This machine, with the caller's variables.
+    host: Host,
+    /// The account that the caller's variables name.
+    identity: Option<EnvironmentIdentity>,
+}
 
 /// What the agent holds: the accounts that somebody has asked for, the last one asked for first.
 #[derive(Debug)]
@@ -24,6 +42,7 @@ pub(super) struct Accounts {
     /// Whose turn it is to open one.
     opening: Mutex<()>,
     tenants: Mutex<Bounded<(CloudName, SubscriptionId), TenantId>>,
+    domains: Mutex<Bounded<(CloudName, TenantId), TenantId>>,
 }
 
 impl Accounts {
@@ -34,34 +53,83 @@ impl Accounts {
             opened: Mutex::default(),
             opening: Mutex::default(),
             tenants: Mutex::new(Bounded::new(MAX_SUBSCRIPTIONS)),
+            domains: Mutex::new(Bounded::new(MAX_DOMAINS)),
         }
     }
 
-    /// Opens an account in a tenant, or finds it open. An account whose profile has changed since is opened anew.
+    /// Returns who asks, as far as the caller says so.
+    pub(super) fn caller(&self, caller: &Caller) -> Result<From, Failure> {
+        let host = Host {
+            env: caller.env()?,
+            ..self.host.clone()
+        };
+        let identity = caller.identity()?;
+        Ok(From { host, identity })
+    }
+
+    /// Returns this process as the one that asks.
+    pub(super) fn this_process(&self) -> From {
+        From {
+            host: self.host.clone(),
+            identity: None,
+        }
+    }
+
+    /// Opens an account in a tenant, or finds it open, to be used as the caller reaches it. An account whose profile has changed
+    /// since is opened again.
     pub(super) async fn open(
         &self,
+        from: &From,
         name: &ProfileName,
         tenancy: &Tenancy,
     ) -> Result<Arc<Account>, Failure> {
-        let profile = Profiles::new(&self.host.paths).load(name)?;
+        let identity = from.identity.as_ref();
+        let identity = identity.filter(|identity| identity.profile.name == *name);
+        let profile = match identity {
+            Some(identity) => identity.profile.clone(),
+            None => Profiles::new(&self.host.paths).load(name)?,
+        };
+        let open = async || match identity {
+            Some(identity) => SignIn::of_environment(&from.host, identity).await,
+            None => SignIn::open(&from.host, profile.clone()).await,
+        };
         let tenant = match tenancy {
             Tenancy::Home => profile.tenant.clone(),
             Tenancy::Tenant(tenant) => tenant.clone(),
-            Tenancy::OfSubscription(subscription) => self.tenant_of(&profile, subscription).await?,
+            Tenancy::OfSubscription(subscription) => {
+                let found = self.tenant_of(from, &profile.cloud, subscription).await?;
+                // What the cloud does not know, the account is not a guest of.
+                found.unwrap_or_else(|| profile.tenant.clone())
+            }
         };
         if let Some(account) = self.find(&profile, &tenant).await {
-            return Ok(account);
+            return self.as_reached(from, &account).await;
         }
         // While one is opened, which takes as long as its keyring does, those that are open can be found.
         let _turn = self.opening.lock().await;
         if let Some(account) = self.find(&profile, &tenant).await {
-            return Ok(account);
+            return self.as_reached(from, &account).await;
         }
-        let sign_in = SignIn::open(&self.host, profile).await?;
-        let sign_in = sign_in.in_tenant(tenant);
+        let sign_in = open().await?.in_tenant(tenant);
         let account = Arc::new(Account::new(sign_in, self.shared.clone()));
-        self.opened.lock().await.insert(0, Arc::clone(&account));
+        let mut opened = self.opened.lock().await;
+        opened.insert(0, Arc::clone(&account));
+        let mut environments = 0;
+        opened.retain(|account| {
+            environments += usize::from(!account.sign_in().is_stored());
+            account.sign_in().is_stored() || environments <= MAX_ENVIRONMENTS
+        });
         Ok(account)
+    }
+
+    /// Returns an account that is open as the caller reaches it, which is how it is renewed in the background from now on.
+    async fn as_reached(&self, from: &From, account: &Account) -> Result<Arc<Account>, Failure> {
+        let reached = Arc::new(account.come_from(&from.host).await?);
+        let mut opened = self.opened.lock().await;
+        if let Some(held) = opened.iter_mut().find(|held| held.is_same(&reached)) {
+            *held = Arc::clone(&reached);
+        }
+        Ok(reached)
     }
 
     /// Returns the account of a profile in a tenant if it is open, and puts it first. Those of an earlier sign-in of that
@@ -69,48 +137,75 @@ impl Accounts {
     async fn find(&self, profile: &Profile, tenant: &TenantId) -> Option<Arc<Account>> {
         let mut opened = self.opened.lock().await;
         opened.retain(|account| {
-            account.sign_in().profile.name != profile.name
-                || account.sign_in().profile.is_same_sign_in(profile)
+            let held = &account.sign_in().profile;
+            // What other callers' variables name are accounts beside this one.
+            held.name != profile.name
+                || held.environment != profile.environment
+                || held.is_same_sign_in(profile)
         });
         let index = opened.iter().position(|account| {
-            account.sign_in().profile.name == profile.name && account.sign_in().tenant == *tenant
+            let held = &account.sign_in().profile;
+            held.name == profile.name
+                && held.environment == profile.environment
+                && account.sign_in().tenant == *tenant
         })?;
         let account = opened.remove(index);
         opened.insert(0, Arc::clone(&account));
         Some(account)
     }
 
-    /// Returns the tenant of a subscription; that of the profile if the cloud does not know the subscription.
-    async fn tenant_of(
+    /// Returns the tenant of a subscription, if the cloud knows the subscription.
+    pub(super) async fn tenant_of(
         &self,
-        profile: &Profile,
+        from: &From,
+        cloud_name: &CloudName,
         subscription: &SubscriptionId,
-    ) -> Result<TenantId, Failure> {
-        let key = (profile.cloud.clone(), subscription.clone());
+    ) -> Result<Option<TenantId>, Failure> {
+        let key = (cloud_name.clone(), subscription.clone());
         if let Some(tenant) = self.tenants.lock().await.get(&key) {
-            return Ok(tenant.clone());
+            return Ok(Some(tenant.clone()));
         }
-        let sign_in = SignIn::open(&self.host, profile.clone()).await?;
-        let Some(tenant) = sign_in.tenant_of(subscription).await? else {
-            return Ok(profile.tenant.clone());
-        };
-        let mut tenants = self.tenants.lock().await;
-        tenants.insert(key, tenant.clone());
-        Ok(tenant)
+        let cloud = cloud_name.open()?;
+        let http = http(from, &cloud)?;
+        let found = azure::tenant_of_subscription(&http, &cloud, subscription).await?;
+        if let Some(tenant) = &found {
+            self.tenants.lock().await.insert(key, tenant.clone());
+        }
+        Ok(found)
+    }
+
+    /// Returns the ID of a tenant that is named by a domain.
+    pub(super) async fn tenant_id(
+        &self,
+        from: &From,
+        cloud_name: &CloudName,
+        tenant: TenantId,
+    ) -> Result<TenantId, Failure> {
+        let key = (cloud_name.clone(), tenant.clone());
+        if let Some(id) = self.domains.lock().await.get(&key) {
+            return Ok(id.clone());
+        }
+        let cloud = cloud_name.open()?;
+        let id = entra::tenant_id(&http(from, &cloud)?, &cloud, tenant).await?;
+        self.domains.lock().await.insert(key, id.clone());
+        Ok(id)
     }
 
     /// Returns the accounts that are open, or, if none is, those of all profiles: somebody looks with `ssh-add -l`.
     pub(super) async fn all(&self) -> Vec<Arc<Account>> {
         let is_empty = self.opened.lock().await.is_empty();
         if is_empty {
+            let from = &self.this_process();
             let names = Profiles::new(&self.host.paths).names().unwrap_or_default();
             for name in names.iter().rev() {
                 // An account that cannot be opened has no key to offer; whoever asks for it is told why.
-                let Ok(account) = self.open(name, &Tenancy::Home).await else {
+                let Ok(account) = self.open(from, name, &Tenancy::Home).await else {
                     continue;
                 };
                 for tenant in &account.sign_in().profile.guest_in {
-                    let _opened = self.open(name, &Tenancy::Tenant(tenant.clone())).await;
+                    let _opened = self
+                        .open(from, name, &Tenancy::Tenant(tenant.clone()))
+                        .await;
                 }
             }
         }
@@ -148,4 +243,10 @@ impl Accounts {
     pub(super) fn changed(&self) -> &Notify {
         &self.shared.changed
     }
+}
+
+fn http(from: &From, cloud: &Cloud) -> Result<Http, Failure> {
+    let env = &from.host.env;
+    let tls = tls::client_config(cloud.ca_file.as_deref(), env)?;
+    Ok(Http::new(&tls, env)?)
 }

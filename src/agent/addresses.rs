@@ -5,6 +5,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::account::MAX_MACHINES;
+use super::accounts::From;
 use super::ask::{AddressQuestion, Answer, AskResult};
 use super::bounded::Bounded;
 use super::server::Agent;
@@ -33,16 +34,16 @@ struct Seen {
 
 impl Agent {
     /// Returns the addresses of a VM. Those at hand are not given to whoever found nobody there.
-    pub(super) async fn vm_addresses(&self, question: &AddressQuestion) -> AskResult {
+    pub(super) async fn vm_addresses(&self, from: &From, question: &AddressQuestion) -> AskResult {
         let AddressQuestion {
             profile,
             tenancy,
             machine: vm,
             unreached,
         } = question;
-        let account = self.accounts.open(profile, tenancy).await?;
+        let account = self.accounts.open(from, profile, tenancy).await?;
         let look_up = account.ask_azure(|manager| async move { manager.vm_addresses(vm).await });
-        let found = account.addresses.find(vm, unreached.as_ref(), look_up);
+        let found = account.addresses().find(vm, unreached.as_ref(), look_up);
         Ok(Answer::VmAddresses(found.await?))
     }
 }

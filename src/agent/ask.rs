@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! request     byte 27 (SSH_AGENTC_EXTENSION), string "ask@entra-ssh", a question in JSON
+//!             (or {"caller": …, "question": …})
 //! answer      byte 6 (SSH_AGENT_SUCCESS), a result in JSON: {"Ok": …} or {"Err": failure}
 //! ```
 //!
@@ -13,17 +14,45 @@
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use super::caller::Caller;
 use super::memory::{MemoryAnswer, MemoryQuestion};
 use crate::azure::{RelayCredentials, VmAddresses};
 use crate::certificate::CertificateSummary;
 use crate::failure::Failure;
-use crate::ids::{Principal, ProfileName, ResourceId, SubscriptionId, TenantId};
+use crate::ids::{
+    MachineName, Principal, ProfileName, ResourceGroup, ResourceId, SubscriptionId, TenantId,
+};
 use crate::line::Line;
+use crate::profile::CloudName;
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
 /// The extension's name.
 pub const EXTENSION: &str = "ask@entra-ssh";
+
+/// What comes over the socket: a question, and who asks. How the agent is, and that it is to end, any version can ask any other.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Asked {
+    /// From somewhere.
+    From {
+        /// The caller.
+        caller: Caller,
+        /// The question.
+        question: Question,
+    },
+    /// From anywhere.
+    Plainly(Question),
+}
+
+/// A question and who asks, on their way to the agent.
+#[derive(Debug, Serialize)]
+pub struct Asking<'a> {
+    /// The caller.
+    pub caller: &'a Caller,
+    /// The question.
+    pub question: &'a Question,
+}
 
 /// A question.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -69,8 +98,37 @@ pub enum Question {
     Status,
     /// End.
     Stop,
+    /// The machines of a name, as an account sees them.
+    Machines(MachinesQuestion),
+    /// The ID of a tenant that is named by one of its domains.
+    TenantId {
+        /// The cloud.
+        cloud: CloudName,
+        /// The tenant.
+        tenant: TenantId,
+    },
+    /// The tenant of a subscription.
+    TenantOf {
+        /// The cloud.
+        cloud: CloudName,
+        /// The subscription.
+        subscription: SubscriptionId,
+    },
     /// The addresses of a VM.
     VmAddresses(AddressQuestion),
+}
+
+/// Which machines there are of a name.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct MachinesQuestion {
+    /// Whose sign-in they are looked up with.
+    pub profile: ProfileName,
+    /// The name.
+    pub name: MachineName,
+    /// The only resource group.
+    pub group: Option<ResourceGroup>,
+    /// The only subscriptions, if there are any.
+    pub subscriptions: Vec<SubscriptionId>,
 }
 
 /// Where a VM is.
@@ -123,10 +181,16 @@ pub enum Answer {
     Memory(MemoryAnswer),
     /// Relay credentials.
     RelayCredentials(RelayAnswer),
+    /// Machines.
+    Machines(Vec<ResourceId>),
     /// A certificate that lasts long enough.
     Renewed(RenewedAnswer),
     /// How the agent is.
     Status(StatusAnswer),
+    /// The ID of a tenant.
+    TenantId(TenantId),
+    /// The tenant of a subscription; none if the cloud does not know the subscription.
+    TenantOf(Option<TenantId>),
     /// The addresses of a VM.
     VmAddresses(VmAddresses),
 }
@@ -200,6 +264,9 @@ pub struct RenewedAnswer {
     pub certificate: CertificateSummary,
     /// Whether it was issued just now.
     pub is_new: bool,
+    /// All of it, in OpenSSH's form.
+    #[serde(default)]
+    pub line: String,
 }
 
 /// How the agent is.

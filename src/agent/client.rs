@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep, timeout};
 use zeroize::Zeroizing;
 
-use super::ask::{Answer, AskResult, EXTENSION, Question};
+use super::ask::{Answer, AskResult, Asking, EXTENSION, Question};
+use super::caller::{self, Caller};
 use crate::failure::{Failure, place_failure};
 use crate::host::own_socket::{self, SocketError};
 use crate::host::{files, process};
@@ -32,26 +34,37 @@ pub(super) fn ask_socket(socket: &Path) -> PathBuf {
     name.into()
 }
 
-/// Asks the agent, which is started if it does not run. One that dies over the question has its place taken by another, once.
+/// Asks the agent on behalf of a caller. It is started if it does not run; one that dies over the question has its place taken
+/// by another, once.
 ///
 /// # Errors
 /// [`Failure`] if it does not start or answer, and whatever failure it answers.
-pub async fn ask(socket: &Path, question: &Question) -> Result<Answer, Failure> {
-    if let Some(answer) = ask_if_running(socket, question).await? {
+pub async fn ask(socket: &Path, caller: &Caller, question: &Question) -> Result<Answer, Failure> {
+    tracing::debug!(?question, ?caller, "asks the agent");
+    let asking = Asking { caller, question };
+    if let Some(answer) = send_if_running(socket, &asking).await? {
         return Ok(answer);
     }
     let stream = start(socket).await?;
-    match exchange(stream, question).await {
+    match exchange(stream, &asking).await {
         Ok(message) => understand(socket, &message),
         Err(error) => Err(no_answer(socket, &error)),
     }
 }
 
-/// Asks the agent if it runs; `None` if it does not, or ends without an answer.
+/// Asks the agent if it runs, what any caller may ask; `None` if it does not run, or ends without an answer.
 ///
 /// # Errors
 /// As [`ask`].
 pub async fn ask_if_running(socket: &Path, question: &Question) -> Result<Option<Answer>, Failure> {
+    tracing::debug!(?question, "asks the agent");
+    send_if_running(socket, question).await
+}
+
+async fn send_if_running(
+    socket: &Path,
+    question: &impl Serialize,
+) -> Result<Option<Answer>, Failure> {
     let stream = match own_socket::connect(&ask_socket(socket)).await {
         Ok(stream) => stream,
         Err(error) if error.is_nobody() => return Ok(None),
@@ -158,8 +171,7 @@ fn understand(socket: &Path, message: &[u8]) -> Result<Answer, Failure> {
         })?
 }
 
-async fn exchange(stream: UnixStream, question: &Question) -> io::Result<Zeroizing<Vec<u8>>> {
-    tracing::debug!(?question, "asks the agent");
+async fn exchange(stream: UnixStream, question: &impl Serialize) -> io::Result<Zeroizing<Vec<u8>>> {
     timeout(ANSWER_LIMIT, write_and_read(stream, question))
         .await
         .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
@@ -167,14 +179,14 @@ async fn exchange(stream: UnixStream, question: &Question) -> io::Result<Zeroizi
 
 async fn write_and_read(
     mut stream: UnixStream,
-    question: &Question,
+    question: &impl Serialize,
 ) -> io::Result<Zeroizing<Vec<u8>>> {
-    let contents = serde_json::to_vec(question)?;
+    let contents = caller::to_json(question)?;
     let request = Request::Extension {
         name: EXTENSION,
         contents: &contents,
     };
-    stream.write_all(&request.encode()).await?;
+    stream.write_all(&Zeroizing::new(request.encode())).await?;
     read_message(&mut stream)
         .await?
         .ok_or_else(|| io::ErrorKind::UnexpectedEof.into())

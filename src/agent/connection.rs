@@ -109,7 +109,7 @@ async fn respond(
 async fn answer(agent: &Agent, contents: &[u8]) -> Response {
     let result = match serde_json::from_slice(contents) {
         // In a place of its own, since this future is carried by every connection.
-        Ok(question) => in_time(Box::pin(agent.answer(question))).await,
+        Ok(asked) => in_time(Box::pin(agent.answer(asked))).await,
         Err(_) => Err(another_version()),
     };
     match serde_json::to_vec::<AskResult>(&result) {

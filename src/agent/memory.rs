@@ -15,6 +15,7 @@ use tokio::runtime::Builder;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::ask::{Answer, Question};
+use super::caller::Caller;
 use super::client;
 use crate::failure::Failure;
 use crate::host::vault::{OwnMemory, Vault};
@@ -116,7 +117,9 @@ impl AgentMemory {
         let ask = async {
             loop {
                 let answer = if starts {
-                    client::ask(&self.socket, &question).await.map(Some)
+                    client::ask(&self.socket, &Caller::default(), &question)
+                        .await
+                        .map(Some)
                 } else {
                     client::ask_if_running(&self.socket, &question).await
                 };

@@ -34,6 +34,8 @@ pub(super) struct Renewal {
     failures: u32,
     /// Why the last one failed, if it did.
     failure: Option<Failure>,
+    /// The settings that it failed with ([`crate::sign_in::SignIn::settings`]).
+    settings: u64,
     rest_until: Option<Instant>,
 }
 
@@ -44,6 +46,11 @@ impl Renewal {
 
     pub(super) const fn failure(&self) -> Option<&Failure> {
         self.failure.as_ref()
+    }
+
+    /// Returns why the last one failed, if it did with these settings: another caller's proxy may lead somewhere.
+    pub(super) fn failure_with(&self, settings: u64) -> Option<&Failure> {
+        self.failure.as_ref().filter(|_| self.settings == settings)
     }
 
     pub(super) fn succeeded(&mut self) {
@@ -74,6 +81,11 @@ impl Renewal {
         self.rest_until = Some(now + jittered(rest, random));
     }
 
+    /// Takes note of what the last failed try was made with.
+    pub(super) const fn failed_with(&mut self, settings: u64) {
+        self.settings = settings;
+    }
+
     /// Returns how long it still rests.
     pub(super) fn rest(&self, now: Instant) -> Duration {
         self.rest_until
@@ -91,9 +103,11 @@ impl Renewal {
         }
     }
 
-    /// Ends the rest: the machine has slept, and the network may be another.
-    pub(super) const fn wake(&mut self) {
-        self.rest_until = None;
+    /// Ends the rest: the machine has slept or the caller is another, and with it the network. Entra counts on, though.
+    pub(super) fn wake(&mut self) {
+        if !self.failure.as_ref().is_some_and(is_loop) {
+            self.rest_until = None;
+        }
     }
 }
 

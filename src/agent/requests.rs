@@ -19,7 +19,16 @@ impl Agent {
     /// Returns the certificates that may be seen through a connection, each renewed first if it is due and that can be done
     /// within ssh's patience. While the agent is locked there are none.
     pub(super) async fn offer(&self, bindings: &Bindings) -> Vec<OfferedKey> {
-        let accounts = self.accounts_through(bindings).await;
+        let mut accounts = self.accounts_through(bindings).await;
+        let mut seen = Vec::new();
+        // Of an account that variables name, the one that was asked for last: sshd counts every key that it refuses.
+        accounts.retain(|account| {
+            let sign_in = account.sign_in();
+            let key = (sign_in.profile.account.clone(), sign_in.tenant.clone());
+            let is_first = sign_in.is_stored() || !seen.contains(&key);
+            seen.extend((!sign_in.is_stored()).then_some(key));
+            is_first
+        });
         let offers = accounts.iter().map(|account| self.offer_of(account));
         join_all(offers).await.into_iter().flatten().collect()
     }

@@ -9,10 +9,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, timeout};
 
 use super::accounts::Accounts;
-use super::ask::{
-    Answer, AskResult, CertificateAnswer, Question, RelayAnswer, RenewWhen, RenewedAnswer,
-    StatusAnswer, Tenancy,
-};
+use super::ask::StatusAnswer;
 use super::connection::{Door, converse};
 use super::doors::Doors;
 use super::hand_over;
@@ -22,8 +19,6 @@ use crate::host::Host;
 use crate::host::memory;
 use crate::host::program::Program;
 use crate::host::vault::{OwnMemory, Vault};
-use crate::ids::ProfileName;
-use crate::issue::Issued;
 use crate::keyring::Kind;
 use crate::time::UnixTime;
 
@@ -46,7 +41,7 @@ pub(super) struct Agent {
     pub(super) accounts: Accounts,
     pub(super) passphrase_lock: PassphraseLock,
     /// The memory keyring, as far as other processes may see it, too.
-    memory: Arc<OwnMemory>,
+    pub(super) memory: Arc<OwnMemory>,
     is_memory_locked: bool,
     /// The file that this process runs; none if the system does not tell.
     program: Option<Program>,
@@ -236,6 +231,24 @@ impl Agent {
         self.asked.store(seconds, Ordering::Relaxed);
     }
 
+    /// Has [`serve`] return.
+    pub(super) fn stop(&self) {
+        self.stop.notify_one();
+    }
+
+    pub(super) async fn status(&self) -> StatusAnswer {
+        StatusAnswer {
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            profiles: self.accounts.names().await,
+            started: Some(self.started_at),
+            is_locked: self.passphrase_lock.is_locked(),
+            is_memory_locked: self.is_memory_locked,
+            is_replaced: self.is_replaced(),
+            sign_ins: self.sign_ins(),
+        }
+    }
+
     /// Returns when nobody has asked for as long as `idle`, unless a sign-in would be lost.
     async fn wait_until_idle(&self, idle: Duration) {
         loop {
@@ -248,84 +261,6 @@ impl Agent {
             let pause = if left.is_zero() { LOOK_INTERVAL } else { left };
             tokio::time::sleep(pause.min(LOOK_INTERVAL)).await;
         }
-    }
-
-    pub(super) async fn answer(&self, question: Question) -> AskResult {
-        match question {
-            Question::Certificate { profile, tenancy } => {
-                let account = self.accounts.open(&profile, &tenancy).await?;
-                account.readmit();
-                let issued = account.certificate().await?;
-                Ok(Answer::Certificate(CertificateAnswer {
-                    login_name: issued.certificate.login_name().clone(),
-                    certificate: issued
-                        .certificate
-                        .explain()
-                        .summarize(self.host.clock.now(), None),
-                    is_locked: self.passphrase_lock.is_locked(),
-                }))
-            }
-            Question::RelayCredentials {
-                profile,
-                tenancy,
-                machine,
-                port,
-                refused,
-            } => {
-                let account = self.accounts.open(&profile, &tenancy).await?;
-                let (credentials, is_new) = account
-                    .relay_credentials(&machine, port, refused.as_deref())
-                    .await?;
-                Ok(Answer::RelayCredentials(RelayAnswer::new(
-                    &credentials,
-                    is_new,
-                )))
-            }
-            Question::Forget { profile } => {
-                self.accounts.forget(&profile).await;
-                Ok(Answer::Done)
-            }
-            Question::Renew {
-                profile,
-                tenancy,
-                when,
-            } => self.renew(&profile, &tenancy, when).await,
-            Question::Memory(question) => super::memory::answer(&self.memory, &question),
-            Question::Status => Ok(Answer::Status(StatusAnswer {
-                pid: std::process::id(),
-                version: env!("CARGO_PKG_VERSION").into(),
-                profiles: self.accounts.names().await,
-                started: Some(self.started_at),
-                is_locked: self.passphrase_lock.is_locked(),
-                is_memory_locked: self.is_memory_locked,
-                is_replaced: self.is_replaced(),
-                sign_ins: self.sign_ins(),
-            })),
-            Question::Stop => {
-                self.stop.notify_one();
-                Ok(Answer::Done)
-            }
-            Question::VmAddresses(question) => self.vm_addresses(&question).await,
-        }
-    }
-
-    async fn renew(&self, profile: &ProfileName, tenancy: &Tenancy, when: RenewWhen) -> AskResult {
-        let account = self.accounts.open(profile, tenancy).await?;
-        account.readmit();
-        let now = self.host.clock.now();
-        let is_good = |issued: &Issued| match when {
-            RenewWhen::Due => !issued.is_due(now),
-            RenewWhen::Now => false,
-            RenewWhen::WithinSeconds(seconds) => {
-                issued.certificate.validity().1.since(now) >= Duration::from_secs(seconds)
-            }
-        };
-        let (issued, is_new) = account.certificate_that(is_good).await?;
-        let explanation = issued.certificate.explain();
-        Ok(Answer::Renewed(RenewedAnswer {
-            certificate: explanation.summarize(self.host.clock.now(), None),
-            is_new,
-        }))
     }
 }
 

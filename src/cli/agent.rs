@@ -9,6 +9,7 @@ use serde_json::json;
 use super::context::Context;
 use super::ui::Ui;
 use crate::agent::ask::{Answer, Question};
+use crate::agent::caller::Caller;
 use crate::agent::{self, DEFAULT_IDLE_SECONDS, client, hand_over, orphans};
 use crate::failure::Failure;
 use crate::host::process;
@@ -65,7 +66,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: AgentArgs) -> Result<()
         }
         AgentCommand::Install(args) => install::run(ui, context, &args),
         AgentCommand::Start => {
-            client::ask(&context.agent_socket, &Question::Status).await?;
+            client::ask(&context.agent_socket, &Caller::default(), &Question::Status).await?;
             status(ui, context).await
         }
         AgentCommand::Stop => stop(ui, context).await,

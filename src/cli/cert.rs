@@ -6,10 +6,9 @@ use super::context::Context;
 use super::key_args::KeyArgs;
 use super::public_key;
 use super::ui::Ui;
-use crate::agent::ask::{Question, RenewWhen, Tenancy};
-use crate::agent::client;
+use crate::agent::ask::{Answer, Question, RenewWhen, Tenancy, another_version};
 use crate::certificate::{Certificate, Explanation, Unverified};
-use crate::failure::{Failure, file_failure};
+use crate::failure::{Failure, FailureKind, file_failure};
 use crate::host::files;
 use crate::ids::TenantId;
 use crate::issue;
@@ -61,10 +60,10 @@ pub(super) async fn run(ui: Ui, context: &Context, args: CertArgs) -> Result<(),
     }
     let own_key = args.public_key_file.as_deref().map(public_key::read);
     let own_key = own_key.transpose()?;
-    let before = keep_key_options(context, args.keys)?;
+    let before = keep_key_options(context, &sign_in, args.keys)?;
     let certify = async || match &own_key {
         Some(key) => issue::certify(&sign_in, key).await,
-        None => issue_by_agent(context, &sign_in).await,
+        None => from_agent(context, &sign_in, RenewWhen::Now).await,
     };
     let outcome = context.answering(ui, &sign_in.profile.name, certify).await;
     if let (Err(_), Some(before)) = (&outcome, before) {
@@ -93,11 +92,22 @@ pub(super) async fn run(ui: Ui, context: &Context, args: CertArgs) -> Result<(),
 }
 
 /// Keeps what was said about keys, and returns what held before if that is something else.
-fn keep_key_options(context: &Context, keys: KeyArgs) -> Result<Option<KeyOptions>, Failure> {
-    let before = context.profiles().load(&context.profile_name())?.keys;
+fn keep_key_options(
+    context: &Context,
+    sign_in: &SignIn,
+    keys: KeyArgs,
+) -> Result<Option<KeyOptions>, Failure> {
+    let before = sign_in.profile.keys;
     let keys = keys.over(before)?;
     if keys == before {
         return Ok(None);
+    }
+    if !sign_in.is_stored() {
+        return Err(Failure::new(
+            "nothing is stored of an account that AZURE_ variables name, key options neither",
+        )
+        .kind(FailureKind::Usage)
+        .hint("sign in with them: entra-ssh login --service-principal"));
     }
     set_key_options(context, keys)?;
     Ok(Some(before))
@@ -108,15 +118,22 @@ fn set_key_options(context: &Context, keys: KeyOptions) -> Result<(), Failure> {
     context.profiles().save(&Profile { keys, ..profile })
 }
 
-/// Has the agent issue a certificate, since it has a key pair ready, and reads what it stored.
-async fn issue_by_agent(context: &Context, sign_in: &SignIn) -> Result<Certificate, Failure> {
+/// Has the agent issue a certificate, since it has a key pair ready and keeps both.
+async fn from_agent(
+    context: &Context,
+    sign_in: &SignIn,
+    when: RenewWhen,
+) -> Result<Certificate, Failure> {
     let question = Question::Renew {
         profile: sign_in.profile.name.clone(),
         tenancy: Tenancy::Tenant(sign_in.tenant.clone()),
-        when: RenewWhen::Now,
+        when,
     };
-    client::ask(&context.agent_socket, &question).await?;
-    stored(sign_in).await
+    let Answer::Renewed(answer) = context.ask(&sign_in.profile.name, &question).await? else {
+        return Err(another_version());
+    };
+    let unverified = Unverified::from_openssh(&answer.line).map_err(|_| another_version())?;
+    Ok(unverified.verify(context.host.clock.now(), unverified.public_key())?)
 }
 
 fn show_file(ui: Ui, context: &Context, file: &Path) -> Result<(), Failure> {
@@ -128,7 +145,12 @@ fn show_file(ui: Ui, context: &Context, file: &Path) -> Result<(), Failure> {
 }
 
 async fn show_stored(ui: Ui, context: &Context) -> Result<(), Failure> {
-    let certificate = stored(&context.sign_in().await?).await?;
+    let sign_in = context.sign_in().await?;
+    let certificate = if sign_in.is_stored() {
+        stored(&sign_in).await?
+    } else {
+        from_agent(context, &sign_in, RenewWhen::WithinSeconds(0)).await?
+    };
     print(ui, context, &certificate.explain(), None)
 }
 

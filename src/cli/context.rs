@@ -7,6 +7,7 @@ use super::Global;
 use super::login::{environment, proof, step_up};
 use super::ui::{self, Ui};
 use crate::agent::ask::{Answer, CertificateAnswer, Question, Tenancy, another_version};
+use crate::agent::caller::Caller;
 use crate::agent::client;
 use crate::agent::memory::AgentMemory;
 use crate::failure::{Failure, FailureKind, file_failure};
@@ -77,17 +78,45 @@ impl Context {
         self.profile.clone().unwrap_or_default()
     }
 
-    /// Loads the profile of `--profile`, which a pipeline's variables may say.
+    /// Returns the profile of `--profile`, which a pipeline's variables may stand in for.
     pub(super) async fn load_profile(&self) -> Result<Profile, Failure> {
-        environment::sign_in(self).await?;
-        self.profiles()
-            .load(&self.profile_name())
+        self.profile_of(&self.profile_name())
+            .await
             .map_err(|failure| self.explain_machine_identity(failure))
+    }
+
+    /// Returns a profile, which a pipeline's variables may stand in for.
+    pub(super) async fn profile_of(&self, name: &ProfileName) -> Result<Profile, Failure> {
+        match environment::identity(self, name).await? {
+            Some(identity) => Ok(identity.profile),
+            None => self.profiles().load(name),
+        }
     }
 
     /// Opens the account of `--profile`.
     pub(super) async fn sign_in(&self) -> Result<SignIn, Failure> {
-        SignIn::open(&self.host, self.load_profile().await?).await
+        self.sign_in_as(&self.profile_name())
+            .await
+            .map_err(|failure| self.explain_machine_identity(failure))
+    }
+
+    /// Opens the account of a profile.
+    pub(super) async fn sign_in_as(&self, name: &ProfileName) -> Result<SignIn, Failure> {
+        if let Some(identity) = environment::identity(self, name).await? {
+            return SignIn::of_environment(&self.host, &identity).await;
+        }
+        SignIn::open(&self.host, self.profiles().load(name)?).await
+    }
+
+    /// Asks the agent something that concerns a profile, which a pipeline's variables may stand in for.
+    pub(super) async fn ask(
+        &self,
+        profile: &ProfileName,
+        question: &Question,
+    ) -> Result<Answer, Failure> {
+        let identity = environment::identity(self, profile).await?;
+        let caller = Caller::new(&self.host.env, identity.as_ref())?;
+        client::ask(&self.agent_socket, &caller, question).await
     }
 
     /// Has the agent see to it that there is a live certificate. What needs a person is a failure.
@@ -100,7 +129,7 @@ impl Context {
             profile: profile.clone(),
             tenancy: tenancy.clone(),
         };
-        match client::ask(&self.agent_socket, &question).await? {
+        match self.ask(profile, &question).await? {
             Answer::Certificate(answer) => Ok(answer),
             _ => Err(another_version()),
         }

@@ -238,7 +238,7 @@ async fn open<'a>(
     machine: Machine,
 ) -> Result<(Port<'a>, TcpListener), Failure> {
     host_keys::keep(context, &machine.id);
-    let way = Way::to(ui, context, &machine)?;
+    let way = Way::to(ui, context, &machine).await?;
     way.prepare().await?;
     let listener = TcpListener::bind(args.bind.0)
         .await

@@ -9,7 +9,6 @@ use crate::failure::{Failure, FailureKind, file_failure};
 use crate::host::files::{self, Access};
 use crate::ids::{ProfileName, TenantId};
 use crate::issue;
-use crate::sign_in::SignIn;
 use crate::ssh_config::certificate_file_name;
 use crate::time::UnixTime;
 
@@ -33,17 +32,17 @@ pub(super) async fn keep(
     if let Some(held) = held() {
         return Ok((held, false));
     }
-    let mut sign_in = SignIn::open(&context.host, context.profiles().load(profile)?).await?;
+    let mut sign_in = context.sign_in_as(profile).await?;
     if let Some(tenant) = tenant {
         sign_in = sign_in.in_tenant(tenant.clone());
     }
-    let _lock = issue::lock(&sign_in.locks, &sign_in.profile).await?;
+    let _lock = issue::lock_for(&sign_in).await?;
     if let Some(held) = held() {
         return Ok((held, false));
     }
     let certificate = issue::certify(&sign_in, &key).await?;
     // Noted first: what is kept is to be found when somebody signs out.
-    if sign_in.tenant != sign_in.profile.tenant {
+    if sign_in.tenant != sign_in.profile.tenant && sign_in.is_stored() {
         let profile = &sign_in.profile.name;
         sign_in.profiles.note_guest(profile, &sign_in.tenant)?;
     }

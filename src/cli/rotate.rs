@@ -12,7 +12,6 @@ use super::context::{Context, absolute};
 use super::public_key;
 use super::ui::Ui;
 use crate::agent::ask::{Answer, Question, RenewWhen, RenewedAnswer, Tenancy, another_version};
-use crate::agent::client;
 use crate::failure::{Failure, FailureKind};
 use crate::ids::{ProfileName, TenantId};
 use crate::time::Spoken;
@@ -110,6 +109,7 @@ async fn rotate(
         return Ok(RenewedAnswer {
             certificate: certificate.explain().summarize(now, None),
             is_new,
+            line: certificate.to_openssh(),
         });
     }
     let question = Question::Renew {
@@ -117,7 +117,7 @@ async fn rotate(
         tenancy,
         when,
     };
-    let Answer::Renewed(answer) = client::ask(&context.agent_socket, &question).await? else {
+    let Answer::Renewed(answer) = context.ask(profile, &question).await? else {
         return Err(another_version());
     };
     if let Some(kept_in) = args.identity {

@@ -37,6 +37,12 @@ pub(super) async fn run(ui: Ui, context: &Context, _args: StatusArgs) -> Result<
     for name in context.profiles().names()? {
         rows.push((name.clone(), row(context, &name).await));
     }
+    let of_variables = context.profile_name();
+    if !rows.iter().any(|(name, _)| *name == of_variables)
+        && let Ok(profile) = context.profile_of(&of_variables).await
+    {
+        rows.push((of_variables, row_of_variables(profile)));
+    }
     let agent = client::ask_if_running(&context.agent_socket, &Question::Status).await;
     let running = matches!(agent, Ok(Some(Answer::Status(_))));
     let keyring = Keyring::choose(context.keyring, &context.host).await;
@@ -88,7 +94,7 @@ async fn row(context: &Context, name: &ProfileName) -> Result<Row, Failure> {
                 let there = sign_in.in_tenant(tenant.clone());
                 guest_in.push((tenant.clone(), stored(context, &there).await));
             }
-            let entry = sign_in.keyring.load(&profile.entry(Kind::SignIn)).await;
+            let entry = sign_in.keyring().load(&profile.entry(Kind::SignIn)).await;
             entry
                 .map(|entry| entry.is_some() || !profile.method.keeps_secret())
                 .map_err(Failure::from)
@@ -101,6 +107,17 @@ async fn row(context: &Context, name: &ProfileName) -> Result<Row, Failure> {
         signed_in,
         certificate,
         guest_in,
+    })
+}
+
+/// Returns what is known about an account that the variables of this process name: it is stored nowhere.
+fn row_of_variables(profile: Profile) -> Result<Row, Failure> {
+    Ok(Row {
+        cloud: profile.cloud.open()?.name,
+        profile,
+        signed_in: Ok(true),
+        certificate: None,
+        guest_in: Vec::new(),
     })
 }
 
@@ -130,6 +147,9 @@ impl Row {
     fn to_text(&self) -> String {
         let certificate = match (&self.certificate, &self.signed_in) {
             (Some(certificate), _) => summary(certificate),
+            (None, Ok(true)) if self.profile.environment.is_some() => {
+                "named by AZURE_ variables; nothing is stored".to_owned()
+            }
             (None, Ok(true)) => "no certificate yet".to_owned(),
             (None, Ok(false)) => "signed out; sign in with: entra-ssh login".to_owned(),
             (None, Err(failure)) => format!("unknown: {failure}"),

@@ -20,6 +20,15 @@ impl Env {
         Self(std::env::vars_os().collect())
     }
 
+    /// Returns the variables of these names that are set, not empty and text.
+    #[must_use]
+    pub fn only(&self, names: &[&str]) -> Self {
+        let kept = names
+            .iter()
+            .filter_map(|name| Some((*name, self.var(name)?)));
+        kept.collect()
+    }
+
     /// Returns the variable's value, unless it is not set or empty.
     #[must_use]
     pub fn var_os(&self, name: &str) -> Option<&OsStr> {
@@ -46,9 +55,15 @@ impl Drop for Env {
 
 impl<const N: usize> From<[(&str, &str); N]> for Env {
     fn from(pairs: [(&str, &str); N]) -> Self {
+        pairs.into_iter().collect()
+    }
+}
+
+impl<'a> FromIterator<(&'a str, &'a str)> for Env {
+    fn from_iter<I: IntoIterator<Item = (&'a str, &'a str)>>(pairs: I) -> Self {
+        let pairs = pairs.into_iter();
         Self(
             pairs
-                .into_iter()
                 .map(|(name, value)| (name.into(), value.into()))
                 .collect(),
         )

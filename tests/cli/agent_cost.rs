@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use entra_ssh::agent::ask::{Question, RenewWhen, Tenancy};
+use entra_ssh::agent::caller::Caller;
 use entra_ssh::agent::client;
 use entra_ssh::certificate::{KeyKind, KeyPair};
 use entra_ssh::host::Host;
@@ -157,6 +158,7 @@ fn issuing_costs_the_token_request_and_little_more() {
         tenancy: Tenancy::Home,
         when: RenewWhen::Now,
     };
+    let caller = Caller::default();
     let (mut bare, mut whole) = (Vec::new(), Vec::new());
     runtime.block_on(async {
         let profile = Profiles::new(&host.paths)
@@ -170,7 +172,9 @@ fn issuing_costs_the_token_request_and_little_more() {
             issue::certify(&sign_in, key.public_key()).await.unwrap();
             bare.push(begun.elapsed());
             let begun = Instant::now();
-            client::ask(&world.socket(), &question).await.unwrap();
+            client::ask(&world.socket(), &caller, &question)
+                .await
+                .unwrap();
             whole.push(begun.elapsed());
         }
     });

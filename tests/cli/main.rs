@@ -23,6 +23,7 @@ mod agent_life;
 mod agent_protocol;
 mod browser;
 mod bulk;
+mod callers;
 mod certificate;
 mod chromium;
 mod config;

@@ -3,9 +3,10 @@
 
 use super::super::context::Context;
 use super::super::ui::Ui;
+use crate::agent::ask::{Answer, MachinesQuestion, Question, another_version};
 use crate::failure::{Failure, FailureKind};
-use crate::ids::{ProfileName, ResourceGroup, ResourceId, TenantId};
-use crate::sign_in::SignIn;
+use crate::ids::{MachineName, ProfileName, ResourceGroup, ResourceId, SubscriptionId, TenantId};
+use crate::profile::Profile;
 use crate::target::{self, Target};
 
 /// A machine and who reaches it.
@@ -27,25 +28,30 @@ pub(in super::super) async fn find(
     target: &Target,
     group: Option<&ResourceGroup>,
 ) -> Result<Found, Failure> {
-    let (mut opened, not_signed_in) = match context.sign_in().await {
-        Ok(sign_in) => (vec![sign_in], None),
+    let (mut opened, not_signed_in) = match context.load_profile().await {
+        Ok(profile) => (vec![profile], None),
         Err(failure) => (Vec::new(), Some(failure)),
     };
-    // Most often the first account is the one, and no other keyring is looked into.
+    // Most often the first account is the one, and no other is looked at.
     let mut others = other_accounts(context).into_iter();
     let (mut tried, mut failure) = (0, None);
-    let (sign_in, machine) = loop {
-        let Some(sign_in) = opened.get(tried) else {
+    let (profile, machine) = loop {
+        let Some(profile) = opened.get(tried) else {
             let Some(name) = others.next() else {
                 let failure = failure.or(not_signed_in);
                 return Err(failure.unwrap_or_else(|| Failure::new("nobody is signed in")));
             };
-            opened.extend(open(context, &name).await);
+            opened.extend(context.profiles().load(&name));
             continue;
         };
-        let look = async || target::find(sign_in, target, group, &context.subscriptions).await;
-        match context.answering(ui, &sign_in.profile.name, look).await {
-            Ok(machine) => break (sign_in, machine),
+        let look = async || {
+            let look_up = async |name: &MachineName, group: Option<&ResourceGroup>| {
+                machines(context, &profile.name, name, group).await
+            };
+            target::find(&profile.account, target, group, look_up).await
+        };
+        match context.answering(ui, &profile.name, look).await {
+            Ok(machine) => break (profile, machine),
             // What the first account is told counts; the others are a second chance.
             Err(told) => failure = failure.or(Some(told)),
         }
@@ -54,24 +60,20 @@ pub(in super::super) async fn find(
     let Some(machine) = machine else {
         return Ok(Found {
             machine: None,
-            profile: sign_in.profile.name.clone(),
+            profile: profile.name.clone(),
             tenant: None,
         });
     };
-    let tenant = sign_in.tenant_of(machine.subscription()).await?;
+    let tenant = tenant_of(context, profile, machine.subscription()).await?;
     let profile = match &tenant {
-        Some(tenant) if context.profile.is_none() && !is_of(sign_in, tenant) => {
-            let mut rest = Vec::new();
-            for name in others {
-                rest.extend(open(context, &name).await);
-            }
-            let all: Vec<&SignIn> = opened.iter().chain(&rest).collect();
-            choose(sign_in, &all, tenant, &machine)?
-                .profile
-                .name
-                .clone()
+        Some(tenant) if context.profile.is_none() && !is_of(profile, tenant) => {
+            let rest: Vec<Profile> = others
+                .filter_map(|name| context.profiles().load(&name).ok())
+                .collect();
+            let all: Vec<&Profile> = opened.iter().chain(&rest).collect();
+            choose(profile, &all, tenant, &machine)?.name.clone()
         }
-        _ => sign_in.profile.name.clone(),
+        _ => profile.name.clone(),
     };
     Ok(Found {
         machine: Some(machine),
@@ -90,28 +92,57 @@ fn other_accounts(context: &Context) -> Vec<ProfileName> {
     names
 }
 
-/// Opens an account. One that cannot be opened reaches nothing; whoever names it is told why.
-async fn open(context: &Context, name: &ProfileName) -> Option<SignIn> {
-    let profile = context.profiles().load(name).ok()?;
-    SignIn::open(&context.host, profile).await.ok()
+/// Has the agent look up the machines of a name: it has a token for that, most often.
+async fn machines(
+    context: &Context,
+    profile: &ProfileName,
+    name: &MachineName,
+    group: Option<&ResourceGroup>,
+) -> Result<Vec<ResourceId>, Failure> {
+    let question = Question::Machines(MachinesQuestion {
+        profile: profile.clone(),
+        name: name.clone(),
+        group: group.cloned(),
+        subscriptions: context.subscriptions.clone(),
+    });
+    match context.ask(profile, &question).await? {
+        Answer::Machines(found) => Ok(found),
+        _ => Err(another_version()),
+    }
 }
 
-fn is_of(sign_in: &SignIn, tenant: &TenantId) -> bool {
-    sign_in.profile.tenant.is_same(tenant)
+/// Returns the tenant of a subscription, if the cloud says so.
+async fn tenant_of(
+    context: &Context,
+    profile: &Profile,
+    subscription: &SubscriptionId,
+) -> Result<Option<TenantId>, Failure> {
+    let question = Question::TenantOf {
+        cloud: profile.cloud.clone(),
+        subscription: subscription.clone(),
+    };
+    match context.ask(&profile.name, &question).await? {
+        Answer::TenantOf(tenant) => Ok(tenant),
+        _ => Err(another_version()),
+    }
+}
+
+fn is_of(profile: &Profile, tenant: &TenantId) -> bool {
+    profile.tenant.is_same(tenant)
 }
 
 /// Chooses the account for a machine of a tenant that the one that sees it did not sign in to: the only one that did. If none
 /// did, the one that sees it is tried as a guest.
 fn choose<'a>(
-    seen_by: &'a SignIn,
-    all: &[&'a SignIn],
+    seen_by: &'a Profile,
+    all: &[&'a Profile],
     tenant: &TenantId,
     machine: &ResourceId,
-) -> Result<&'a SignIn, Failure> {
-    let of_it: Vec<&SignIn> = all
+) -> Result<&'a Profile, Failure> {
+    let of_it: Vec<&Profile> = all
         .iter()
         .copied()
-        .filter(|one| one.profile.cloud == seen_by.profile.cloud && is_of(one, tenant))
+        .filter(|one| one.cloud == seen_by.cloud && is_of(one, tenant))
         .collect();
     match of_it.as_slice() {
         [] => Ok(seen_by),
@@ -126,9 +157,7 @@ fn choose<'a>(
             .hint("name one: --profile NAME");
             failure.causes = several
                 .iter()
-                .map(|one| {
-                    format!("profile {} is {}", one.profile.name, one.profile.account).into()
-                })
+                .map(|one| format!("profile {} is {}", one.name, one.account).into())
                 .collect();
             Err(failure)
         }

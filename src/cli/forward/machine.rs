@@ -42,7 +42,11 @@ pub(super) enum Way<'a> {
 
 impl<'a> Way<'a> {
     /// Decides how a machine is connected to: at its address if it has one, or one was named for it.
-    pub(super) fn to(ui: Ui, context: &'a Context, machine: &Machine) -> Result<Self, Failure> {
+    pub(super) async fn to(
+        ui: Ui,
+        context: &'a Context,
+        machine: &Machine,
+    ) -> Result<Self, Failure> {
         let Machine {
             id,
             profile,
@@ -54,7 +58,7 @@ impl<'a> Way<'a> {
         } = machine.clone();
         match (id, address) {
             (Some(machine), None) if machine.kind().is_relayed() => {
-                let cloud = context.profiles().load(&profile)?.cloud.open()?;
+                let cloud = context.profile_of(&profile).await?.cloud.open()?;
                 Ok(Self::Relayed(Relayed {
                     ui,
                     context,

@@ -1,26 +1,23 @@
 //! Pipelines that never sign in: the standard `AZURE_*` variables say who they are.
 
-use std::time::Duration;
-
 use sha2::{Digest as _, Sha256};
 
 use super::super::context::Context;
 use super::proof::{self, to_kept};
+use crate::agent::ask::{Answer, Question, another_version};
+use crate::agent::caller::Caller;
+use crate::agent::client;
 use crate::cloud::{BUILT_IN, Cloud};
-use crate::entra::{self, Proof};
-use crate::failure::{Failure, place_failure};
+use crate::entra::Proof;
+use crate::failure::{Failure, FailureKind};
 use crate::hex;
 use crate::host::env::Env;
-use crate::host::http::Http;
-use crate::host::lock::Lock;
-use crate::host::tls;
-use crate::ids::{ClientId, TenantId};
-use crate::keyring::Keyring;
+use crate::ids::{ClientId, ProfileName, TenantId};
+use crate::keyring::{Backend, Keyring};
 use crate::profile::{CloudName, Flow, KeyOptions, Profile};
 use crate::secret::Secret;
+use crate::sign_in::EnvironmentIdentity;
 
-/// How long another process that makes the same profile is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// The variables that say how an application proves who it is; a change of one of them is a new sign-in.
 const VARIABLES: [&str; 12] = [
     "AZURE_AUTHORITY_HOST",
@@ -37,60 +34,83 @@ const VARIABLES: [&str; 12] = [
     "SYSTEM_OIDCREQUESTURI",
 ];
 
-/// Makes the profile of a pipeline that has not signed in, or makes it anew if the variables have changed since. Where a
-/// profile was signed in, or the variables name nobody, nothing is done. Nothing is asked of Entra: what is wrong with the
-/// variables is told at the first request.
-pub(in super::super) async fn sign_in(context: &Context) -> Result<(), Failure> {
+/// Returns the account that the variables name for a profile that nobody signed in to; none if there is such a profile, or the
+/// variables name nobody. It is stored nowhere. Nothing is asked of Entra but the ID of a tenant that is named by a domain:
+/// what is wrong with the variables shows at the first request.
+pub(in super::super) async fn identity(
+    context: &Context,
+    name: &ProfileName,
+) -> Result<Option<EnvironmentIdentity>, Failure> {
     let env = &context.host.env;
     let (Some(client_id), Some(tenant)) = (env.var("AZURE_CLIENT_ID"), env.var("AZURE_TENANT_ID"))
     else {
-        return Ok(());
+        return Ok(None);
     };
-    let digest = digest(env);
-    let is_needed = || match context.profiles().load(&context.profile_name()) {
-        Ok(profile) => profile
-            .environment
-            .is_some_and(|environment| environment != digest),
-        Err(_) => true,
-    };
-    if !is_needed() {
-        return Ok(());
+    let is_absent = |failure: &Failure| failure.kind == FailureKind::SignInNeeded;
+    match context.profiles().load(name) {
+        // Earlier versions stored what the variables said.
+        Ok(profile) if profile.environment.is_some() => remove_stored(context, &profile).await,
+        Err(failure) if is_absent(&failure) => {}
+        _ => return Ok(None),
     }
     let client_id: ClientId = client_id.parse()?;
     let Some(proof) = proof(env)? else {
-        return Ok(());
+        return Ok(None);
     };
-    let cloud_name = cloud(context)?;
-    let cloud = cloud_name.open()?;
-    let http = Http::new(
-        &tls::client_config(cloud.ca_file.as_deref(), &context.host.env)?,
-        &context.host.env,
-    )?;
-    let tenant = entra::tenant_id(&http, &cloud, tenant.parse::<TenantId>()?).await?;
-    let keyring = Keyring::choose(context.keyring, &context.host).await?;
+    let cloud = cloud(context)?;
+    let tenant = tenant_id(context, &cloud, tenant.parse()?).await?;
     let account = client_id.as_str().parse()?;
     let (method, entry) = to_kept(client_id, proof);
-    // Of many processes that begin together, the first makes the profile.
-    let name = format!("environment-{}", context.profile_name());
-    let _lock = Lock::take(&context.host.paths.locks(), &name, PATIENCE)
-        .await
-        .map_err(|error| place_failure("cannot take the lock for the profile", &error))?;
-    if !is_needed() {
-        return Ok(());
-    }
     let profile = Profile {
-        name: context.profile_name(),
-        cloud: cloud_name,
+        name: name.clone(),
+        cloud,
         tenant,
         account,
         method,
         flow: Flow::default(),
-        environment: Some(digest),
-        keyring: keyring.backend(),
+        environment: Some(digest(env)),
+        keyring: Backend::Memory,
         keys: KeyOptions::default(),
         guest_in: Vec::new(),
     };
-    super::keep(context, &profile, &keyring, entry.as_ref()).await
+    Ok(Some(EnvironmentIdentity { profile, entry }))
+}
+
+/// Returns the ID of a tenant; the agent remembers those of domains.
+async fn tenant_id(
+    context: &Context,
+    cloud: &CloudName,
+    tenant: TenantId,
+) -> Result<TenantId, Failure> {
+    if tenant.is_id() {
+        return Ok(tenant);
+    }
+    let caller = Caller::new(&context.host.env, None)?;
+    let question = Question::TenantId {
+        cloud: cloud.clone(),
+        tenant,
+    };
+    match client::ask(&context.agent_socket, &caller, &question).await? {
+        Answer::TenantId(id) => Ok(id),
+        _ => Err(another_version()),
+    }
+}
+
+/// Removes a profile that an earlier version made of variables, and what it stored. What cannot be removed now is tried again
+/// the next time, as long as the profile is there.
+async fn remove_stored(context: &Context, profile: &Profile) {
+    let removed = async {
+        let keyring = Keyring::open(profile.keyring, &context.host).await?;
+        for entry in profile.entries() {
+            keyring.remove(&entry).await?;
+        }
+        context.profiles().remove(&profile.name)
+    };
+    let outcome: Result<(), Failure> = removed.await;
+    tracing::info!(
+        ?outcome,
+        "removes what an earlier version stored of variables"
+    );
 }
 
 /// Returns how the variables prove who the application is, in the order of the Azure SDK's own credentials.

@@ -7,13 +7,15 @@ use zeroize::Zeroizing;
 
 use super::super::context::Context;
 use crate::agent::system_agent;
+use crate::certificate::Unverified;
 use crate::failure::{Failure, file_failure};
 use crate::host::files::{self, Access};
 use crate::ids::{ProfileName, TenantId};
-use crate::issue::{self, Issued};
+use crate::issue::{self, Issued, SpareKeys};
 use crate::profile::{Others, Profile};
 use crate::sign_in::SignIn;
 use crate::ssh_config::{Identity, is_certificate_file_name, key_file_name};
+use crate::time::UnixTime;
 
 /// The longest file that is read here, in bytes.
 const MAX_FILE_BYTES: usize = 256 * 1024;
@@ -45,18 +47,25 @@ pub(in super::super) async fn keep(
     tenant: Option<&TenantId>,
     kept_in: KeptIn,
 ) -> Result<(), Failure> {
-    let mut sign_in = SignIn::open(&context.host, context.profiles().load(profile)?).await?;
+    let mut sign_in = context.sign_in_as(profile).await?;
     if let Some(tenant) = tenant {
         sign_in = sign_in.in_tenant(tenant.clone());
     }
-    let issued = issue::stored(&sign_in).await?.ok_or_else(|| {
-        Failure::new("there is no certificate in the keyring, or it is over")
-            .hint("issue one: entra-ssh cert")
-    })?;
     let folder = context.host.paths.ssh_keys();
     files::make_private_folder(&folder)
         .map_err(|error| file_failure("make the folder", &folder, &error))?;
     let key = folder.join(key_file_name(profile, tenant));
+    let issued = if sign_in.is_stored() {
+        issue::stored(&sign_in).await?.ok_or_else(|| {
+            Failure::new("there is no certificate in the keyring, or it is over")
+                .hint("issue one: entra-ssh cert")
+        })?
+    } else if is_good(&with(&key, "-cert.pub"), context.host.clock.now()) {
+        return Ok(());
+    } else {
+        // What the agent holds of an account that is stored nowhere does not leave it.
+        issue::fresh(&sign_in, &SpareKeys::default(), |_| false).await?
+    };
     match kept_in {
         KeptIn::File => {
             let file = issued.key_pair.to_private_key_file()?;
@@ -69,6 +78,17 @@ pub(in super::super) async fn keep(
     }
     let certificate = issued.certificate.to_openssh();
     write(&with(&key, "-cert.pub"), certificate.as_bytes())
+}
+
+/// Tells whether the certificate in a file is not due.
+fn is_good(certificate: &Path, now: UnixTime) -> bool {
+    let text = files::read_text_if_there(certificate, MAX_FILE_BYTES);
+    let parsed = text.ok().flatten();
+    let parsed = parsed.and_then(|text| Unverified::from_openssh(&text).ok());
+    let verified = parsed.and_then(|parsed| parsed.verify(now, parsed.public_key()).ok());
+    verified.is_some_and(|certificate| {
+        certificate.validity().1.since(now) > issue::renewal_margin(&certificate, now)
+    })
 }
 
 /// Removes what [`keep`] has kept of a profile, and says what. In the user's own agent, a key stays that another profile of the

@@ -8,7 +8,6 @@ use tokio::time::timeout;
 use super::super::context::Context;
 use super::super::ui::Ui;
 use crate::agent::ask::{AddressQuestion, Answer, Question, Tenancy, another_version};
-use crate::agent::client;
 use crate::azure::VmAddresses;
 use crate::direct::{self, Addresses, Place};
 use crate::failure::{Failure, FailureKind};
@@ -104,7 +103,7 @@ impl Direct<'_> {
             machine: self.id()?.clone(),
             unreached: unreached.cloned(),
         });
-        match client::ask(&self.context.agent_socket, &question).await? {
+        match self.context.ask(&self.profile, &question).await? {
             Answer::VmAddresses(addresses) => Ok(addresses),
             _ => Err(another_version()),
         }

@@ -8,7 +8,6 @@ use tokio::time::{Instant, sleep};
 use super::super::context::Context;
 use super::super::ui::Ui;
 use crate::agent::ask::{Answer, Question, Tenancy, another_version};
-use crate::agent::client;
 use crate::failure::Failure;
 use crate::host::http_proxy::HttpProxy;
 use crate::host::standard_streams;
@@ -127,8 +126,7 @@ impl Relayed<'_> {
             port: self.port,
             refused,
         };
-        let Answer::RelayCredentials(answer) =
-            client::ask(&self.context.agent_socket, &question).await?
+        let Answer::RelayCredentials(answer) = self.context.ask(&self.profile, &question).await?
         else {
             return Err(another_version());
         };
