@@ -4,12 +4,16 @@ mod draft;
 mod leftovers;
 mod links;
 mod streams;
+mod text;
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use zeroize::Zeroizing;
+
 pub use self::draft::Draft;
+pub use self::text::decode_text;
 
 /// What some editors put before a text, in UTF-8. It is no part of the text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -48,12 +52,18 @@ fn without_mark(mut bytes: Vec<u8>) -> Vec<u8> {
 /// Reads a text file of at most `limit` bytes, or nothing if there is no such file.
 ///
 /// # Errors
-/// As [`read_capped`]; [`io::ErrorKind::InvalidData`] if the file is not UTF-8.
+/// As [`read_capped`]; [`io::ErrorKind::InvalidData`] if the file is not text ([`decode_text`]).
 pub fn read_text_if_there(path: &Path, limit: usize) -> io::Result<Option<String>> {
-    if_there(read_capped(path, limit))?
-        .map(String::from_utf8)
-        .transpose()
-        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    let Some(bytes) = if_there(read_capped(path, limit))?.map(Zeroizing::new) else {
+        return Ok(None);
+    };
+    match decode_text(&bytes) {
+        Some(mut text) => Ok(Some(std::mem::take(&mut text))),
+        None => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "neither UTF-8 nor UTF-16 text",
+        )),
+    }
 }
 
 /// Reads a regular file of at most `limit` bytes as it is, or nothing if there is no such file.

@@ -6,7 +6,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::super::context::absolute;
-use crate::entra::{ClientCertificate, OidcRequest, Proof};
+use crate::entra::{ClientCertificate, ClientCertificateError, OidcRequest, Proof};
 use crate::failure::{Failure, FailureKind, file_failure};
 use crate::host::env::Env;
 use crate::host::files;
@@ -71,9 +71,8 @@ pub(super) fn read_secret(file: &Path, what: &str) -> Result<Secret, Failure> {
         Failure::new(format!("`{}` {problem}", file.display()))
             .hint(format!("it must hold {what}'s value and nothing else"))
     };
-    let text = std::str::from_utf8(&bytes)
-        .map_err(|_| refused("holds no text"))?
-        .trim();
+    let text = files::decode_text(&bytes).ok_or_else(|| refused("holds no text"))?;
+    let text = text.trim();
     if text.is_empty() {
         return Err(refused("is empty"));
     }
@@ -95,10 +94,15 @@ pub(super) fn read_certificate(
     let parsed = ClientCertificate::parse(&SecretBytes::new(bytes), password.as_ref());
     parsed.map(Proof::Certificate).map_err(|error| {
         let message = format!("cannot use the client certificate in `{}`", file.display());
-        Failure::new(message).caused_by(&error).hint(
-            "name a PEM file with certificate and key, or a PKCS#12 file and its password: --client-certificate FILE \
-             --client-certificate-password-file FILE",
-        )
+        Failure::new(message).caused_by(&error).hint(match error {
+            ClientCertificateError::OnlyDer { .. } => {
+                "put both into one file: openssl pkcs12 -export -in CERTIFICATE -inkey KEY -out app.pfx"
+            }
+            _ => {
+                "name a PEM file with certificate and key, or a PKCS#12 file and its password: --client-certificate FILE \
+                 --client-certificate-password-file FILE"
+            }
+        })
     })
 }
 

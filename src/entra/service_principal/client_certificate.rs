@@ -2,7 +2,7 @@ use std::fmt;
 use std::time::Duration;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use p12_keystore::KeyStore;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{KeyPair as _, RSA_PSS_SHA256, RsaKeyPair};
@@ -12,8 +12,10 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 use x509_cert::der::Decode as _;
+use zeroize::Zeroizing;
 
 use crate::hex;
+use crate::host::files::decode_text;
 use crate::ids::ClientId;
 use crate::secret::{Secret, SecretBytes};
 use crate::time::UnixTime;
@@ -42,6 +44,14 @@ pub enum ClientCertificateError {
     /// It is neither PEM nor PKCS#12, or is damaged.
     #[error("it is neither PEM nor PKCS#12")]
     Malformed,
+    /// It is a certificate or a key in DER, each of which lacks the other.
+    #[error("it is {found} in DER, which lacks {lacks}")]
+    OnlyDer {
+        /// What it is.
+        found: &'static str,
+        /// What a client certificate needs besides.
+        lacks: &'static str,
+    },
     /// A part is missing.
     #[error("it holds no {0}")]
     Missing(&'static str),
@@ -60,7 +70,8 @@ pub enum ClientCertificateError {
 }
 
 impl ClientCertificate {
-    /// Reads PEM with a private key and its certificate, in any order and with others beside it, or PKCS#12 (RFC 7292).
+    /// Reads PEM with a private key and its certificate, in any order and with others beside it, or PKCS#12 (RFC 7292), which
+    /// may be base64 text. What it is shows in the contents; a byte order mark, line ends of Windows and UTF-16 are no obstacle.
     ///
     /// # Errors
     /// [`ClientCertificateError`].
@@ -68,9 +79,9 @@ impl ClientCertificate {
         bytes: &SecretBytes,
         password: Option<&Secret>,
     ) -> Result<Self, ClientCertificateError> {
-        let text = std::str::from_utf8(bytes.expose()).ok();
-        let (key, certificates) = match text.filter(|text| text.contains("-----BEGIN ")) {
-            Some(text) => read_pem(text)?,
+        let (key, certificates) = match decode_text(bytes.expose()) {
+            Some(text) if text.contains("-----BEGIN ") => read_pem(&text)?,
+            Some(text) => read_pkcs12(&from_base64(&text)?, password)?,
             None => read_pkcs12(bytes, password)?,
         };
         let public_key = rsa(&key)?.public_key().as_ref().to_vec();
@@ -128,6 +139,19 @@ impl fmt::Debug for ClientCertificate {
 /// A private key in DER, and the certificates beside it.
 type KeyAndCertificates = (SecretBytes, Vec<Vec<u8>>);
 
+/// Reads PKCS#12 in base64, as secret stores of pipelines keep it.
+fn from_base64(text: &str) -> Result<SecretBytes, ClientCertificateError> {
+    let packed: Zeroizing<Vec<u8>> = Zeroizing::new(
+        text.bytes()
+            .filter(|byte| !byte.is_ascii_whitespace())
+            .collect(),
+    );
+    STANDARD
+        .decode(&packed)
+        .map(SecretBytes::new)
+        .map_err(|_| ClientCertificateError::Malformed)
+}
+
 fn read_pem(text: &str) -> Result<KeyAndCertificates, ClientCertificateError> {
     if text.contains("ENCRYPTED") {
         return Err(ClientCertificateError::EncryptedKey);
@@ -150,6 +174,9 @@ fn read_pkcs12(
     if bytes.expose().first() != Some(&0x30) {
         return Err(ClientCertificateError::Malformed);
     }
+    if let Some(only) = lone_der(bytes) {
+        return Err(only);
+    }
     let password = password.map_or("", Secret::expose);
     let store = KeyStore::from_pkcs12(bytes.expose(), password)
         .map_err(|_| ClientCertificateError::WrongPassword)?;
@@ -161,6 +188,18 @@ fn read_pkcs12(
         SecretBytes::new(chain.key().to_vec()),
         certificates.collect(),
     ))
+}
+
+/// Recognizes a certificate or a private key by itself in DER (`.cer`, `.crt`, `.der`, `.key`).
+fn lone_der(bytes: &SecretBytes) -> Option<ClientCertificateError> {
+    let (found, lacks) = if x509_cert::Certificate::from_der(bytes.expose()).is_ok() {
+        ("a certificate", "its private key")
+    } else if rsa(bytes).is_ok() {
+        ("a private key", "its certificate")
+    } else {
+        return None;
+    };
+    Some(ClientCertificateError::OnlyDer { found, lacks })
 }
 
 fn rsa(key: &SecretBytes) -> Result<RsaKeyPair, ClientCertificateError> {
@@ -212,6 +251,51 @@ mod tests {
         assert_eq!(
             found.certificate,
             parse(PEM.as_bytes(), None).unwrap().certificate
+        );
+    }
+
+    #[test]
+    fn byte_order_marks_line_ends_of_windows_and_base64_are_no_obstacle() {
+        let expected = parse(PEM.as_bytes(), None).unwrap().certificate;
+        let windows = PEM.replace('\n', "\r\n");
+        let utf16 = |to_bytes: fn(u16) -> [u8; 2], mark: u16| {
+            let units = std::iter::once(mark).chain(windows.encode_utf16());
+            units.flat_map(to_bytes).collect::<Vec<u8>>()
+        };
+        let wrapped = STANDARD.encode(PFX);
+        let wrapped = wrapped
+            .as_bytes()
+            .chunks(64)
+            .collect::<Vec<_>>()
+            .join(&b"\r\n"[..]);
+        for bytes in [
+            format!("\u{feff}{PEM}").into_bytes(),
+            format!("\u{feff}{windows}").into_bytes(),
+            format!("\u{feff}Bag Attributes\r\n    localKeyID: 01\r\n{windows}\r\n").into_bytes(),
+            utf16(u16::to_le_bytes, 0xfeff),
+            utf16(u16::to_be_bytes, 0xfeff),
+            wrapped.clone(),
+            [b"\xef\xbb\xbf", &wrapped[..], b"\n"].concat(),
+        ] {
+            let parsed = parse(&bytes, Some("correct horse"));
+            assert_eq!(parsed.unwrap().certificate, expected, "{:?}", &bytes[..8]);
+        }
+        assert_eq!(
+            parse(b"\xff\xfea", None).unwrap_err(),
+            "it is neither PEM nor PKCS#12"
+        );
+    }
+
+    #[test]
+    fn der_without_its_other_half_is_named() {
+        let parsed = parse(PEM.as_bytes(), None).unwrap();
+        assert_eq!(
+            parse(&parsed.certificate, None).unwrap_err(),
+            "it is a certificate in DER, which lacks its private key"
+        );
+        assert_eq!(
+            parse(parsed.key.expose(), None).unwrap_err(),
+            "it is a private key in DER, which lacks its certificate"
         );
     }
 
