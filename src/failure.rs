@@ -3,6 +3,8 @@
 //! The domains below say what happened; what to do about it is said here and nowhere else, in one table a domain. The agent
 //! sends a failure to whoever asked, so that a proxy tells what the agent met.
 
+mod network;
+
 use std::error::Error;
 use std::fmt;
 
@@ -14,11 +16,10 @@ use crate::cloud::CloudError;
 use crate::direct::{Addresses, DirectError, Place};
 use crate::entra::{Application, AssertionError, EntraError, Refusal, Remedy};
 use crate::host::http::HttpError;
-use crate::host::http_proxy::HttpProxyError;
 #[cfg(unix)]
 use crate::host::own_socket::SocketError;
 use crate::host::paths::PathsError;
-use crate::host::tls::TlsError;
+use crate::host::tls::{self, TlsError};
 use crate::ids::{ParseIdError, TenantId};
 use crate::keyring::{Backend, KeyringError};
 use crate::line::Line;
@@ -253,40 +254,14 @@ impl From<TlsError> for Failure {
 
 impl From<HttpError> for Failure {
     fn from(error: HttpError) -> Self {
-        let failure = Self::of(&error);
-        match network_hint(&failure.causes) {
-            Some(hint) => failure.hint(hint),
-            None => failure,
-        }
+        let mut failure = Self::of(&error);
+        failure.hint = network::hint(&error);
+        failure
     }
 }
 
 const NO_ROOTS_HINT: &str =
     "install the system's root certificates: sudo apt install ca-certificates";
-const PROXY_HINT: &str = "check user name and password of the proxy in HTTPS_PROXY or ALL_PROXY";
-
-fn network_hint(causes: &[Line]) -> Option<&'static str> {
-    let text = causes.join(" ").to_lowercase();
-    if text.contains("no root certificates") {
-        return Some(NO_ROOTS_HINT);
-    }
-    if text.contains("proxy") {
-        return Some(PROXY_HINT);
-    }
-    if text.contains("certificate") || text.contains("unknownissuer") {
-        return Some(
-            "something between here and there may read TLS: add its root certificate to the system or as ca_file in the cloud file",
-        );
-    }
-    if text.contains("dns") || text.contains("lookup") {
-        return Some("check the network and its name servers");
-    }
-    if text.contains("timed out") || text.contains("refused") || text.contains("connect") {
-        return Some("check the network; outgoing HTTPS must be allowed");
-    }
-    None
-}
-
 impl From<KeyError> for Failure {
     fn from(error: KeyError) -> Self {
         let hint = match &error {
@@ -323,7 +298,7 @@ impl From<EntraError> for Failure {
         failure.hint = match &error {
             EntraError::DeviceCodeExpired { .. } => Some("start again: entra-ssh login --device-code".into()),
             EntraError::Refused(refusal) => Some(tell_refusal(&mut failure, refusal)),
-            EntraError::Assertion(error) => Some(assertion_hint(error, &failure.causes).into()),
+            EntraError::Assertion(error) => Some(assertion_hint(error)),
             EntraError::Unintelligible { .. } | EntraError::UnsafePage { .. } => {
                 Some("check --cloud, and whether a proxy or a captive portal answers in its place".into())
             }
@@ -331,7 +306,7 @@ impl From<EntraError> for Failure {
                 "this identity gets no certificates: sign in as a person or a service principal with entra-ssh login"
                     .into(),
             ),
-            _ => network_hint(&failure.causes).map(Line::from),
+            _ => network::hint(&error),
         };
         failure
     }
@@ -370,8 +345,8 @@ fn tell_refusal(failure: &mut Failure, refusal: &Refusal) -> Line {
     }
 }
 
-fn assertion_hint(error: &AssertionError, causes: &[Line]) -> &'static str {
-    match error {
+fn assertion_hint(error: &AssertionError) -> Line {
+    let hint = match error {
         AssertionError::Certificate(_) => {
             "name a certificate with an RSA key: --client-certificate FILE"
         }
@@ -384,8 +359,9 @@ fn assertion_hint(error: &AssertionError, causes: &[Line]) -> &'static str {
         AssertionError::Refused { .. } => {
             "sign in again within the job: GitHub needs `permissions: id-token: write`, Azure Pipelines SYSTEM_ACCESSTOKEN"
         }
-        _ => network_hint(causes).unwrap_or("check the network"),
-    }
+        _ => return network::hint(error).unwrap_or_else(|| "check the network".into()),
+    };
+    hint.into()
 }
 
 impl From<AzureError> for Failure {
@@ -415,7 +391,7 @@ impl From<AzureError> for Failure {
             AzureError::Unauthorized { .. } => "sign in again: entra-ssh login",
             AzureError::WrongTenant { .. } => "sign in to that tenant: entra-ssh login --tenant ID",
             AzureError::Unreachable(_) => {
-                network_hint(&failure.causes).unwrap_or("check the network")
+                &network::hint(&error).unwrap_or_else(|| "check the network".into())
             }
             _ => "try again in a few minutes",
         };
@@ -523,16 +499,12 @@ impl From<RelayError> for Failure {
     fn from(error: RelayError) -> Self {
         let failure = Self::of(&error);
         let hint = match &error {
-            RelayError::Refused { status, text } => &refusal_hint(*status, text),
-            RelayError::Proxy(HttpProxyError::Refused {
-                status: 401 | 407, ..
-            }) => PROXY_HINT,
-            RelayError::Proxy(_) => {
-                "have the proxy let CONNECT to *.servicebus.windows.net:443 pass, or go around it with NO_PROXY"
-            }
-            RelayError::Tls { .. } => {
-                "something between here and Azure may read TLS: let *.servicebus.windows.net pass, or add its root certificate"
-            }
+            RelayError::Refused { status, text } => &Line::from(refusal_hint(*status, text)),
+            RelayError::Proxy(error) => &network::proxy_hint(error, "*.servicebus.windows.net:443"),
+            RelayError::Tls { source, .. } => match tls::handshake_error(source) {
+                Some(error) => network::tls_hint(error),
+                None => "outgoing HTTPS to *.servicebus.windows.net must be allowed",
+            },
             RelayError::Unreachable { .. } | RelayError::TimedOut { .. } => {
                 "outgoing HTTPS to *.servicebus.windows.net must be allowed"
             }

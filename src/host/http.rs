@@ -15,6 +15,7 @@ use azure_core::http::{ClientOptions, ExponentialRetryOptions, RetryOptions, Tra
 use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
 use reqwest::{Proxy, RequestBuilder};
 use rustls::ClientConfig;
+use tokio::time::timeout;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -23,8 +24,8 @@ pub use self::error::HttpError;
 use self::azure_transport::AzureTransport;
 use self::server_clock::ServerClock;
 use super::env::Env;
-use super::http_proxy::HttpProxy;
-use super::tls;
+use super::http_proxy::{HttpProxy, HttpProxyError};
+use super::{tcp, tls};
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
@@ -45,6 +46,8 @@ const METADATA_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct Http {
     client: reqwest::Client,
     server_clock: Arc<ServerClock>,
+    /// What names the proxy; none is asked for metadata.
+    env: Option<Arc<Env>>,
 }
 
 /// A reply, whatever its status. Its body may hold tokens; it is zeroed when dropped and not printed.
@@ -72,17 +75,21 @@ impl Http {
     /// # Errors
     /// [`HttpError::Settings`] if the HTTP library refuses them.
     pub fn new(tls: &Arc<ClientConfig>, env: &Env) -> Result<Self, HttpError> {
-        let env = env.clone();
+        let env = Arc::new(env.clone());
+        let named = Arc::clone(&env);
         let proxy = Proxy::custom(move |url| {
             let port = url.port_or_known_default()?;
-            HttpProxy::address_for(&env, url.host_str()?, port)
+            HttpProxy::address_for(&named, url.host_str()?, port)
         });
         let builder = reqwest::Client::builder()
             .tls_backend_preconfigured(ClientConfig::clone(tls))
             .https_only(true)
             .proxy(proxy)
             .connect_timeout(CONNECT_TIMEOUT);
-        Self::build(builder)
+        Ok(Self {
+            env: Some(env),
+            ..Self::build(builder)?
+        })
     }
 
     /// Makes a client for the metadata endpoint of the machine itself, which speaks plain HTTP and is never asked through a
@@ -109,6 +116,7 @@ impl Http {
         Ok(Self {
             client,
             server_clock: Arc::default(),
+            env: None,
         })
     }
 
@@ -173,6 +181,31 @@ impl Http {
         })
     }
 
+    /// Asks a proxy that has let nothing through why, since the HTTP library does not pass that on.
+    async fn ask_proxy(&self, url: &Url, error: HttpError) -> HttpError {
+        let (HttpError::ProxyAuthentication { host } | HttpError::ProxyRefused { host }) = &error
+        else {
+            return error;
+        };
+        let ask = async {
+            let (name, port) = (url.host_str()?, url.port_or_known_default()?);
+            let proxy = HttpProxy::for_host(self.env.as_deref()?, name, port)?;
+            let connected = tcp::connect(proxy.host(), proxy.port(), CONNECT_TIMEOUT).await;
+            let tunnel = proxy.open_tunnel(&mut connected.ok()?, name, port).await;
+            tunnel.err()
+        };
+        match timeout(CONNECT_TIMEOUT, ask).await {
+            Ok(Some(
+                source @ (HttpProxyError::OtherAuthentication { .. }
+                | HttpProxyError::Refused { .. }),
+            )) => HttpError::Proxy {
+                host: host.clone(),
+                source,
+            },
+            _ => error,
+        }
+    }
+
     async fn exchange(
         &self,
         request: RequestBuilder,
@@ -180,7 +213,10 @@ impl Http {
     ) -> Result<(u16, HeaderMap, Zeroizing<Vec<u8>>), HttpError> {
         let unreachable = |source| HttpError::unreachable(url, source);
         let begun = Instant::now();
-        let mut response = request.send().await.map_err(unreachable)?;
+        let mut response = match request.send().await {
+            Ok(response) => response,
+            Err(source) => return Err(self.ask_proxy(url, unreachable(source)).await),
+        };
         if let Some(date) = response.headers().get(DATE) {
             self.server_clock.note(date.to_str().unwrap_or_default());
         }

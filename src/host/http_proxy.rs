@@ -1,5 +1,8 @@
 //! The HTTP proxy that leads out of a company's network, for connections that are no HTTP requests: the relay's.
 
+mod authentication;
+mod no_proxy;
+
 use std::fmt;
 use std::io;
 
@@ -30,15 +33,12 @@ impl HttpProxy {
     #[must_use]
     pub fn for_host(env: &Env, host: &str, port: u16) -> Option<Self> {
         let value = |names| Self::value(env, names).unwrap_or_default().to_owned();
-        let no = value(["NO_PROXY", "no_proxy"]);
-        // The rules take a `*` for all names, and not for addresses.
-        if no.split(',').any(|entry| entry.trim() == "*") {
+        if no_proxy::lists(&value(["NO_PROXY", "no_proxy"]), host, port) {
             return None;
         }
         let matcher = Matcher::builder()
             .all(value(["ALL_PROXY", "all_proxy"]))
             .https(value(["HTTPS_PROXY", "https_proxy"]))
-            .no(no)
             .build();
         let destination = format!("https://{host}:{port}").parse().ok()?;
         let found = matcher.intercept(&destination)?;
@@ -112,8 +112,15 @@ impl HttpProxy {
             // Byte by byte: what follows the head is the other end's.
             head.push(stream.read_u8().await.map_err(broken)?);
         }
+        let head = String::from_utf8_lossy(&head);
         match status_of(&head) {
             Some((200..=299, _)) => Ok(()),
+            Some((401 | 407, _)) if !is_basic_offered(&head) => {
+                Err(HttpProxyError::OtherAuthentication {
+                    proxy: self.to_string(),
+                    schemes: authentication::schemes(&head),
+                })
+            }
             Some((status, text)) => Err(HttpProxyError::Refused {
                 proxy: self.to_string(),
                 status,
@@ -137,9 +144,16 @@ impl HttpProxy {
     }
 }
 
+/// Tells whether a user name and password would do; a proxy that names no scheme leaves that open.
+fn is_basic_offered(head: &str) -> bool {
+    let schemes = authentication::schemes(head);
+    let is_basic = |scheme: &Line| scheme.eq_ignore_ascii_case("Basic");
+    schemes.is_empty() || schemes.iter().any(is_basic)
+}
+
 /// Returns the status and the reason of an answer's first line: `HTTP/1.1 407 Proxy Authentication Required`.
-fn status_of(head: &[u8]) -> Option<(u16, Line)> {
-    let line = std::str::from_utf8(head).ok()?.lines().next()?;
+fn status_of(head: &str) -> Option<(u16, Line)> {
+    let line = head.lines().next()?;
     let (_, rest) = line
         .strip_prefix("HTTP/1.")
         .and_then(|rest| rest.split_once(' '))?;
@@ -170,6 +184,14 @@ pub enum HttpProxyError {
         proxy: String,
         /// Why.
         source: io::Error,
+    },
+    /// It wants to be authenticated to in a way that is not spoken here.
+    #[error("the proxy `{proxy}` only accepts {} authentication", schemes.join(" or "))]
+    OtherAuthentication {
+        /// The proxy.
+        proxy: String,
+        /// The ways that it offers: `Negotiate`, `NTLM`, …
+        schemes: Vec<Line>,
     },
     /// It is a proxy of a kind that is not used for the relay.
     #[error(
@@ -224,6 +246,7 @@ mod tests {
             ("127.0.0.0/8", "127.0.0.1"),
             ("*", "a.example"),
             ("x, *", "127.0.0.1"),
+            ("*.example:443", "a.example"),
         ] {
             assert!(proxy(set(no), host).is_none(), "{no} {host}");
         }
@@ -255,6 +278,14 @@ mod tests {
             (
                 "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
                 Err("the proxy `proxy:3128` refused: 407 Proxy Authentication Required"),
+            ),
+            (
+                "HTTP/1.1 407 x\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n\r\n",
+                Err("the proxy `proxy:3128` only accepts Negotiate or NTLM authentication"),
+            ),
+            (
+                "HTTP/1.1 407 x\r\nProxy-Authenticate: Negotiate, Basic realm=\"x\"\r\n\r\n",
+                Err("the proxy `proxy:3128` refused: 407 x"),
             ),
             (
                 "SSH-2.0-x\r\n\r\n",

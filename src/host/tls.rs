@@ -1,8 +1,9 @@
 //! TLS: which roots are trusted, and how a handshake is opened.
 
 mod key_share;
-mod named_issuer;
+mod server_certificate;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -15,10 +16,15 @@ use rustls::crypto::{
 };
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
+    SignatureScheme,
+};
 
 use self::key_share::TWO_SHARES;
-use self::named_issuer::name_issuer;
+pub use self::server_certificate::ServerCertificateError;
+
+use self::server_certificate::explain;
 use super::env::Env;
 use super::files;
 
@@ -87,7 +93,7 @@ fn own_roots(
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<WebPkiServerVerifier>, TlsError> {
     let mut roots = RootCertStore::empty();
-    for certificate in read_pem(path)? {
+    for certificate in read_certificates(path)? {
         roots
             .add(certificate)
             .map_err(|source| TlsError::Certificate {
@@ -130,10 +136,10 @@ impl ServerCertVerifier for Roots {
         let system = || verify(&*self.system.verifier()?);
         let verified = match self.own.as_deref().map(verify) {
             None => system(),
-            Some(Err(refusal)) => system().map_err(|_| refusal),
+            Some(Err(refusal)) => system().map_err(|other| the_closer(refusal, other)),
             Some(verified) => verified,
         };
-        verified.map_err(|error| name_issuer(error, end_entity, intermediates))
+        verified.map_err(|error| explain(error, end_entity, intermediates))
     }
 
     fn verify_tls12_signature(
@@ -156,6 +162,17 @@ impl ServerCertVerifier for Roots {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
+    }
+}
+
+/// Of what our own roots and the system's roots say against a certificate, returns what is closer to the point: the roots that
+/// know its issuer have looked at the rest of it.
+fn the_closer(own: rustls::Error, systems: rustls::Error) -> rustls::Error {
+    let is_known = |error: &rustls::Error| matches!(error, rustls::Error::InvalidCertificate(problem) if *problem != CertificateError::UnknownIssuer);
+    if is_known(&own) || !is_known(&systems) {
+        own
+    } else {
+        systems
     }
 }
 
@@ -264,19 +281,33 @@ fn system_roots(named: &Named) -> Vec<CertificateDer<'static>> {
     roots
 }
 
-fn read_pem(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+/// Reads certificates in PEM, or one in DER.
+fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let refusal = |source: Box<dyn std::error::Error + Send + Sync>| TlsError::CaFile {
         path: path.to_owned(),
         source,
     };
-    let pem = files::read_capped(path, MAX_CA_BYTES).map_err(|error| refusal(error.into()))?;
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&pem)
-        .collect::<Result<_, _>>()
-        .map_err(|error| refusal(error.to_string().into()))?;
+    let bytes = files::read_capped(path, MAX_CA_BYTES).map_err(|error| refusal(error.into()))?;
+    let certificates: Vec<_> = match files::decode_text(&bytes) {
+        Some(text) => CertificateDer::pem_slice_iter(text.as_bytes())
+            .collect::<Result<_, _>>()
+            .map_err(|error| refusal(error.to_string().into()))?,
+        None => vec![CertificateDer::from(bytes)],
+    };
     if certificates.is_empty() {
         return Err(refusal("there is no certificate in it".into()));
     }
     Ok(certificates)
+}
+
+/// Returns the error of the TLS library inside one of the system's kind, however often libraries have wrapped that.
+#[must_use]
+pub fn handshake_error(error: &io::Error) -> Option<&rustls::Error> {
+    let inner = error.get_ref()?;
+    match inner.downcast_ref::<io::Error>() {
+        Some(error) => handshake_error(error),
+        None => inner.downcast_ref(),
+    }
 }
 
 /// Why there are no settings for TLS.
@@ -307,6 +338,17 @@ pub enum TlsError {
     Settings(#[source] rustls::Error),
 }
 
+impl TlsError {
+    /// Finds out whether a TLS connection failed for lack of something of ours.
+    #[must_use]
+    pub fn of(error: &rustls::Error) -> Option<&Self> {
+        match error {
+            rustls::Error::Other(OtherError(inner)) => inner.downcast_ref(),
+            _ => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -324,5 +366,35 @@ mod tests {
             client_config(Some(&path), &Env::default()),
             Err(TlsError::CaFile { .. })
         ));
+    }
+
+    #[test]
+    fn a_ca_file_is_pem_with_or_without_a_byte_order_mark_or_der() {
+        let pem = include_str!("../entra/testdata/client.pem");
+        let der = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca");
+        let windows = pem.replace('\n', "\r\n");
+        for contents in [
+            pem.as_bytes(),
+            format!("\u{feff}{windows}").as_bytes(),
+            &der,
+        ] {
+            files::write(&path, contents, files::Access::Private).unwrap();
+            assert_eq!(
+                read_certificates(&path).unwrap(),
+                std::slice::from_ref(&der)
+            );
+        }
+    }
+
+    #[test]
+    fn what_the_roots_say_that_know_the_issuer_counts() {
+        let unknown = || rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        let expired = || rustls::Error::InvalidCertificate(CertificateError::Expired);
+        let without_roots = || rustls::Error::Other(OtherError(Arc::new(TlsError::NoRoots)));
+        assert_eq!(the_closer(unknown(), expired()), expired());
+        assert_eq!(the_closer(expired(), unknown()), expired());
+        assert_eq!(the_closer(unknown(), without_roots()), unknown());
     }
 }

@@ -1,5 +1,9 @@
 //! Signing in through a real HTTP proxy that asks for a password.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::thread;
+
 use crate::world::{
     ADA, CONTOSO, DEPLOY, DEPLOY_SECRET, HttpProxy, Invocation, World, options_with,
 };
@@ -85,6 +89,7 @@ fn a_password_that_the_proxy_does_not_take_is_told_in_a_sentence() {
         world.filtered(&output),
         "error: cannot ask Entra for a token\n\
          caused by: the proxy on the way to `localhost:[PORT]` refused\n\
+         caused by: the proxy `127.0.0.1:[PORT]` refused: 401 Unauthorized\n\
          hint: check user name and password of the proxy in HTTPS_PROXY or ALL_PROXY\n"
     );
     assert!(output.seconds < 30.0, "{} s", output.seconds);
@@ -107,4 +112,50 @@ fn a_password_that_the_proxy_does_not_take_is_told_in_a_sentence() {
         "{output}"
     );
     assert!(!said.contains("wrong"), "{output}");
+}
+
+/// Starts a proxy that answers everything with this, and returns its address.
+fn refusing(answer: &'static str) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut request = [0; 4096];
+            // A client that has gone needs no answer.
+            let _answered = stream
+                .read(&mut request)
+                .and_then(|_| stream.write_all(answer.as_bytes()));
+        }
+    });
+    address
+}
+
+#[test]
+fn a_proxy_that_wants_negotiate_or_ntlm_is_told_by_that_name() {
+    let world = World::with(options_with(&["web01"]));
+    world.login(ADA);
+    world.add(&["web01"]);
+    let proxy = refusing(
+        "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n\
+         Content-Length: 0\r\nConnection: close\r\n\r\n",
+    );
+    let signed_in = login(&world, &proxy).run();
+    signed_in.ended_with(1);
+    let connected = world.ssh(&["web01", "true"]).env("HTTPS_PROXY", &proxy);
+    let connected = connected.run();
+    connected.ended_with(255);
+    for output in [signed_in, connected] {
+        let told = world.filtered(&output);
+        assert!(
+            told.contains(
+                "the proxy `127.0.0.1:[PORT]` only accepts Negotiate or NTLM authentication\n"
+            ),
+            "{output}"
+        );
+        assert!(
+            told.contains("authenticates with Negotiate or NTLM"),
+            "{output}"
+        );
+        assert!(!told.contains("check user name"), "{output}");
+    }
 }

@@ -1,14 +1,22 @@
 use std::error::Error;
-use std::io;
 
 use url::Url;
 
-use crate::host::tls::TlsError;
+use crate::host::http_proxy::HttpProxyError;
+use crate::host::tls::{self, TlsError};
 
 /// Why there is no reply.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HttpError {
+    /// The proxy on the way does not let us through.
+    #[error("the proxy on the way to `{host}` refused")]
+    Proxy {
+        /// The host, with the port if it is not 443.
+        host: String,
+        /// What the proxy says.
+        source: HttpProxyError,
+    },
     /// A proxy on the way does not take our credentials for it, or wants some.
     #[error("the proxy on the way to `{host}` does not take the user name and password")]
     ProxyAuthentication {
@@ -81,8 +89,7 @@ impl HttpError {
     }
 }
 
-/// Returns what the TLS library says, which comes inside an error of the system's kind.
+/// Returns what the TLS library says.
 fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    let inner = error.downcast_ref::<io::Error>()?.get_ref()?;
-    inner.downcast_ref::<rustls::Error>()
+    tls::handshake_error(error.downcast_ref()?)
 }
