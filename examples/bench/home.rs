@@ -158,7 +158,7 @@ fn certificate() -> Value {
     json!({"certificate": {
         "login_name": "ada@contoso.example",
         "certificate": {
-            "serial": 1, "key_id": "ada", "principals": ["ada@contoso.example"],
+            "serial": 0, "key_id": "ada", "principals": ["ada@contoso.example"],
             "valid_after": "2026-01-01T00:00:00Z", "valid_before": "2036-01-01T00:00:00Z",
             "remaining_seconds": 3600, "key_type": "ssh-rsa-cert-v01@openssh.com",
             "public_key_fingerprint": "SHA256:bench", "ca_fingerprint": "SHA256:bench", "file": null,

@@ -60,7 +60,7 @@ fn route(world: &World, request: &Request) -> Result<Reply, EntraError> {
     let get = request.method == Method::GET;
     let post = request.method == Method::POST;
     match segments.as_slice() {
-        ["common", "discovery", "instance"] if get => Ok(discovery::instance(world, request)),
+        ["common", "discovery", "instance"] if get => discovery::instance(world, request),
         [tenant, "v2.0", ".well-known", "openid-configuration"]
         | [tenant, ".well-known", "openid-configuration"]
             if get =>

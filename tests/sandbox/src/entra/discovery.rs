@@ -26,6 +26,8 @@ pub(crate) fn openid_configuration(world: &World, name: &str) -> Result<Reply, E
             "cloud_instance_name": "sandbox",
             "device_authorization_endpoint": format!("{base}/oauth2/v2.0/devicecode"),
             "end_session_endpoint": format!("{base}/oauth2/v2.0/logout"),
+            "frontchannel_logout_supported": true,
+            "http_logout_supported": true,
             "id_token_signing_alg_values_supported": ["RS256"],
             "issuer": format!("{authority}/{issuer}/v2.0"),
             "jwks_uri": format!("{base}/discovery/v2.0/keys"),
@@ -36,20 +38,35 @@ pub(crate) fn openid_configuration(world: &World, name: &str) -> Result<Reply, E
             "subject_types_supported": ["pairwise"],
             "token_endpoint": format!("{base}/oauth2/v2.0/token"),
             "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
+            "cloud_graph_host_name": "graph.windows.net",
+            "msgraph_host": "graph.microsoft.com",
+            "rbac_url": "https://pas.windows.net",
+            "tenant_region_scope": found.map(|_| "EU"),
+            "userinfo_endpoint": "https://graph.microsoft.com/oidc/userinfo",
         }),
     ))
 }
 
 /// Answers which hosts belong together; the sandbox is the only one.
-pub(crate) fn instance(world: &World, request: &Request) -> Reply {
+pub(crate) fn instance(world: &World, request: &Request) -> Result<Reply, EntraError> {
     let authority = &world.addresses.cloud;
     let host = authority.trim_start_matches("https://");
-    let tenant = request
+    let endpoint = request
         .query
         .value("authorization_endpoint")
-        .and_then(|endpoint| endpoint.split('/').nth(3))
-        .unwrap_or("common");
-    Reply::json(
+        .ok_or_else(|| EntraError::missing("authorization_endpoint"))?;
+    let tenant = endpoint
+        .strip_prefix(authority.as_str())
+        .and_then(|path| path.strip_prefix('/')?.split('/').next())
+        .filter(|tenant| !tenant.is_empty())
+        .ok_or_else(|| {
+            EntraError::new(
+                "invalid_instance",
+                50_049,
+                format!("Unknown or invalid instance '{endpoint}'."),
+            )
+        })?;
+    Ok(Reply::json(
         200,
         &json!({
             "tenant_discovery_endpoint":
@@ -61,7 +78,7 @@ pub(crate) fn instance(world: &World, request: &Request) -> Reply {
                 "aliases": [host],
             }],
         }),
-    )
+    ))
 }
 
 /// Answers the keys that tokens and SSH certificates are signed with (RFC 7517), in the shape of

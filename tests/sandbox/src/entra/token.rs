@@ -22,7 +22,6 @@ const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer
 #[derive(Clone, Debug)]
 pub(crate) struct RefreshToken {
     upn: String,
-    client_id: String,
     /// Whether it is of a sign-in that answered a claims challenge.
     stepped_up: bool,
     /// How often it was redeemed.
@@ -163,7 +162,7 @@ fn refresh_token(
     let scope = form
         .value("scope")
         .ok_or_else(|| EntraError::missing("scope"))?;
-    let known = use_refresh_token(world, token, client_id)?;
+    let known = use_refresh_token(world, token)?;
     let limit = world.options.refresh_token_uses;
     let reply = for_user(
         world,
@@ -187,23 +186,16 @@ fn refresh_token(
     reply
 }
 
-/// Counts a use of a refresh token, and returns the token as it is then.
-fn use_refresh_token(
-    world: &World,
-    token: &str,
-    client_id: &str,
-) -> Result<RefreshToken, EntraError> {
+/// Counts a use of a refresh token, and returns the token as it is then. Every client of the family may use it, whichever it
+/// was given to.
+fn use_refresh_token(world: &World, token: &str) -> Result<RefreshToken, EntraError> {
     let mut state = lock(&world.entra);
-    let known = state
-        .refresh_tokens
-        .get_mut(token)
-        .filter(|known| known.client_id.eq_ignore_ascii_case(client_id))
-        .ok_or_else(|| {
-            EntraError::invalid_grant(
-                9_002_313,
-                "Invalid request. Request is malformed or invalid: the refresh token is not known.",
-            )
-        })?;
+    let known = state.refresh_tokens.get_mut(token).ok_or_else(|| {
+        EntraError::invalid_grant(
+            9_002_313,
+            "Invalid request. Request is malformed or invalid: the refresh token is not known.",
+        )
+    })?;
     if world.options.refresh_token_uses == Some(known.uses) {
         return Err(EntraError::invalid_grant(
             70_008,
@@ -261,7 +253,6 @@ fn for_user(world: &World, form: &Fields, grant: &Grant<'_>) -> Result<Reply, En
             world,
             RefreshToken {
                 upn: user.upn.clone(),
-                client_id: grant.client_id.to_owned(),
                 stepped_up: grant.stepped_up,
                 uses: 0,
             },

@@ -4,6 +4,7 @@ mod arm;
 mod assertion;
 mod client;
 mod control;
+mod discovery;
 mod entra;
 mod front;
 mod login;
