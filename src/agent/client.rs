@@ -17,7 +17,7 @@ use super::ask::{Answer, AskResult, Asking, EXTENSION, Question};
 use super::caller::{self, Caller};
 use crate::failure::{Failure, place_failure};
 use crate::host::own_socket::{self, SocketError};
-use crate::host::{files, process};
+use crate::host::{files, process, program};
 use crate::openssh::agent_protocol::{MAX_MESSAGE_BYTES, Request, Response, message_length};
 
 /// How long a new agent may take to open its socket.
@@ -105,7 +105,7 @@ pub async fn start(socket: &Path) -> Result<UnixStream, Failure> {
         );
         place_failure(what, &error)
     })?;
-    let program = std::env::current_exe().map_err(|error| failed(&error))?;
+    let program = program::startable_path().map_err(|error| failed(&error))?;
     let arguments: [OsString; 5] = [
         "agent".into(),
         "run".into(),

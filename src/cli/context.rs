@@ -13,7 +13,7 @@ use crate::agent::memory::AgentMemory;
 use crate::failure::{Failure, FailureKind, file_failure};
 use crate::host::Host;
 use crate::host::files;
-use crate::host::{own_socket, paths};
+use crate::host::{own_socket, paths, program};
 use crate::ids::{ProfileName, SubscriptionId};
 use crate::keyring::Choice;
 use crate::profile::{CloudName, Profile, Profiles};
@@ -208,8 +208,8 @@ impl Context {
 
     /// Returns what a block of the ssh config says about this machine.
     pub(super) fn surroundings(&self) -> Result<Surroundings, Failure> {
-        let program = std::env::current_exe().map_err(|error| {
-            Failure::new("cannot tell where this program lies").caused_by(&error)
+        let program = program::lasting_path(&self.host.env).map_err(|error| {
+            Failure::new("cannot determine the path of this executable").caused_by(&error)
         })?;
         Ok(Surroundings {
             program,

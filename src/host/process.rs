@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use zeroize::Zeroizing;
 
 pub use self::captured::{Captured, capture};
+use super::program::RUNNING;
 
 /// Variables that carry secrets and that no child of ours is to see.
 pub const SECRET_VARIABLES: [&str; 5] = [
@@ -119,8 +120,14 @@ fn spawn_detached(program: &Path, arguments: &[OsString], stdin: Stdio) -> io::R
     for name in SECRET_VARIABLES {
         command.env_remove(name);
     }
-    if cfg!(unix) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::CommandExt as _;
         command.current_dir("/");
+        if program == Path::new(RUNNING) {
+            // It is to be found by its name, whatever leads to it.
+            command.arg0(env!("CARGO_PKG_NAME"));
+        }
     }
     command.spawn()
 }

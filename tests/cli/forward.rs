@@ -360,3 +360,37 @@ fn what_cannot_be_forwarded_is_told_at_once() {
         "{output}"
     );
 }
+
+#[test]
+fn an_agent_is_started_after_the_program_was_replaced_or_removed() {
+    let world = World::with(options_with(&["web01"]));
+    world.login(ADA);
+    let program = world.home().join("entra-ssh");
+    let install = || {
+        // As a package manager does: written beside, then put in its place.
+        let new = world.home().join("entra-ssh.new");
+        std::fs::copy(env!("CARGO_BIN_EXE_entra-ssh"), &new).unwrap();
+        std::fs::rename(&new, &program).unwrap();
+    };
+    install();
+    let forward = Forward::start(
+        world
+            .program(&program)
+            .args(["forward", "web01"])
+            .env("ENTRA_SSH_CLOUD", world.sandbox.cloud_file())
+            .env("ENTRA_SSH_KEYRING", "file"),
+    );
+    drop(forward.connect());
+    for is_removed in [false, true] {
+        world.stop_agent();
+        if is_removed {
+            std::fs::remove_file(&program).unwrap();
+        } else {
+            install();
+        }
+        drop(forward.connect());
+        wait_for("an agent", || !world.agents().is_empty());
+    }
+    let said = forward.running.stderr();
+    assert!(!said.contains("cannot start the agent"), "{said}");
+}
