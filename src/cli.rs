@@ -11,6 +11,7 @@ mod key_args;
 mod log;
 mod login;
 mod logout;
+mod path_arg;
 mod proxy;
 mod public_key;
 mod rotate;
@@ -85,14 +86,15 @@ struct Global {
     #[arg(short, long, global = true, env = "ENTRA_SSH_VERBOSE", action = ArgAction::Count)]
     verbose: u8,
     /// Write all that -vvv tells to the end of this file
-    #[arg(long, global = true, env = "ENTRA_SSH_LOG_FILE", value_name = "FILE")]
+    #[arg(long, global = true, env = "ENTRA_SSH_LOG_FILE", value_name = "FILE", value_parser = path_arg::parser())]
     log_file: Option<PathBuf>,
     /// Find the agent at this socket
     #[arg(
         long,
         global = true,
         env = "ENTRA_SSH_AGENT_SOCKET",
-        value_name = "FILE"
+        value_name = "FILE",
+        value_parser = path_arg::parser()
     )]
     agent_socket: Option<PathBuf>,
 }

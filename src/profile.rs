@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::cloud::{BUILT_IN, Cloud};
 use crate::failure::{Failure, FailureKind, file_failure};
 use crate::host::files::{self, Access};
-use crate::host::paths::Paths;
+use crate::host::paths::{self, Paths};
 use crate::ids::{Account, ClientId, ProfileName, TenantId};
 use crate::keyring::{Backend, EntryName, Kind};
 
@@ -40,6 +40,7 @@ impl CloudName {
             return Ok(Self::BuiltIn(cloud.name));
         }
         let path = current_folder.join(text);
+        paths::without_control_characters(&path)?;
         if path.is_file() {
             return Ok(Self::File(path));
         }

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 
 use super::context::Context;
 use super::key_args::KeyArgs;
+use super::path_arg;
 use super::public_key;
 use super::ui::Ui;
 use crate::agent::ask::{Answer, Question, RenewWhen, Tenancy, another_version};
@@ -26,10 +27,10 @@ pub(super) struct CertArgs {
     #[command(subcommand)]
     command: Option<CertCommand>,
     /// Write the certificate to this file, or with `-` to standard output
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path_arg::parser())]
     file: Option<PathBuf>,
     /// Certify this public key; the certificate goes to the file beside it that ends in -cert.pub, unless --file says else
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["key_size", "key_type"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["key_size", "key_type"], value_parser = path_arg::parser())]
     public_key_file: Option<PathBuf>,
     /// Have it from this tenant, which the account is a guest of; without it, from the one that was signed in to
     #[arg(long, value_name = "ID")]
@@ -43,6 +44,7 @@ enum CertCommand {
     /// Explain a certificate file, or the certificate in the keyring
     Show {
         /// The certificate file
+        #[arg(value_parser = path_arg::parser())]
         file: Option<PathBuf>,
     },
 }

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::key_args::KeyArgs;
+use super::path_arg;
 use super::rotate;
 use super::ui::Ui;
 use crate::agent::ask::Question;
@@ -75,16 +76,17 @@ pub(super) struct LoginArgs {
         requires = "service_principal",
         conflicts_with = "client_certificate"
     )]
+    #[arg(value_parser = path_arg::parser())]
     client_secret_file: Option<PathBuf>,
     /// Use the certificate and RSA key in this file, PEM or PKCS#12
-    #[arg(long, value_name = "FILE", requires = "service_principal")]
+    #[arg(long, value_name = "FILE", requires = "service_principal", value_parser = path_arg::parser())]
     client_certificate: Option<PathBuf>,
     /// Read the password of the PKCS#12 file from this file (- for standard input); else it is taken from
     /// `AZURE_CLIENT_CERTIFICATE_PASSWORD`
-    #[arg(long, value_name = "FILE", requires = "client_certificate")]
+    #[arg(long, value_name = "FILE", requires = "client_certificate", value_parser = path_arg::parser())]
     client_certificate_password_file: Option<PathBuf>,
     /// Use the token that something else keeps fresh in this file, as in Kubernetes; it is read anew for every request
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path_arg::parser())]
     federated_token_file: Option<PathBuf>,
     /// Use a token of the GitHub Actions workflow that this runs in; it needs `permissions: id-token: write`
     #[arg(long)]

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 pub(super) use self::identity::{KeptIn, forget, keep};
 
 use super::context::{Context, absolute};
+use super::path_arg;
 use super::public_key;
 use super::ui::Ui;
 use crate::agent::ask::{Answer, Question, RenewWhen, RenewedAnswer, Tenancy, another_version};
@@ -44,7 +45,7 @@ pub(super) struct RotateArgs {
     #[arg(long, value_enum, value_name = "WHERE")]
     identity: Option<KeptIn>,
     /// Renew the certificate that managed hosts have for this key of yours
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["all", "identity", "new_key"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["all", "identity", "new_key"], value_parser = path_arg::parser())]
     public_key_file: Option<PathBuf>,
 }
 

@@ -202,3 +202,73 @@ fn port_0_is_refused_wherever_a_port_is_named() {
     }
     assert!(!world.managed_config().exists());
 }
+
+#[test]
+fn the_path_that_outlives_an_upgrade_is_written() {
+    let world = signed_in();
+    // As Homebrew lays it out: a folder for each version, and a link on the PATH.
+    let [cellar, bin] = ["Cellar/0.1.0", "bin"].map(|name| world.home().join(name));
+    for folder in [&cellar, &bin] {
+        fs::create_dir_all(folder).unwrap();
+    }
+    fs::copy(env!("CARGO_BIN_EXE_entra-ssh"), cellar.join("entra-ssh")).unwrap();
+    let link = bin.join("entra-ssh");
+    std::os::unix::fs::symlink("../Cellar/0.1.0/entra-ssh", &link).unwrap();
+    let path = std::env::join_paths([&bin, Path::new("/usr/bin"), Path::new("/bin")]).unwrap();
+    for arguments in [
+        &["config", "add", "web01", "--identity", "file"][..],
+        &["agent", "install"],
+    ] {
+        // Called by its path in the cellar, too, it is found by the link.
+        for program in [&link, &cellar.join("entra-ssh")] {
+            world
+                .program(program)
+                .args(arguments)
+                .env("PATH", &path)
+                .env("ENTRA_SSH_CLOUD", world.sandbox.cloud_file())
+                .env("ENTRA_SSH_KEYRING", "file")
+                .run()
+                .succeeded();
+        }
+    }
+    let unit = world
+        .home()
+        .join(".config/systemd/user/entra-ssh-agent.service");
+    for file in [world.managed_config(), unit] {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains(link.to_str().unwrap()), "{text}");
+        assert!(!text.contains("Cellar"), "{text}");
+    }
+}
+
+#[test]
+fn a_path_with_control_characters_is_refused_wherever_one_is_named() {
+    let world = signed_in();
+    let path = "/tmp/a\nMatch exec true\n#";
+    for arguments in [
+        &["cert", "--file"][..],
+        &["cert", "--public-key-file"],
+        &["cert", "show"],
+        &["config", "add", "web01", "--public-key-file"],
+        &[
+            "config",
+            "add",
+            "web01",
+            "--local-user",
+            "bob",
+            "--private-key-file",
+        ],
+        &["rotate", "--public-key-file"],
+        &["status", "--agent-socket"],
+        &["status", "--log-file"],
+        &["login", "--device-code", "--cloud"],
+        &["login", "--federated-token-file"],
+    ] {
+        let output = world.command(arguments).arg(path).run();
+        assert!((1..=2).contains(&output.status), "{output}");
+        assert!(
+            output.stderr.contains("contains a control character"),
+            "{output}"
+        );
+    }
+}

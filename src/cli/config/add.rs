@@ -5,6 +5,7 @@ use clap::Args;
 
 use super::super::context::{Context, absolute};
 use super::super::host_keys;
+use super::super::path_arg;
 use super::super::public_key;
 use super::super::ui::Ui;
 use super::account::{self, Found};
@@ -41,13 +42,13 @@ pub(in super::super) struct HostOptions {
     #[arg(long, value_name = "NAME")]
     local_user: Option<Principal>,
     /// The private key for --local-user
-    #[arg(long, value_name = "FILE", requires = "local_user")]
+    #[arg(long, value_name = "FILE", requires = "local_user", value_parser = path_arg::parser())]
     private_key_file: Option<PathBuf>,
     /// Where ssh finds key and certificate: agent (ours), system-agent (yours, at `SSH_AUTH_SOCK`), or file
     #[arg(long, value_name = "WHERE", default_value = "agent", conflicts_with = "local_user", value_parser = parse_identity)]
     identity: Identity,
     /// Use this key of yours, whose private half is in hardware or in your own agent, and keep a certificate for it
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["local_user", "identity"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["local_user", "identity"], value_parser = path_arg::parser())]
     public_key_file: Option<PathBuf>,
     /// The port of sshd on the machine, if it is not 22
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
