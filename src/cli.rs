@@ -153,6 +153,8 @@ fn tell(refusal: &clap::Error) -> ExitCode {
 
 fn run_command(ui: Ui, host: Host, global: Global, command: Command) -> Result<u8, Failure> {
     let context = Context::new(host, global)?;
+    // Whoever asks how things are must not lose what failed before.
+    let is_recorded = !matches!(command, Command::Status(_));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -173,7 +175,9 @@ fn run_command(ui: Ui, host: Host, global: Global, command: Command) -> Result<u
         }
         .map(|()| 0)
     });
-    if let Err(failure) = &outcome {
+    if let Err(failure) = &outcome
+        && is_recorded
+    {
         why::record(&context.host, failure);
     }
     // A thread that waits for standard input or a keyring must not hold up the end.

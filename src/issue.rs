@@ -99,6 +99,21 @@ pub async fn stored(sign_in: &SignIn) -> Result<Option<Issued>, Failure> {
     Ok(read(key, &certificate, sign_in.clock.now()))
 }
 
+/// Returns the certificate that the keyring holds, whether it can be used now or not: it may have expired.
+///
+/// # Errors
+/// [`Failure`] if the keyring cannot be read.
+pub async fn kept(sign_in: &SignIn) -> Result<Option<Unverified>, Failure> {
+    let name = sign_in.entry(Kind::Certificate);
+    let Some(bytes) = sign_in.keyring().load(&name).await? else {
+        return Ok(None);
+    };
+    let Ok(Entry::Certificate { certificate, .. }) = Entry::decode(&name, &bytes) else {
+        return Ok(None);
+    };
+    Ok(Unverified::from_blob(&certificate).ok())
+}
+
 fn read(key: SecretBytes, certificate: &[u8], now: UnixTime) -> Option<Issued> {
     let key_pair = KeyPair::from_private_key(key).ok()?;
     let certificate = Unverified::from_blob(certificate)

@@ -1,4 +1,4 @@
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use clap::Args;
@@ -8,16 +8,18 @@ use super::context::Context;
 use super::ui::Ui;
 use crate::agent::ask::{Answer, Question};
 use crate::agent::client;
-use crate::certificate::CertificateSummary;
-use crate::failure::Failure;
+use crate::certificate::{CertificateSummary, Explanation};
+use crate::failure::{Failure, FailureKind};
 use crate::ids::{ProfileName, TenantId};
 use crate::issue;
-use crate::keyring::{Keyring, Kind};
-use crate::profile::Profile;
+use crate::keyring::{Backend, Choice, Keyring, Kind};
+use crate::profile::{Profile, login_command};
 use crate::sign_in::SignIn;
 use crate::time::Spoken;
 
 /// Show who is signed in, how long the certificate lives, the agent, and the keyring
+///
+/// Exit status: 0 the profile is signed in, 4 it is not, 1 its keyring does not answer.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  entra-ssh status\n  entra-ssh status -o json")]
 pub(super) struct StatusArgs {}
@@ -27,9 +29,16 @@ struct Row {
     profile: Profile,
     cloud: String,
     signed_in: Result<bool, Failure>,
-    certificate: Option<CertificateSummary>,
+    certificate: Option<Kept>,
     /// The tenants that the account is a guest of, each with the certificate from there.
-    guest_in: Vec<(TenantId, Option<CertificateSummary>)>,
+    guest_in: Vec<(TenantId, Option<Kept>)>,
+}
+
+/// A certificate, which may have expired.
+struct Kept {
+    summary: CertificateSummary,
+    /// How long ago it expired, if it did.
+    expired: Option<Duration>,
 }
 
 pub(super) async fn run(ui: Ui, context: &Context, _args: StatusArgs) -> Result<(), Failure> {
@@ -45,41 +54,111 @@ pub(super) async fn run(ui: Ui, context: &Context, _args: StatusArgs) -> Result<
     }
     let agent = client::ask_if_running(&context.agent_socket, &Question::Status).await;
     let running = matches!(agent, Ok(Some(Answer::Status(_))));
-    let keyring = Keyring::choose(context.keyring, &context.host).await;
+    let selected = context.profile_name();
+    let row = rows.iter().find(|(name, _)| *name == selected);
+    let row = row.map(|(_, row)| row);
+    let keyring = KeyringLine::of(context, row).await;
     let json = json!({
         "profiles": rows.iter().map(|(name, row)| to_json(name, row)).collect::<Vec<_>>(),
         "agent": { "running": running, "socket": context.agent_socket },
-        "keyring": match &keyring {
-            Ok(keyring) => json!({ "backend": keyring.backend(), "reason": keyring.reason() }),
-            Err(error) => json!({ "backend": null, "reason": error.to_string() }),
+        "keyring": {
+            "backend": keyring.backend,
+            "reason": keyring.reason,
+            "forgets": keyring.backend.and_then(Backend::forgets),
         },
     });
-    let mut text = rows
+    let mut text: String = rows
         .iter()
-        .map(|(name, row)| to_text(name, row))
-        .collect::<Vec<_>>()
-        .concat();
+        .map(|(name, row)| to_text(name, row, keyring.backend))
+        .collect();
     if rows.is_empty() {
         text.push_str("nobody is signed in; sign in with: entra-ssh login\n");
     }
-    let state = if running { "runs" } else { "does not run" };
-    // Writing to a String does not fail.
-    let _written = match keyring {
-        Ok(keyring) => writeln!(
-            text,
-            "agent    {state} ({})\nkeyring  {} ({})",
-            context.agent_socket.display(),
-            keyring.backend().name(),
-            keyring.reason()
-        ),
-        Err(error) => writeln!(
-            text,
-            "agent    {state} ({})\nkeyring  none: {error}",
-            context.agent_socket.display()
-        ),
+    let state = match &agent {
+        Ok(Some(Answer::Status(_))) => "runs".to_owned(),
+        Ok(_) => "does not run".to_owned(),
+        Err(failure) => format!("cannot be asked: {failure}"),
     };
+    // Writing to a String does not fail.
+    let _written = writeln!(
+        text,
+        "agent    {state} ({})\nkeyring  {keyring}",
+        context.agent_socket.display()
+    );
     ui.result(&json, &text)?;
-    Ok(())
+    outcome(context, &selected, row).await
+}
+
+/// Returns what the exit status is made of: whether the selected profile is signed in.
+async fn outcome(
+    context: &Context,
+    name: &ProfileName,
+    row: Option<&Result<Row, Failure>>,
+) -> Result<(), Failure> {
+    let row = match row {
+        Some(Ok(row)) => row,
+        Some(Err(failure)) => return Err(failure.clone()),
+        None => return context.profile_of(name).await.map(drop),
+    };
+    match &row.signed_in {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            let keyring = row.profile.keyring;
+            let mut failure = Failure::new(format!("profile `{name}` is not signed in"))
+                .kind(FailureKind::SignInNeeded)
+                .hint(format!("sign in: {}", login_command(name)));
+            if let Some(when) = keyring.forgets() {
+                let cause = format!("{keyring} forgets the sign-in {when}");
+                failure.causes.push(cause.into());
+            }
+            Err(failure)
+        }
+        Err(failure) => Err(failure.clone().within(format!(
+            "cannot determine whether the profile `{name}` is signed in"
+        ))),
+    }
+}
+
+/// Where the secrets of the selected profile are, or, without one, where a sign-in would keep them.
+struct KeyringLine {
+    backend: Option<Backend>,
+    reason: String,
+}
+
+impl KeyringLine {
+    async fn of(context: &Context, row: Option<&Result<Row, Failure>>) -> Self {
+        if let (Choice::Auto, Some(Ok(row))) = (context.keyring, row)
+            && row.is_stored()
+        {
+            return Self {
+                backend: Some(row.profile.keyring),
+                reason: format!("the profile {} is kept there", row.profile.name),
+            };
+        }
+        match Keyring::choose(context.keyring, &context.host).await {
+            Ok(keyring) => Self {
+                backend: Some(keyring.backend()),
+                reason: keyring.reason().to_owned(),
+            },
+            Err(error) => Self {
+                backend: None,
+                reason: error.to_string(),
+            },
+        }
+    }
+}
+
+impl fmt::Display for KeyringLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(backend) = self.backend else {
+            return write!(f, "none: {}", self.reason);
+        };
+        write!(f, "{} ({})", backend.name(), self.reason)?;
+        match backend.forgets() {
+            Some(when) => write!(f, "; it forgets {when}"),
+            None => Ok(()),
+        }
+    }
 }
 
 async fn row(context: &Context, name: &ProfileName) -> Result<Row, Failure> {
@@ -121,14 +200,23 @@ fn row_of_variables(profile: Profile) -> Result<Row, Failure> {
     })
 }
 
-/// Returns the certificate that the keyring holds. That there is none, or the keyring is away, is told otherwise.
-async fn stored(context: &Context, sign_in: &SignIn) -> Option<CertificateSummary> {
-    let issued = issue::stored(sign_in).await.unwrap_or_default()?;
+/// Returns the certificate that the keyring holds, if it can be read.
+async fn stored(context: &Context, sign_in: &SignIn) -> Option<Kept> {
+    let unverified = issue::kept(sign_in).await.unwrap_or_default()?;
     let now = context.host.clock.now();
-    Some(issued.certificate.explain().summarize(now, None))
+    let end = unverified.validity().1;
+    Some(Kept {
+        summary: Explanation::of(&unverified).summarize(now, None),
+        expired: (end <= now).then(|| now.since(end)),
+    })
 }
 
 impl Row {
+    /// Tells whether a keyring holds something of it; nothing does of an account that variables name.
+    const fn is_stored(&self) -> bool {
+        self.profile.environment.is_none()
+    }
+
     fn to_json(&self) -> Value {
         json!({
             "name": self.profile.name,
@@ -136,48 +224,70 @@ impl Row {
             "tenant": self.profile.tenant,
             "account": self.profile.account,
             "signed_in": self.signed_in.as_ref().is_ok_and(|there| *there),
-            "certificate": self.certificate,
+            "certificate": self.certificate.as_ref().map(|kept| &kept.summary),
             "guest_in": self.guest_in.iter().map(|(tenant, certificate)| {
+                let certificate = certificate.as_ref().map(|kept| &kept.summary);
                 json!({ "tenant": tenant, "certificate": certificate })
             }).collect::<Vec<_>>(),
             "keyring": self.profile.keyring,
+            "forgets": self.profile.keyring.forgets().filter(|_| self.is_stored()),
         })
     }
 
-    fn to_text(&self) -> String {
+    /// Returns its lines. Its keyring is named if it is another than the one that is told below.
+    fn to_text(&self, told: Option<Backend>) -> String {
+        let Profile { name, keyring, .. } = &self.profile;
         let certificate = match (&self.certificate, &self.signed_in) {
-            (Some(certificate), _) => summary(certificate),
             (None, Ok(true)) if self.profile.environment.is_some() => {
                 "named by AZURE_ variables; nothing is stored".to_owned()
             }
+            (Some(kept), Ok(true)) => kept.to_text(),
             (None, Ok(true)) => "no certificate yet".to_owned(),
-            (None, Ok(false)) => "signed out; sign in with: entra-ssh login".to_owned(),
-            (None, Err(failure)) => format!("unknown: {failure}"),
+            (Some(kept), Ok(false)) if kept.expired.is_none() => {
+                let login = login_command(name);
+                format!("{}; signed out; sign in with: {login}", kept.to_text())
+            }
+            (_, Ok(false)) => format!("signed out; sign in with: {}", login_command(name)),
+            (_, Err(failure)) => format!("unknown: {failure}"),
         };
         let mut text = format!(
-            "{}  {} in {} ({}): {certificate}\n",
-            self.profile.name, self.profile.account, self.profile.tenant, self.cloud
+            "{name}  {} in {} ({}): {certificate}\n",
+            self.profile.account, self.profile.tenant, self.cloud
         );
         for (tenant, certificate) in &self.guest_in {
-            let certificate = certificate.as_ref().map(summary);
+            let certificate = certificate.as_ref().map(Kept::to_text);
             // Writing to a String does not fail.
             let _written = writeln!(
                 text,
-                "{}  guest in {tenant}: {}",
-                self.profile.name,
+                "{name}  guest in {tenant}: {}",
                 certificate.as_deref().unwrap_or("no certificate now")
             );
+        }
+        if self.is_stored() && told != Some(*keyring) {
+            let forgets = match keyring.forgets() {
+                Some(when) => format!("; it forgets {when}"),
+                None => String::new(),
+            };
+            let _written = writeln!(text, "{name}  kept in {keyring}{forgets}");
         }
         text
     }
 }
 
-fn summary(certificate: &CertificateSummary) -> String {
-    format!(
-        "certificate for {}, {} left",
-        certificate.principals.join(", "),
-        Spoken(Duration::from_secs(certificate.remaining_seconds))
-    )
+impl Kept {
+    fn to_text(&self) -> String {
+        let principals = self.summary.principals.join(", ");
+        match self.expired {
+            Some(time) => format!(
+                "certificate for {principals} expired {} ago; the next login renews it",
+                Spoken(time)
+            ),
+            None => format!(
+                "certificate for {principals}, {} left",
+                Spoken(Duration::from_secs(self.summary.remaining_seconds))
+            ),
+        }
+    }
 }
 
 /// A profile that cannot be read is shown as such, and hides no other.
@@ -191,9 +301,9 @@ fn to_json(name: &ProfileName, row: &Result<Row, Failure>) -> Value {
     }
 }
 
-fn to_text(name: &ProfileName, row: &Result<Row, Failure>) -> String {
+fn to_text(name: &ProfileName, row: &Result<Row, Failure>, told: Option<Backend>) -> String {
     match row {
-        Ok(row) => row.to_text(),
+        Ok(row) => row.to_text(told),
         Err(failure) => format!(
             "{name}  unusable: {failure}; remove it with: entra-ssh --profile {name} logout\n"
         ),

@@ -13,7 +13,7 @@ use crate::world::{
 #[test]
 fn gnome_keyring_is_found_named_and_emptied() {
     let world = World::with_gnome_keyring(options_with(&["web01"]));
-    let status = world.json(&["status"]);
+    let status = world.status();
     assert_eq!(status["keyring"]["backend"], "secret-service");
     assert_eq!(status["keyring"]["reason"], "the Secret Service is here");
     assert_eq!(world.secret_service_entries(), "", "looking leaves nothing");
@@ -97,8 +97,10 @@ fn a_locked_gnome_keyring_is_told_in_time_and_nothing_is_lost() {
         assert!(!output.stderr.contains("--unlock"), "{output}");
         assert!(!output.stderr.contains("panicked"), "{output}");
     }
-    let status = world.json(&["status"]);
-    assert_eq!(status["profiles"][0]["account"], ADA);
+    let status = world.entra_ssh(&["status", "-o", "json"]);
+    status.ended_with(1);
+    assert!(status.stderr.contains("locked"), "{status}");
+    assert_eq!(status.json()["profiles"][0]["account"], ADA);
     world.entra_ssh(&["agent", "stop"]).succeeded();
     world
         .secret_service
@@ -288,7 +290,7 @@ fn the_kernel_keyring_is_taken_where_there_is_no_secret_service() {
     let world = World::without_keyring(options_with(&[]));
     let user = OrdinaryUser::of(&world);
     let (output, values) = user.run_in_session(
-        "$E status && $E $LOGIN && $E cert && $E cert show && $E status && $E logout && $E cert show; keyctl show",
+        "$E status; $E $LOGIN && $E cert && $E cert show && $E status && $E logout && $E cert show; keyctl show",
     );
     if !is_there(&values[0]) {
         return;
@@ -411,7 +413,9 @@ fn a_session_that_cannot_read_back_is_told_and_left_as_it_was() {
 #[test]
 fn what_is_not_of_this_system_is_refused_by_name() {
     let world = World::without_keyring(options_with(&[]));
-    let status = world.json(&["status", "--keyring", "windows"]);
+    let status = world.entra_ssh(&["status", "--keyring", "windows", "-o", "json"]);
+    status.ended_with(4);
+    let status = status.json();
     assert_eq!(status["keyring"]["backend"], Value::Null);
     assert_eq!(
         status["keyring"]["reason"],

@@ -244,7 +244,7 @@ fn two_profiles_live_side_by_side() {
 #[test]
 fn status_has_the_shape_that_scripts_rely_on() {
     let world = World::with(options_with(&["web01"]));
-    let empty = world.json(&["status"]);
+    let empty = world.status();
     assert_eq!(empty["profiles"], Value::Array(Vec::new()));
     assert_eq!(empty["agent"]["running"], false);
     assert_eq!(empty["agent"]["socket"], world.socket().to_str().unwrap());

@@ -56,6 +56,7 @@ mod secrets;
 mod shapes;
 mod sleep;
 mod soak;
+mod status;
 mod step_up;
 mod tenants;
 mod why;

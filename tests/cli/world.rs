@@ -203,6 +203,12 @@ impl World {
         serde_json::from_str(&output.stdout).unwrap()
     }
 
+    /// Returns what `entra-ssh status -o json` prints, whether anybody is signed in or not.
+    #[track_caller]
+    pub(crate) fn status(&self) -> Value {
+        self.entra_ssh(&["status", "-o", "json"]).json()
+    }
+
     /// Returns plain `ssh` with the config of this home, and without any variable of ours. (`ssh` itself takes the home
     /// from the password database.)
     pub(crate) fn ssh(&self, arguments: &[&str]) -> Invocation {
