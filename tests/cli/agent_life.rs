@@ -51,7 +51,7 @@ fn sockets_that_systemd_listens_on_are_taken_over_and_left() {
         .arg("-l")
         .arg(&ask_socket)
         .args(["-E", "HOME", "-E", "XDG_RUNTIME_DIR"])
-        .arg(env!("CARGO_BIN_EXE_entra-ssh"))
+        .arg(crate::world::program())
         .args(["agent", "run", "--idle", "2"])
         .start();
     wait_for("the sockets", || {
@@ -74,7 +74,7 @@ fn install(world: &World) -> PathBuf {
     let installed = world.home().join("entra-ssh");
     // As a package manager does: written beside, then put in its place.
     let new = world.home().join("entra-ssh.new");
-    fs::copy(env!("CARGO_BIN_EXE_entra-ssh"), &new).unwrap();
+    fs::copy(crate::world::program(), &new).unwrap();
     fs::rename(&new, &installed).unwrap();
     installed
 }

@@ -22,7 +22,7 @@ pub(crate) fn login(world: &World, arguments: &str) -> Invocation {
     )
     .unwrap();
     fs::set_permissions(&browser, fs::Permissions::from_mode(0o700)).unwrap();
-    let command = format!("{} login {arguments}", env!("CARGO_BIN_EXE_entra-ssh"));
+    let command = format!("{} login {arguments}", crate::world::program().display());
     world
         .program("script")
         .args(["-qec", &command, "/dev/null"])

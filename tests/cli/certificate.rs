@@ -271,7 +271,7 @@ fn a_key_of_ones_own_is_certified_where_ssh_looks_for_it() {
 
     let proxy = format!(
         "ProxyCommand={} proxy --no-certificate --port %p {}",
-        env!("CARGO_BIN_EXE_entra-ssh"),
+        crate::world::program().display(),
         world.machine("web01")
     );
     let login = world

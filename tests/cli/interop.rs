@@ -3,18 +3,18 @@
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use sandbox::{MachineKind, Options};
 
 use crate::world::{
-    ADA, CONTOSO, DEPLOY, DEPLOY_SECRET, GRACE, Output, Running, World, options_with, wait_for,
+    ADA, CONTOSO, DEPLOY, DEPLOY_SECRET, GRACE, Output, Running, World, options_with, package,
+    wait_for,
 };
 
 /// The Python with paramiko, asyncssh and MSAL that `tests/run` makes.
 fn python() -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python = package.join("target/interop/bin/python");
+    let python = package().join("target/interop/bin/python");
     assert!(
         python.exists(),
         "`{}` is missing: tests/run makes it",
@@ -77,7 +77,7 @@ fn signed_in_with_sshd() -> World {
 }
 
 fn log_in_by(world: &World, script: &str) -> Output {
-    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/interop");
+    let scripts = package().join("tests/cli/interop");
     let address = world.sandbox.machine_address("web01").unwrap();
     world
         .program(python())

@@ -35,6 +35,7 @@ mod end_to_end;
 mod faults;
 mod first_use;
 mod forward;
+mod forwarding;
 mod hostile_text;
 mod http_proxy;
 mod identity;

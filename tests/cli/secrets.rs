@@ -112,7 +112,7 @@ fn no_process_shows_a_secret_and_none_leaves_a_core_file() {
     // Core files would be written here, were they allowed: the limit is lifted for all that is started from this shell.
     let command = format!(
         "ulimit -c unlimited && exec {} --profile default cert",
-        env!("CARGO_BIN_EXE_entra-ssh")
+        crate::world::program().display()
     );
     world.stop_agent();
     world

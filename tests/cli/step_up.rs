@@ -3,11 +3,11 @@
 
 use sandbox::Fault;
 
-use crate::world::{ADA, Invocation, Running, World, options_with};
+use crate::world::{ADA, Invocation, PROMPT, Running, World, options_with};
 
 /// Returns `entra-ssh` at a terminal.
 fn at_terminal(world: &World, arguments: &str) -> Invocation {
-    let command = format!("{} {arguments}", env!("CARGO_BIN_EXE_entra-ssh"));
+    let command = format!("{} {arguments}", crate::world::program().display());
     world
         .program("script")
         .args(["-qec", &command, "/dev/null"])
@@ -90,7 +90,7 @@ fn without_a_terminal_nobody_is_asked_and_plain_ssh_says_what_to_do() {
     ] {
         let output = world.entra_ssh(arguments);
         output.ended_with(4);
-        assert!(output.seconds < 15.0, "{output}");
+        assert!(output.seconds < PROMPT, "{output}");
         assert!(
             output
                 .stderr

@@ -14,7 +14,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sandbox::{Options, RequestRow, Sandbox, Service};
+use sandbox::{Fault, Options, RequestRow, Sandbox, Service, Variation};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -35,8 +35,8 @@ pub(crate) const DEPLOY_SECRET: &str = "sandbox-secret~000000000301";
 /// The tenant of all three.
 pub(crate) const CONTOSO: &str = "c0a70500-0000-4000-8000-000000000001";
 
-/// How long something is waited for that should come at once.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a test waits for an event before it fails: on a busy machine all takes long.
+pub(crate) const LIMIT: Duration = Duration::from_secs(300);
 
 /// Where secrets are kept.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -52,6 +52,9 @@ pub(crate) struct World {
     keyring: Keyring,
     folder: TempDir,
 }
+
+/// What a program takes that waits for nothing, in seconds, on a busy machine.
+pub(crate) const PROMPT: f64 = 60.0;
 
 impl World {
     /// Returns a world with the file keyring.
@@ -181,7 +184,7 @@ impl World {
     /// Returns `entra-ssh` with these arguments.
     pub(crate) fn command(&self, arguments: &[&str]) -> Invocation {
         let invocation = self
-            .program(env!("CARGO_BIN_EXE_entra-ssh"))
+            .program(program())
             .args(arguments)
             .env("ENTRA_SSH_CLOUD", self.sandbox.cloud_file());
         match self.keyring {
@@ -304,6 +307,22 @@ impl World {
         .len()
     }
 
+    /// Gives the profile a certificate of a few seconds and waits until it is over; the next one has an hour again.
+    pub(crate) fn let_the_certificate_expire(&self) {
+        let short = Fault::Certificate {
+            variation: Variation::None,
+            lifetime_seconds: Some(10),
+        };
+        self.sandbox.fault(short.times(0));
+        self.entra_ssh(&["rotate", "--force"]).succeeded();
+        // Without an agent, which would renew it.
+        self.stop_agent();
+        wait_for("the certificate to expire", || {
+            self.entra_ssh(&["cert", "show"]).status == 1
+        });
+        self.sandbox.clear_faults();
+    }
+
     /// Counts the requests for relay credentials.
     pub(crate) fn credentials_requests(&self) -> usize {
         self.requests(|row| row.path.to_lowercase().ends_with("/listcredentials"))
@@ -359,6 +378,28 @@ impl Drop for World {
     }
 }
 
+/// Returns the path of `entra-ssh`: beside the folder of this test's own program, since `tests/run` may copy both.
+pub(crate) fn program() -> PathBuf {
+    let built = Path::new(env!("CARGO_BIN_EXE_entra-ssh"));
+    let this = std::env::current_exe().unwrap();
+    let beside = this
+        .ancestors()
+        .nth(2)
+        .unwrap()
+        .join(built.file_name().unwrap());
+    if beside.exists() {
+        beside
+    } else {
+        built.to_owned()
+    }
+}
+
+/// Returns the folder of this package, as Cargo says when it runs the tests.
+pub(crate) fn package() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from)
+}
+
 /// Returns a sandbox that keeps nobody waiting.
 pub(crate) fn options() -> Options {
     Options {
@@ -384,7 +425,7 @@ pub(crate) fn is_token_request(row: &RequestRow) -> bool {
 /// Waits until something holds.
 #[track_caller]
 pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + LIMIT;
     while !holds() {
         assert!(Instant::now() < deadline, "waited in vain for {what}");
         thread::sleep(Duration::from_millis(10));

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
-/// How long a child may take, unless it is given longer.
-const LIMIT: Duration = Duration::from_secs(60);
-/// How often it is looked at.
+use super::LIMIT;
+
+/// How often a child is looked at.
 const POLL: Duration = Duration::from_millis(5);
 
 /// A program that is about to be run.
@@ -155,6 +155,30 @@ impl Running {
     /// Returns its process ID.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Waits until something is there, and returns it. Fails with what the program said if it ends before.
+    #[track_caller]
+    pub(crate) fn wait_until<T>(
+        &mut self,
+        what: &str,
+        mut find: impl FnMut(&Self) -> Option<T>,
+    ) -> T {
+        let deadline = Instant::now() + self.limit;
+        loop {
+            let has_ended = self.wait(Duration::ZERO);
+            if let Some(found) = find(self) {
+                return found;
+            }
+            assert!(
+                !has_ended && Instant::now() < deadline,
+                "waited in vain for {what}: {}\n--- stdout\n{}\n--- stderr\n{}",
+                self.title,
+                self.stdout(),
+                self.stderr()
+            );
+            thread::sleep(POLL);
+        }
     }
 
     /// Does something again and again until it ends.
