@@ -30,7 +30,7 @@ use tokio::net::unix::pipe;
 use tokio::time::timeout;
 
 /// How long a test may take.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// The far end's side of a connection, once it is open.
 type Far = StreamOwned<ServerConnection, TcpStream>;
@@ -426,7 +426,7 @@ async fn an_end_of_tls_or_tcp_without_a_close_frame_is_a_drop() {
         };
         assert_eq!(source.kind(), io::ErrorKind::UnexpectedEof);
         assert_eq!(output.bytes(), b"some");
-        assert!(begun.elapsed() < Duration::from_secs(5));
+        assert!(begun.elapsed() < LIMIT / 2);
     }
 }
 
@@ -566,7 +566,7 @@ fn pipes_that_ssh_has_left_end_it_soon_though_the_far_end_stays() {
     let begun = Instant::now();
     let (ending, (said, closed)) = relay.carry_pipes(pipes);
     assert_eq!(ending.unwrap(), Ending::Near);
-    assert!(begun.elapsed() < Duration::from_secs(3));
+    assert!(begun.elapsed() < Duration::from_secs(9));
     assert_eq!(said, (0x82, b"exit".to_vec()));
     assert_eq!(closed, Some(1000_u16.to_be_bytes().to_vec()));
     leaving.join().unwrap();

@@ -253,7 +253,8 @@ mod tests {
         drop(it.machine);
         assert_eq!(all(it.output).await, b"");
         assert_eq!(it.outcome.await.unwrap(), Ok(()));
-        assert!(begun.elapsed() < 3 * LINGER_LIMIT);
+        // Each of its pieces may take as long; a silent one would hold up the end for ever.
+        assert!(begun.elapsed() < 30 * LINGER_LIMIT);
         drop(it.input);
     }
 

@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(interleave(many).len(), MAX_ADDRESSES);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_silent_address_holds_up_the_next_one_for_a_moment_only() {
         let begun = Instant::now();
         let silent = addresses(&["[::1]:1"])[0];
@@ -142,7 +142,7 @@ mod tests {
         assert!(begun.elapsed() >= ATTEMPT_DELAY);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_refused_address_does_not_hold_up_the_next_one_and_the_first_refusal_is_told() {
         let begun = Instant::now();
         let refused = race(addresses(&["[::1]:1", "1.1.1.1:2"]), |address| {

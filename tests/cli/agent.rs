@@ -4,9 +4,8 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
 
-use crate::world::{ADA, World, contains, mode, options_with, wait_for};
+use crate::world::{ADA, LIMIT, PROMPT, World, contains, mode, options_with, wait_for};
 
 pub(crate) const REQUEST_IDENTITIES: u8 = 11;
 const IDENTITIES_ANSWER: u8 = 12;
@@ -16,9 +15,7 @@ pub(crate) const FAILURE: u8 = 5;
 
 pub(crate) fn connect(world: &World) -> UnixStream {
     let stream = UnixStream::connect(world.socket()).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
     stream
 }
 
@@ -126,7 +123,7 @@ fn an_agent_that_nobody_asks_ends() {
     wait_for("the agent", || world.socket().exists());
     let output = running.finish();
     output.succeeded();
-    assert!(output.seconds < 10.0);
+    assert!(output.seconds < PROMPT, "{output}");
     assert!(!world.socket().exists());
 }
 
@@ -367,5 +364,5 @@ fn a_socket_that_cannot_be_is_told_at_once() {
             asked.len()
         )
     );
-    assert!(output.seconds < 5.0, "{} s", output.seconds);
+    assert!(output.seconds < PROMPT, "{output}");
 }

@@ -11,7 +11,7 @@ use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use crate::agent::{
     FAILURE, SIGN_REQUEST, SIGN_RESPONSE, ask, connect, identities, signed_in_with_agent, string,
 };
-use crate::world::{ADA, Output, World, options_with, wait_for};
+use crate::world::{ADA, Output, PROMPT, World, options_with, wait_for};
 
 const SUCCESS: u8 = 6;
 const REMOVE_IDENTITY: u8 = 18;
@@ -378,7 +378,7 @@ fn a_message_that_does_not_end_ends_the_connection_after_ten_seconds() {
     let mut rest = Vec::new();
     half.read_to_end(&mut rest).unwrap();
     let seconds = begun.elapsed().as_secs_f64();
-    assert!((9.5..18.0).contains(&seconds), "{seconds} s");
+    assert!((9.5..PROMPT).contains(&seconds), "{seconds} s");
     assert_eq!(ask(&mut silent, &[11])[0], 12, "silence does no harm");
 }
 

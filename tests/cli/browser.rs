@@ -247,7 +247,7 @@ fn the_terminal_is_put_back_however_the_sign_in_ends() {
         let login = login_with(&world, "exit 0");
         let program = format!(
             "trap : INT; stty -a; {} login; echo status $?; stty -a",
-            env!("CARGO_BIN_EXE_entra-ssh")
+            crate::world::program().display()
         );
         let mut login = login.args(["-c", &program]).start();
         let page = printed(&login);

@@ -162,7 +162,8 @@ fn a_config_that_is_mounted_by_itself_is_written_in_place() {
     let mounted = world.root().join("mounted");
     fs::write(&mounted, "Host mine\n").unwrap();
     fs::write(folder.join("config"), "").unwrap();
-    let ours = env!("CARGO_BIN_EXE_entra-ssh");
+    let ours = crate::world::program();
+    let ours = ours.display();
     let script = format!("mount --bind \"$1\" \"$2\" && exec {ours} config add web01");
     let output = world
         .program("unshare")

@@ -41,10 +41,7 @@ fn key_files(world: &World) -> Vec<String> {
 
 #[test]
 fn keys_in_files_are_renewed_before_ssh_reads_them() {
-    let world = signed_in(Options {
-        certificate_lifetime: Duration::from_secs(12),
-        ..options_with(&["web01"])
-    });
+    let world = signed_in(options_with(&["web01"]));
     add(&world, "file");
     let login = |world: &World| {
         world
@@ -61,12 +58,11 @@ fn keys_in_files_are_renewed_before_ssh_reads_them() {
     let certificate = world
         .home()
         .join(format!(".ssh/entra-ssh/keys/{name}-cert.pub"));
-    let first = fs::read(&certificate).unwrap();
     // No agent is running any more, and the certificate is over.
-    world.stop_agent();
-    thread::sleep(Duration::from_secs(13));
+    world.let_the_certificate_expire();
+    let expired = fs::read(&certificate).unwrap();
     login(&world);
-    assert_ne!(fs::read(&certificate).unwrap(), first);
+    assert_ne!(fs::read(&certificate).unwrap(), expired);
     // For other hosts nothing is run.
     let requests = world.certificate_requests();
     world.ssh(&["-G", "example.com"]).run().succeeded();
@@ -109,7 +105,8 @@ impl OwnAgent {
 #[test]
 fn the_users_own_agent_gets_the_certificate_for_as_long_as_it_lives_and_keeps_its_own_keys() {
     let world = signed_in(Options {
-        certificate_lifetime: Duration::from_secs(20),
+        // Long enough for all that comes before its end.
+        certificate_lifetime: Duration::from_secs(60),
         ..options_with(&["web01"])
     });
     let own = OwnAgent::start(&world);

@@ -35,7 +35,7 @@ fn msal_gets_a_certificate(way: &str, principal: &str) {
         "principal": DEPLOY,
         "secret": DEPLOY_SECRET,
     });
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/interop/msal_sign_in.py");
+    let script = package().join("tests/cli/interop/msal_sign_in.py");
     let output = world
         .program(python())
         .arg(script)

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::agent::signed_in_with_agent;
-use crate::world::{ADA, Running, World, options_with, wait_for};
+use crate::world::{ADA, LIMIT, Running, World, options_with, wait_for};
 
 /// How often it is killed.
 const KILLS: u32 = 12;
@@ -56,7 +56,7 @@ fn in_the_middle_of_a_login() {
 fn begin_to_store(world: &World) -> Running {
     let before = world.certificate_requests();
     let running = world.command(&["rotate", "--force"]).start();
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + LIMIT;
     while world.certificate_requests() == before {
         assert!(Instant::now() < deadline, "nobody asks for a certificate");
         thread::sleep(Duration::from_micros(200));
@@ -83,14 +83,23 @@ fn kill_in_each_moment_of_a_write(world: &World, look: impl Fn()) {
     });
     let span = spans.max().unwrap();
     let (mut kept, mut replaced) = (0, 0);
+    // The first kill is before the write and the last one after it, however busy the machine is.
     for number in 0..KILLS_IN_A_WRITE {
         world.json(&["agent", "start"]);
         let agent = world.agents().remove(0);
         let before = stored_key(world);
-        let running = begin_to_store(world);
+        let running = if number == 0 {
+            world.command(&["rotate", "--force"]).start()
+        } else {
+            begin_to_store(world)
+        };
         thread::sleep(span * 3 * number / (2 * KILLS_IN_A_WRITE));
-        // Whoever asked would start the next agent at once, and have it finish the work.
-        drop(running);
+        if number + 1 == KILLS_IN_A_WRITE {
+            running.finish().succeeded();
+        } else {
+            // It would start the next agent at once, and have it finish the work.
+            drop(running);
+        }
         agent.kill();
         if stored_key(world) == before {
             kept += 1;

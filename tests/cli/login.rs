@@ -6,7 +6,7 @@ use sandbox::Fault;
 use serde_json::Value;
 
 use crate::world::{
-    ADA, CONTOSO, DEPLOY, DEPLOY_SECRET, GRACE, Process, World, contains, files_below,
+    ADA, CONTOSO, DEPLOY, DEPLOY_SECRET, GRACE, PROMPT, Process, World, contains, files_below,
     options_with, wait_for,
 };
 
@@ -88,7 +88,7 @@ fn without_a_terminal_nobody_is_asked() {
         "error: there is no terminal to sign in at\n\
          hint: sign in as a service principal (entra-ssh login --help), or with --device-code\n"
     );
-    assert!(output.seconds < 5.0);
+    assert!(output.seconds < PROMPT, "{output}");
     assert!(world.sandbox.requests().is_empty());
 }
 

@@ -1,7 +1,7 @@
 //! The memory keyring, for machines without any other: what it holds lives as long as the agent.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::process::Signal;
 
@@ -41,7 +41,8 @@ os.execv(sys.argv[1], sys.argv[1:])
 fn without_keyring(world: &World, arguments: &[&str]) -> Invocation {
     world
         .program("python3")
-        .args(["-c", WITHOUT_KEYCTL, env!("CARGO_BIN_EXE_entra-ssh")])
+        .args(["-c", WITHOUT_KEYCTL])
+        .arg(crate::world::program())
         .args(arguments)
         .env("ENTRA_SSH_CLOUD", world.sandbox.cloud_file())
 }
@@ -119,7 +120,7 @@ fn a_person_signs_in_to_the_agents_memory_and_out_of_it() {
 }
 
 /// Puts a program into the world in place of the one that is there, as a package manager does.
-fn install(world: &World, program: &str) -> PathBuf {
+fn install(world: &World, program: &Path) -> PathBuf {
     let (new, installed) = (world.home().join("new"), world.home().join("entra-ssh"));
     fs::copy(program, &new).unwrap();
     fs::rename(&new, &installed).unwrap();
@@ -129,7 +130,7 @@ fn install(world: &World, program: &str) -> PathBuf {
 /// Signs in with a copy of the program, whose agent is returned.
 fn signed_in_with_a_copy(world: &World) -> Process {
     let login = world
-        .program(install(world, env!("CARGO_BIN_EXE_entra-ssh")))
+        .program(install(world, &crate::world::program()))
         .args(["login", "--service-principal", "--client-id", DEPLOY])
         .args(["--tenant", CONTOSO, "--keyring", "memory"])
         .env("ENTRA_SSH_CLOUD", world.sandbox.cloud_file())
@@ -143,7 +144,7 @@ fn signed_in_with_a_copy(world: &World) -> Process {
 fn an_upgraded_program_takes_the_memory_over() {
     let world = World::without_keyring(options_with(&[]));
     let first = signed_in_with_a_copy(&world);
-    install(&world, env!("CARGO_BIN_EXE_entra-ssh"));
+    install(&world, &crate::world::program());
     world.entra_ssh(&["cert"]).succeeded();
     wait_for("the next agent to take over", || {
         world.json(&["agent", "status"])["pid"] != first.id
@@ -160,7 +161,7 @@ fn an_upgraded_program_takes_the_memory_over() {
 fn a_program_that_cannot_be_the_next_agent_takes_nothing_with_it() {
     let world = World::without_keyring(options_with(&[]));
     let first = signed_in_with_a_copy(&world);
-    install(&world, "/bin/false");
+    install(&world, Path::new("/bin/false"));
     for _ in 0..3 {
         world.entra_ssh(&["cert"]).succeeded();
     }

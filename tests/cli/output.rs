@@ -18,7 +18,7 @@ fn a_certificate_goes_into_devices_and_pipes_and_to_standard_output() {
     // As the shell opens it, with something in it that stays.
     let script = format!(
         "echo before; {} cert --file /dev/stdout",
-        env!("CARGO_BIN_EXE_entra-ssh")
+        crate::world::program().display()
     );
     let shell = |script: &str| {
         world
@@ -101,7 +101,7 @@ fn a_result_that_cannot_be_written_is_a_failure_and_a_reader_that_has_left_is_no
         let run = |before: &str, redirection: &str| {
             let script = format!(
                 "{before} {} {arguments} {redirection}",
-                env!("CARGO_BIN_EXE_entra-ssh")
+                crate::world::program().display()
             );
             world
                 .program("/bin/bash")

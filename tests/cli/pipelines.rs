@@ -145,7 +145,8 @@ fn each_certificate_has_an_assertion_of_its_own() {
 #[test]
 fn a_token_file_is_read_anew_for_every_certificate() {
     let world = World::with(Options {
-        assertion_lifetime: std::time::Duration::from_secs(4),
+        // Long enough to sign in with on a busy machine.
+        assertion_lifetime: std::time::Duration::from_secs(30),
         ..options_with(&[])
     });
     make_key(&world, "key");
@@ -154,7 +155,7 @@ fn a_token_file_is_read_anew_for_every_certificate() {
         .arg(&file)
         .run()
         .succeeded();
-    std::thread::sleep(std::time::Duration::from_secs(5));
+    std::thread::sleep(std::time::Duration::from_secs(31));
     let output = world.entra_ssh(&["cert", "--public-key-file", "key.pub"]);
     output.ended_with(1);
     assert!(

@@ -2,21 +2,27 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use sandbox::{Fault, Options};
 
-use crate::world::{ADA, Running, World, options_with, wait_for};
+use crate::world::{ADA, LIMIT, Process, Running, World, options_with, wait_for};
 
-/// Somebody who is signed in to a cloud whose certificates last so many seconds, and has logged in to a machine once.
-fn logged_in(seconds: u64) -> World {
-    let world = signed_in(seconds);
+/// How long a certificate lasts, in seconds.
+const LIFE: u64 = 200;
+/// When it is over, in seconds. Certificates are dated back by 300, so that the machine takes the next one, too.
+const PAST_ITS_END: i64 = 250;
+
+/// A user who has logged in to a machine once, with an agent whose clock can be set.
+fn logged_in() -> (World, AnotherClock) {
+    let world = signed_in(LIFE);
+    let clock = AnotherClock::start_agent(&world);
     world.ssh(&["web01", "true"]).run().succeeded();
-    world
+    (world, clock)
 }
 
+/// A user who is signed in to a cloud whose certificates last so many seconds.
 fn signed_in(seconds: u64) -> World {
     let world = World::with(Options {
         certificate_lifetime: Duration::from_secs(seconds),
@@ -34,13 +40,19 @@ fn key(world: &World) -> String {
 
 #[test]
 fn an_agent_that_slept_past_the_end_of_its_certificate_renews_for_the_next_ssh() {
-    let world = logged_in(12);
+    let (world, clock) = logged_in();
     let (first, agent) = (key(&world), world.agents().remove(0));
     agent.signal(Signal::STOP);
-    thread::sleep(Duration::from_secs(13));
+    clock.set(&world, PAST_ITS_END);
     // This one comes while it still sleeps, and waits.
-    let early = world.ssh(&["web01", "true"]).start();
-    thread::sleep(Duration::from_millis(500));
+    let mut early = world.ssh(&["web01", "true"]).start();
+    early.wait_until("the proxy", |_| {
+        world
+            .processes()
+            .iter()
+            .any(Process::is_proxy)
+            .then_some(())
+    });
     let woken = Instant::now();
     agent.signal(Signal::CONT);
     early.finish().succeeded();
@@ -50,27 +62,29 @@ fn an_agent_that_slept_past_the_end_of_its_certificate_renews_for_the_next_ssh()
     let agents = world.agents();
     assert_eq!(agents.len(), 1);
     assert_eq!(agents[0].id, agent.id, "nobody has started another");
+    clock.end(&world);
 }
 
 #[test]
 fn a_network_that_comes_back_after_the_end_of_the_certificate_is_used_at_once() {
-    let world = logged_in(12);
+    let (world, clock) = logged_in();
     let first = key(&world);
     world.sandbox.fault(Fault::Outage.times(0));
     world.ssh(&["web01", "true"]).run().succeeded();
     assert_eq!(key(&world), first, "the old one serves");
-    thread::sleep(Duration::from_secs(13));
+    clock.set(&world, PAST_ITS_END);
+    world.sandbox.fault(Fault::Outage.times(0));
     let refused = world.ssh(&["web01", "true"]).run();
     assert_ne!(refused.status, 0);
     assert!(
         refused.stderr.contains("cannot ask Entra for a token"),
         "{refused}"
     );
-    assert!(refused.seconds < 20.0, "{refused}");
-    world.sandbox.clear_faults();
+    clock.set(&world, PAST_ITS_END);
     let asked = world.certificate_requests();
     world.ssh(&["web01", "true"]).run().succeeded();
     assert_eq!(world.certificate_requests(), asked + 1);
+    clock.end(&world);
 }
 
 /// An agent whose clock is not that of the machine, while the time that passes is.
@@ -90,8 +104,10 @@ impl AnotherClock {
         let offset = world.root().join("offset");
         fs::write(&offset, "+0\n").unwrap();
         let agent = world
-            .command(&["agent", "run"])
-            .limit(Duration::from_secs(120))
+            // Named, so that it is found as this world's by whoever may not read its environment.
+            .command(&["agent", "run", "--agent-socket"])
+            .arg(world.socket())
+            .limit(2 * LIMIT)
             .env("LD_PRELOAD", preload.stdout.trim())
             .env("FAKETIME_TIMESTAMP_FILE", &offset)
             .env("FAKETIME_NO_CACHE", "1")
@@ -126,14 +142,11 @@ impl AnotherClock {
 
 #[test]
 fn a_clock_that_jumps_ahead_and_back_keeps_nobody_out() {
-    let world = signed_in(40);
-    let clock = AnotherClock::start_agent(&world);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    let (world, clock) = logged_in();
     let asked = world.certificate_requests();
     world.ssh(&["web01", "true"]).run().succeeded();
     assert_eq!(world.certificate_requests(), asked);
-    // As far as a certificate is dated back, so that the machine takes the next one, too.
-    clock.set(&world, 50);
+    clock.set(&world, PAST_ITS_END);
     world.ssh(&["web01", "true"]).run().succeeded();
     assert_eq!(world.certificate_requests(), asked + 1, "it was over");
     clock.set(&world, 0);

@@ -1,5 +1,6 @@
 //! A home folder, a sandbox, and the programs that run in between. Nothing of the machine's own user is seen or touched.
 
+mod built;
 mod chromium;
 mod filter;
 mod http_proxy;
@@ -18,6 +19,7 @@ use sandbox::{Fault, Options, RequestRow, Sandbox, Service, Variation};
 use serde_json::Value;
 use tempfile::TempDir;
 
+pub(crate) use self::built::{package, program};
 pub(crate) use self::chromium::Chromium;
 pub(crate) use self::http_proxy::HttpProxy;
 pub(crate) use self::processes::Process;
@@ -376,28 +378,6 @@ impl Drop for World {
             agent.kill();
         }
     }
-}
-
-/// Returns the path of `entra-ssh`: beside the folder of this test's own program, since `tests/run` may copy both.
-pub(crate) fn program() -> PathBuf {
-    let built = Path::new(env!("CARGO_BIN_EXE_entra-ssh"));
-    let this = std::env::current_exe().unwrap();
-    let beside = this
-        .ancestors()
-        .nth(2)
-        .unwrap()
-        .join(built.file_name().unwrap());
-    if beside.exists() {
-        beside
-    } else {
-        built.to_owned()
-    }
-}
-
-/// Returns the folder of this package, as Cargo says when it runs the tests.
-pub(crate) fn package() -> PathBuf {
-    std::env::var_os("CARGO_MANIFEST_DIR")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from)
 }
 
 /// Returns a sandbox that keeps nobody waiting.

@@ -19,7 +19,8 @@ fn signed_in() -> World {
 
 /// Runs a command of ours in a folder.
 fn in_folder(world: &World, folder: &Path, arguments: &str) -> Output {
-    let ours = env!("CARGO_BIN_EXE_entra-ssh");
+    let ours = crate::world::program();
+    let ours = ours.display();
     let script = format!("cd \"$1\" && exec {ours} {arguments}");
     world
         .program("/bin/sh")

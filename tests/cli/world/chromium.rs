@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{Running, World, wait_for};
 
 /// How long the driver may take to answer; a browser that has to be started takes longest.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = super::LIMIT;
 /// The key under which `WebDriver` names an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 /// Not one of these reaches for the network, or for anything outside of the test's folder.

@@ -13,8 +13,8 @@ use rustix::process::{Pid, Signal, kill_process};
 /// How often the tree is read again to find what was started meanwhile.
 const MAX_ROUNDS: usize = 16;
 
-/// How long killed processes may take to be gone.
-const DEATH_TIME: Duration = Duration::from_secs(1);
+/// How long killed processes may take to be gone, on a busy machine.
+const DEATH_TIME: Duration = Duration::from_secs(30);
 
 /// Kills a process and its descendants, and returns when they are gone. A process that a session left behind when it ended is no
 /// descendant any more, and lives on.

@@ -78,7 +78,7 @@ impl Trust {
         let name = ServerName::try_from(host).unwrap();
         let tls = ClientConnection::new(Arc::clone(&self.0), name).unwrap();
         let stream = TcpStream::connect(authority).unwrap();
-        let limit = Some(Duration::from_secs(20));
+        let limit = Some(Duration::from_secs(120));
         stream.set_read_timeout(limit).unwrap();
         StreamOwned::new(tls, stream)
     }

@@ -75,7 +75,7 @@ async fn shell_without_a_terminal_reads_its_commands() {
     let mut child = ssh.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(b"echo $USER; exit 3\n").await.unwrap();
-    let output = timeout(Duration::from_secs(10), child.wait_with_output());
+    let output = timeout(Duration::from_secs(120), child.wait_with_output());
     let output = output.await.unwrap().unwrap();
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     assert_eq!(output.stdout, format!("{ALICE}\n").into_bytes());
@@ -103,13 +103,13 @@ async fn shell_has_a_terminal_that_interrupts() {
         stdin.write_all(text.as_bytes()).await.unwrap();
         while !shown.contains(mark) {
             let mut part = [0; 1024];
-            let read = timeout(Duration::from_secs(10), stdout.read(&mut part));
+            let read = timeout(Duration::from_secs(120), stdout.read(&mut part));
             let length = read.await.expect(&shown).unwrap();
             assert_ne!(length, 0, "{shown}");
             shown += std::str::from_utf8(&part[..length]).unwrap();
         }
     }
-    let status = timeout(Duration::from_secs(10), child.wait())
+    let status = timeout(Duration::from_secs(120), child.wait())
         .await
         .unwrap();
     assert_eq!(status.unwrap().code(), Some(4), "{shown}");
@@ -123,7 +123,7 @@ async fn command_on_a_terminal_shows_all_of_its_output() {
     let mut ssh = alice.program("ssh", &machine);
     ssh.args(["-tt", "-l", ALICE, "127.0.0.1", "seq 100000; exit 5"])
         .stdin(Stdio::null());
-    let output = timeout(Duration::from_secs(30), ssh.output());
+    let output = timeout(Duration::from_secs(120), ssh.output());
     let output = output.await.unwrap().unwrap();
     assert_eq!(output.status.code(), Some(5));
     let expected: Vec<String> = (1..=100_000).map(|n| n.to_string()).collect();
@@ -218,7 +218,7 @@ async fn connections_to_loopback_are_forwarded() {
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(b"there and back").await.unwrap();
     drop(stdin);
-    let output = timeout(Duration::from_secs(10), child.wait_with_output());
+    let output = timeout(Duration::from_secs(120), child.wait_with_output());
     assert_eq!(output.await.unwrap().unwrap().stdout, b"there and back");
 }
 
@@ -240,7 +240,7 @@ async fn program_ends_when_the_client_goes_away() {
     let watch = format!("while ps -o stat= -p {id} | grep -qv Z; do sleep 0.02; done");
     let mut gone = tokio::process::Command::new("sh");
     let gone = gone.args(["-c", &watch]).kill_on_drop(true).status();
-    let status = timeout(Duration::from_secs(10), gone).await.unwrap();
+    let status = timeout(Duration::from_secs(120), gone).await.unwrap();
     assert!(status.unwrap().success());
 }
 
@@ -260,7 +260,7 @@ async fn dropped_machine_leaves_no_process_and_no_connection() {
         .to_owned();
     let address = machine.address();
     drop((machine, folder));
-    let ended = timeout(Duration::from_secs(10), child.wait())
+    let ended = timeout(Duration::from_secs(120), child.wait())
         .await
         .unwrap();
     assert_ne!(ended.unwrap().code(), Some(0));
