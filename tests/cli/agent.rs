@@ -1,11 +1,12 @@
 //! The agent: one for each user, and hard to upset.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
 
-use crate::world::{ADA, LIMIT, PROMPT, World, contains, mode, options_with, wait_for};
+use crate::world::{ADA, LIMIT, PROMPT, World, contains, mode, options_with, program, wait_for};
 
 pub(crate) const REQUEST_IDENTITIES: u8 = 11;
 const IDENTITIES_ANSWER: u8 = 12;
@@ -128,7 +129,30 @@ fn an_agent_that_nobody_asks_ends() {
 }
 
 #[test]
-fn the_agent_outlives_whoever_started_it_and_holds_no_file_of_theirs() {
+fn the_agent_outlives_whoever_started_it_and_holds_no_pipe_of_theirs() {
+    let world = World::with(options_with(&[]));
+    let mut start = Command::new(program())
+        .args(["agent", "start"])
+        .env_clear()
+        .env("HOME", world.home())
+        .env("XDG_RUNTIME_DIR", world.runtime())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = start.stdin.take().unwrap();
+    // Ends when nobody can write to the pipes any more.
+    let output = start.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(world.json(&["agent", "status"])["running"], true);
+    let written = stdin.write_all(b"is anybody there?");
+    assert_eq!(written.unwrap_err().kind(), ErrorKind::BrokenPipe);
+}
+
+#[test]
+#[ignore = "only root may look at the files of an agent: tests/run runs it as root"]
+fn as_root_the_agent_is_seen_to_hold_no_file_of_whoever_started_it() {
     let world = signed_in_with_agent();
     let agent = &world.agents()[0];
     let folder = format!("/proc/{}", agent.id);

@@ -208,6 +208,7 @@ fn a_user_without_name_and_home_has_an_agent_and_is_told_how_to_have_profiles() 
             .args(arguments)
             .current_dir("/")
             .env("HOME", "/")
+            .env_remove("XDG_RUNTIME_DIR")
             .env("ENTRA_SSH_KEYRING", "file")
             .run()
     };
