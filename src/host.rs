@@ -5,6 +5,7 @@
 
 pub mod browser;
 pub mod clock;
+pub mod closed_output;
 pub mod descriptor_passing;
 pub mod env;
 pub mod files;

@@ -4,6 +4,7 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::host::closed_output;
 use crate::line;
 
 /// How results are printed.
@@ -61,6 +62,9 @@ impl Ui {
     /// As [`Ui::result`].
     #[expect(clippy::unused_self, reason = "what is printed is printed by the `Ui`")]
     pub(super) fn raw(self, text: &str) -> Result<(), Failure> {
+        if text.is_empty() {
+            return Ok(());
+        }
         let mut stdout = io::stdout().lock();
         let printed = stdout
             .write_all(text.as_bytes())
@@ -96,6 +100,12 @@ impl Ui {
 
 /// Returns the failure to print a result.
 pub(super) fn printed_or_failed(printed: io::Result<()>) -> Result<(), Failure> {
+    let printed = printed.and_then(|()| {
+        if closed_output::was_closed() {
+            return Err(io::Error::other("it is closed"));
+        }
+        Ok(())
+    });
     match printed {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::new("cannot write the result to standard output")

@@ -118,6 +118,9 @@ fn a_result_that_cannot_be_written_is_a_failure_and_a_reader_that_has_left_is_no
                 && full.stderr.contains("No space left on device"),
             "{full}"
         );
+        let closed = run("", ">&-");
+        assert_eq!(closed.status, 1, "{closed}");
+        assert!(closed.stderr.contains("it is closed"), "{closed}");
         let left = run("exec 3> >(true); wait $!;", ">&3");
         assert_eq!(left.status, 0, "{left}");
         assert!(!left.stderr.contains("error"), "{left}");
