@@ -15,38 +15,18 @@ use zeroize::Zeroizing;
 pub use self::draft::Draft;
 pub use self::text::decode_text;
 
-/// What some editors put before a text, in UTF-8. It is no part of the text.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// Reads a file of at most `limit` bytes that the user names, without the mark that some editors put before a text. It may be a
-/// pipe or a device, whose other end has ten seconds.
+/// Reads a file of at most `limit` bytes that the user names. It may be a pipe or a device, whose other end has ten seconds.
 ///
 /// # Errors
 /// What the system says; [`io::ErrorKind::FileTooLarge`] if the file is longer than `limit`, and [`io::ErrorKind::TimedOut`] if
 /// a pipe or device did not end.
 pub fn read_capped(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     let file = streams::open(path)?;
-    let bytes = if file.metadata()?.is_file() {
-        read_stream_capped(file, limit)?
+    if file.metadata()?.is_file() {
+        read_stream_capped(file, limit)
     } else {
-        cap(streams::read(&file, limit)?, limit)?
-    };
-    Ok(without_mark(bytes))
-}
-
-/// Reads what a user gives to standard input, at most `limit` bytes, without the mark that some editors put before a text.
-///
-/// # Errors
-/// As [`read_stream_capped`].
-pub fn read_stdin_capped(limit: usize) -> io::Result<Vec<u8>> {
-    read_stream_capped(io::stdin().lock(), limit).map(without_mark)
-}
-
-fn without_mark(mut bytes: Vec<u8>) -> Vec<u8> {
-    if bytes.starts_with(BYTE_ORDER_MARK) {
-        bytes.drain(..BYTE_ORDER_MARK.len());
+        cap(streams::read(&file, limit)?, limit)
     }
-    bytes
 }
 
 /// Reads a text file of at most `limit` bytes, or nothing if there is no such file.

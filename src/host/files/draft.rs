@@ -1,22 +1,32 @@
+use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
+use zeroize::Zeroizing;
 
 use super::leftovers::{self, UNFINISHED};
 use super::links;
 use super::{Access, make_public, read_regular};
 
 /// A file that is written whole and takes the place of another one when it is kept; dropping it removes it.
-#[derive(Debug)]
 pub struct Draft {
     file: NamedTempFile,
     target: PathBuf,
     access: Access,
-    contents: Vec<u8>,
+    /// They may be secret.
+    contents: Zeroizing<Vec<u8>>,
     /// Whether nothing can take the place of the old file, as far as is known.
     must_stay: bool,
+}
+
+impl fmt::Debug for Draft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Draft")
+            .field("target", &self.target)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Draft {
@@ -54,7 +64,7 @@ impl Draft {
             file,
             target,
             access,
-            contents: contents.to_vec(),
+            contents: Zeroizing::new(contents.to_vec()),
             must_stay,
         })
     }
@@ -95,7 +105,7 @@ impl Draft {
 
 /// Replaces the contents of a file that must stay the same file. If that fails, the old ones are put back.
 fn replace_contents(path: &Path, contents: &[u8], access: Access) -> io::Result<()> {
-    let old = read_regular(path, usize::MAX)?;
+    let old = Zeroizing::new(read_regular(path, usize::MAX)?);
     let mut file = OpenOptions::new().write(true).open(path)?;
     if access == Access::Private {
         give_access(&file, access, None)?;

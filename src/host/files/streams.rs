@@ -35,6 +35,7 @@ mod imp {
 
     use rustix::event::{PollFd, PollFlags, poll};
     use rustix::fs::OFlags;
+    use zeroize::Zeroizing;
 
     /// How often a reader of a pipe is looked for.
     const POLL: Duration = Duration::from_millis(20);
@@ -53,10 +54,10 @@ mod imp {
     pub(super) fn read(mut stream: &File, limit: usize, patience: Duration) -> io::Result<Vec<u8>> {
         let deadline = Instant::now() + patience;
         let mut bytes = Vec::new();
-        let mut part = [0; 8192];
+        let mut part = Zeroizing::new([0; 8192]);
         while bytes.len() <= limit {
             wait(stream, PollFlags::IN, deadline)?;
-            match stream.read(&mut part) {
+            match stream.read(&mut *part) {
                 Ok(0) => break,
                 Ok(length) => bytes.extend_from_slice(part.get(..length).unwrap_or_default()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
