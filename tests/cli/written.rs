@@ -183,6 +183,14 @@ fn what_the_user_has_for_all_hosts_keeps_no_managed_host_from_being_reached() {
                 .env("SSH_AUTH_SOCK", &own.socket)
                 .run();
             assert_eq!(output.status, 0, "{identity}: {output}");
+            // Options of the command line come before those of a config.
+            let output = world
+                .command(&["ssh", host, "--", "-o", "BatchMode=yes", "-F"])
+                .arg(world.ssh_config())
+                .args(["-o", "StrictHostKeyChecking=accept-new", "true"])
+                .env("SSH_AUTH_SOCK", &own.socket)
+                .run();
+            assert_eq!(output.status, 0, "{identity}: {output}");
         }
     }
 }

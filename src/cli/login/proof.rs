@@ -60,7 +60,7 @@ pub(super) fn to_kept(client_id: ClientId, proof: Proof) -> (Method, Option<Entr
 /// Reads a secret text from a file (`-` for standard input).
 pub(super) fn read_secret(file: &Path, what: &str) -> Result<Secret, Failure> {
     let read = if file.as_os_str() == "-" {
-        files::read_stdin_capped(MAX_SECRET_BYTES)
+        files::read_stream_capped(std::io::stdin().lock(), MAX_SECRET_BYTES)
     } else {
         files::read_capped(file, MAX_SECRET_BYTES)
     };
