@@ -15,6 +15,7 @@ mod path_arg;
 mod proxy;
 mod public_key;
 mod rotate;
+mod several;
 mod ssh;
 mod status;
 mod ui;

@@ -8,12 +8,15 @@ mod include;
 mod key_files;
 mod known_hosts;
 mod managed;
+mod sections;
 mod writer;
 
 pub use self::block::{Block, Identity, Route, Surroundings, host_key_alias};
 pub use self::include::{include_line, with_include};
 pub use self::key_files::{certificate_file_name, is_certificate_file_name, key_file_name};
+pub(crate) use self::known_hosts::matches_pattern;
 pub use self::known_hosts::with_new_names;
 pub use self::managed::{ManagedConfig, ManagedConfigError, UnwritableHostError};
+pub use self::sections::{Section, sections};
 pub(crate) use self::writer::shell_word;
 pub use self::writer::{Command, UnwritableError, Value};

@@ -1,5 +1,6 @@
 //! From what people type to a machine: a resource ID, a name, `group/name`, or an address.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -41,6 +42,20 @@ impl FromStr for Target {
                 group: None,
                 name: text.parse()?,
             }),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Id(id) => id.fmt(f),
+            Self::Name {
+                group: Some(group),
+                name,
+            } => write!(f, "{group}/{name}"),
+            Self::Name { group: None, name } => name.fmt(f),
         }
     }
 }
@@ -124,6 +139,9 @@ mod tests {
         assert!(matches!(id.parse(), Ok(Target::Id(_))));
         for text in ["10.0.0.4", "fd00::4"] {
             assert!(matches!(text.parse(), Ok(Target::Address(_))), "{text}");
+        }
+        for text in ["web01", "rg-web/web01", id, "10.0.0.4"] {
+            assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
         }
         assert!("a/b/c".parse::<Target>().is_err());
         assert!("".parse::<Target>().is_err());

@@ -3,6 +3,7 @@ use std::ffi::OsString;
 use clap::Args;
 
 use super::config::add::{self, HostOptions};
+use super::config::login_names::LoginNames;
 use super::context::Context;
 use super::host_keys;
 use super::rotate::{self, KeptIn};
@@ -91,7 +92,8 @@ async fn block(ui: Ui, context: &Context, args: &SshArgs) -> Result<Block, Failu
         (text, _) => text.unwrap_or_default().parse()?,
     };
     let group = args.resource_group.as_ref();
-    let mut block = add::block(ui, context, &target, group, &args.options).await?;
+    let mut names = LoginNames::new(ui, context);
+    let mut block = add::block(&mut names, &target, group, &args.options).await?;
     // Two machines may have one name, and ssh must not share a connection to one of them with the other.
     block.host = block.host_name().parse()?;
     // For a managed host, ssh has this done while it reads its config.

@@ -60,9 +60,9 @@ fn is_named(hosts: &str, name: &str) -> bool {
     let mut is_found = false;
     for pattern in hosts.split(',') {
         match pattern.strip_prefix('!') {
-            Some(left_out) if matches(left_out.as_bytes(), name.as_bytes()) => return false,
+            Some(left_out) if matches_pattern(left_out, name) => return false,
             Some(_) => {}
-            None => is_found |= matches(pattern.as_bytes(), name.as_bytes()),
+            None => is_found |= matches_pattern(pattern, name),
         }
     }
     is_found
@@ -77,6 +77,10 @@ fn is_hash_of(hashed: &str, name: &str) -> Option<bool> {
 }
 
 /// Tells whether a text matches a pattern with `*` and `?`, without regard to case.
+pub(crate) fn matches_pattern(pattern: &str, text: &str) -> bool {
+    matches(pattern.as_bytes(), text.as_bytes())
+}
+
 fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut rest_of_pattern, mut rest) = (pattern, text);
     // Where to go on if what follows the last `*` does not match: that takes one more byte then.

@@ -17,6 +17,7 @@
 )]
 
 mod aadsts;
+mod adding;
 mod agent;
 mod agent_cost;
 mod agent_life;

@@ -1,18 +1,26 @@
+use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
 
 use clap::Args;
+use serde_json::Value;
 
 use super::super::context::{Context, absolute};
 use super::super::host_keys;
 use super::super::path_arg;
 use super::super::public_key;
+use super::super::several::Several;
 use super::super::ui::Ui;
 use super::account::{self, Found};
+use super::change::{self, Change};
+use super::login_names::LoginNames;
+use super::rivals;
 use crate::agent::ask::{RenewWhen, Tenancy};
 use crate::failure::{Failure, FailureKind, file_failure};
-use crate::ids::{Address, HostAlias, Principal, ResourceGroup, ResourceId, TenantId};
-use crate::ssh_config::{Block, Identity, Route};
+use crate::ids::{
+    Address, HostAlias, ParseIdError, Principal, ResourceGroup, ResourceId, TenantId,
+};
+use crate::ssh_config::{Block, Identity, ManagedConfig, Route};
 use crate::target::Target;
 
 /// Add machines, so that plain `ssh NAME` reaches them from now on
@@ -28,9 +36,12 @@ pub(in super::super) struct AddArgs {
     /// The machines' resource group
     #[arg(short = 'g', long)]
     resource_group: Option<ResourceGroup>,
-    /// Call the host this; without it, it is called by the machine's name
+    /// Host alias [default: the machine's name]
     #[arg(long)]
-    alias: Option<HostAlias>,
+    alias: Option<String>,
+    /// Let an alias that is taken lead to another machine
+    #[arg(long)]
+    replace: bool,
     #[command(flatten)]
     options: HostOptions,
 }
@@ -90,66 +101,123 @@ fn route_to(machine: Option<&ResourceId>, address: Option<&Address>) -> Route {
 }
 
 pub(in super::super) async fn run(ui: Ui, context: &Context, args: AddArgs) -> Result<(), Failure> {
-    if args.alias.is_some() && args.targets.len() > 1 {
-        return Err(Failure::new("several machines cannot have one alias")
-            .kind(FailureKind::Usage)
-            .hint("add them one by one, each with its --alias"));
-    }
-    if args.options.ip.is_some() && args.targets.len() > 1 {
-        return Err(Failure::new("several machines cannot have one address")
-            .kind(FailureKind::Usage)
-            .hint("add them one by one, each with its --ip"));
-    }
-    let mut blocks = Vec::new();
+    check_that_one_is_one(&args)?;
+    let alias = args.alias.as_deref().map(parse_alias).transpose()?;
     let address = args.options.target().filter(|_| args.targets.is_empty());
-    for target in args.targets.iter().chain(&address) {
-        let mut block = block(
-            ui,
-            context,
-            target,
-            args.resource_group.as_ref(),
-            &args.options,
-        )
-        .await?;
-        if let Some(alias) = &args.alias {
-            block.host = alias.clone();
+    let targets: Vec<&Target> = args.targets.iter().chain(&address).collect();
+    let mut several = Several::new(targets.len());
+    let mut names = LoginNames::new(ui, context);
+    let mut blocks = Vec::new();
+    for target in targets {
+        let found = if let Some(failure) = several.hopeless() {
+            Err(failure)
+        } else {
+            let group = args.resource_group.as_ref();
+            block(&mut names, target, group, &args.options).await
+        };
+        match found {
+            Ok(block) => blocks.push(match &alias {
+                Some(alias) => Block {
+                    host: alias.clone(),
+                    ..block
+                },
+                None => block,
+            }),
+            Err(failure) => several.failed(target, failure),
         }
-        blocks.push(block);
     }
-    let replaced = context
-        .change_managed_config(|config| {
-            blocks
-                .iter()
-                .map(|block| config.insert(block.clone()).is_some())
-                .collect::<Vec<_>>()
-        })
-        .await?;
+    let changes = if blocks.is_empty() {
+        Vec::new()
+    } else {
+        let put = |config: &mut _| put(config, &blocks, args.replace, &mut several);
+        context.change_managed_config(put).await?
+    };
     let machines = blocks.iter().filter_map(|block| block.resource_id.as_ref());
     host_keys::keep(context, machines);
-    let text = blocks
-        .iter()
-        .zip(replaced)
-        .map(|(block, replaced)| {
-            let verb = if replaced { "replaced" } else { "added" };
-            let id = block.resource_id.as_ref().map(ToString::to_string);
-            let what = id.unwrap_or_else(|| block.host.to_string());
-            format!("{verb} {what}: connect with `ssh {}`\n", block.host)
-        })
-        .collect::<Vec<_>>()
-        .concat();
-    ui.result(&super::list::rows(blocks.iter()), &text)?;
+    let new = |(block, change): &(Block, Change)| {
+        (*change != Change::Unchanged).then_some(block.host.clone())
+    };
+    rivals::warn(
+        ui,
+        context,
+        &changes.iter().filter_map(new).collect::<Vec<_>>(),
+    );
+    if !changes.is_empty() {
+        let (json, text) = tell(&changes);
+        ui.result(&json, &text)?;
+    }
+    several.into_result("machines", "added")
+}
+
+fn check_that_one_is_one(args: &AddArgs) -> Result<(), Failure> {
+    for (is_given, what, option) in [
+        (args.alias.is_some(), "alias", "--alias"),
+        (args.options.ip.is_some(), "address", "--ip"),
+    ] {
+        if is_given && args.targets.len() > 1 {
+            return Err(
+                Failure::new(format!("several machines cannot have one {what}"))
+                    .kind(FailureKind::Usage)
+                    .hint(format!("add them one by one, each with its {option}")),
+            );
+        }
+    }
     Ok(())
+}
+
+fn parse_alias(text: &str) -> Result<HostAlias, Failure> {
+    text.parse().map_err(|error: ParseIdError| {
+        let failure = Failure::from(error);
+        match HostAlias::closest_to(text) {
+            Some(other) => failure.hint(format!("choose one that ssh accepts: --alias {other}")),
+            None => failure,
+        }
+    })
+}
+
+/// Puts hosts into the file. Of two machines with one alias, the second is refused even if hosts may be replaced.
+fn put(
+    config: &mut ManagedConfig,
+    blocks: &[Block],
+    replace: bool,
+    several: &mut Several,
+) -> Vec<(Block, Change)> {
+    let mut changes: Vec<(Block, Change)> = Vec::new();
+    for block in blocks {
+        let is_new = changes.iter().any(|(other, _)| other.host == block.host);
+        match change::put(config, block, replace && !is_new) {
+            Ok(change) => changes.push((block.clone(), change)),
+            Err(failure) => several.failed(&change::name(block), failure),
+        }
+    }
+    changes
+}
+
+/// Returns what became of hosts, for scripts and for people.
+fn tell(changes: &[(Block, Change)]) -> (Vec<Value>, String) {
+    let mut rows = super::list::rows(changes.iter().map(|(block, _)| block));
+    let mut text = String::new();
+    for (row, (block, change)) in rows.iter_mut().zip(changes) {
+        if let Some(row) = row.as_object_mut() {
+            row.insert("change".to_owned(), change.word().into());
+            row.insert("changed".to_owned(), change.fields().into());
+        }
+        let (what, host) = (change::destination(block), &block.host);
+        // Writing to a String does not fail.
+        let _written = writeln!(text, "{} {what}: connect with `ssh {host}`", change.text());
+    }
+    (rows, text)
 }
 
 /// Finds a machine and says how it is reached. The login name is the certificate's first principal, so that a certificate
 /// is issued if there is none.
 pub(in super::super) async fn block(
-    ui: Ui,
-    context: &Context,
+    names: &mut LoginNames<'_>,
     target: &Target,
     group: Option<&ResourceGroup>,
     options: &HostOptions,
 ) -> Result<Block, Failure> {
+    let (ui, context) = (names.ui, names.context);
     let Found {
         machine: resource_id,
         profile,
@@ -166,11 +234,8 @@ pub(in super::super) async fn block(
         let (certificate, _) = context.answering(ui, &profile, keep).await?;
         (certificate.login_name().clone(), Identity::PublicKey)
     } else {
-        ui.say("making sure that there is a certificate");
         let tenancy = tenancy_of(tenant.as_ref(), resource_id.as_ref());
-        let certify = async || context.certificate(&profile, &tenancy).await;
-        let answer = context.answering(ui, &profile, certify).await?;
-        (answer.login_name, options.identity)
+        (names.of(&profile, &tenancy).await?, options.identity)
     };
     let private_key_file = match &options.private_key_file {
         Some(file) if !file.is_file() => {
@@ -181,7 +246,7 @@ pub(in super::super) async fn block(
     };
     let address = match (&options.ip, target) {
         (None, Target::Address(address)) => Some(address),
-        (named, _) => named.as_ref(),
+        (given, _) => given.as_ref(),
     };
     let route = route_to(resource_id.as_ref(), address);
     Ok(Block {

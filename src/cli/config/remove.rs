@@ -1,9 +1,11 @@
 use clap::Args;
 
 use super::super::context::Context;
+use super::super::several::Several;
 use super::super::ui::Ui;
 use crate::failure::Failure;
 use crate::ids::HostAlias;
+use crate::ssh_config::ManagedConfig;
 
 /// Remove managed hosts
 #[derive(Args, Debug)]
@@ -19,28 +21,31 @@ pub(in super::super) async fn run(
     context: &Context,
     args: RemoveArgs,
 ) -> Result<(), Failure> {
+    let mut several = Several::new(args.hosts.len());
     let config = context.managed_config()?;
-    if let Some(unknown) = args
-        .hosts
-        .iter()
-        .find(|host| config.blocks().all(|block| block.host != **host))
-    {
-        return Err(Failure::new(format!("`{unknown}` is no managed host"))
-            .hint("see which there are: entra-ssh config list"));
+    let is_managed = |host: &&HostAlias| config.blocks().any(|block| block.host == **host);
+    let (managed, unknown): (Vec<_>, Vec<_>) = args.hosts.iter().partition(is_managed);
+    for host in unknown {
+        let failure = Failure::new(format!("`{host}` is not a managed host"))
+            .hint("list the managed hosts: entra-ssh config list");
+        several.failed(host, failure);
     }
-    let removed = context
-        .change_managed_config(|config| {
-            args.hosts
-                .iter()
-                .filter_map(|host| config.remove(host))
-                .collect::<Vec<_>>()
-        })
-        .await?;
+    let removed: Vec<_> = if managed.is_empty() {
+        Vec::new()
+    } else {
+        let remove = |config: &mut ManagedConfig| {
+            let hosts = managed.iter();
+            hosts.filter_map(|host| config.remove(host)).collect()
+        };
+        context.change_managed_config(remove).await?
+    };
     let text = removed
         .iter()
         .map(|block| format!("removed {}\n", block.host))
         .collect::<Vec<_>>()
         .concat();
-    ui.result(&super::list::rows(removed.iter()), &text)?;
-    Ok(())
+    if !removed.is_empty() {
+        ui.result(&super::list::rows(removed.iter()), &text)?;
+    }
+    several.into_result("hosts", "removed")
 }

@@ -20,8 +20,8 @@ pub(in super::super) fn run(ui: Ui, context: &Context, args: &ShowArgs) -> Resul
         .blocks()
         .find(|block| block.host == args.host)
         .ok_or_else(|| {
-            Failure::new(format!("`{}` is no managed host", args.host))
-                .hint("see which there are: entra-ssh config list")
+            Failure::new(format!("`{}` is not a managed host", args.host))
+                .hint("list the managed hosts: entra-ssh config list")
         })?;
     let surroundings = context.surroundings()?;
     let text = ManagedConfig::render_block(block, &surroundings)?;

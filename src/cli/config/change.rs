@@ -1,0 +1,137 @@
+//! What adding a host changes. An alias leads to another machine only if the user says so.
+
+use crate::failure::{Failure, FailureKind};
+use crate::ids::HostAlias;
+use crate::ssh_config::{Block, ManagedConfig};
+
+/// What became of a host that was added.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Change {
+    /// There was none of this alias.
+    Added,
+    /// It is the same machine, and these are different.
+    Changed(Vec<&'static str>),
+    /// The alias was that of another machine.
+    Replaced,
+    /// All is as it was.
+    Unchanged,
+}
+
+impl Change {
+    /// Returns the word for it.
+    pub(super) const fn word(&self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Changed(_) => "changed",
+            Self::Replaced => "replaced",
+            Self::Unchanged => "unchanged",
+        }
+    }
+
+    /// Returns what is different, by the names that `config list -o json` has for it.
+    pub(super) fn fields(&self) -> &[&'static str] {
+        match self {
+            Self::Changed(fields) => fields,
+            _ => &[],
+        }
+    }
+
+    /// Returns what became of it as text: `changed (user, port)`.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::Changed(fields) => {
+                format!("changed ({})", fields.join(", ").replace('_', " "))
+            }
+            other => other.word().to_owned(),
+        }
+    }
+}
+
+/// Puts a host into the file, unless its alias is that of another machine, which it may `replace` or not.
+pub(super) fn put(
+    config: &mut ManagedConfig,
+    block: &Block,
+    replace: bool,
+) -> Result<Change, Failure> {
+    let before = config.blocks().find(|before| before.host == block.host);
+    let change = match before {
+        None => Change::Added,
+        Some(before) if is_same_machine(before, block) => match differences(before, block) {
+            fields if fields.is_empty() => return Ok(Change::Unchanged),
+            fields => Change::Changed(fields),
+        },
+        Some(_) if replace => Change::Replaced,
+        Some(before) => return Err(taken(before, block)),
+    };
+    config.insert(block.clone());
+    Ok(change)
+}
+
+/// Returns what a host leads to: the resource ID, or the address if nothing else is known of the machine.
+pub(super) fn destination(block: &Block) -> String {
+    let id = block.resource_id.as_ref().map(ToString::to_string);
+    let address = || block.address.as_ref().map(ToString::to_string);
+    id.or_else(address)
+        .unwrap_or_else(|| block.host.to_string())
+}
+
+/// Returns the name of a machine that tells it from others of its name: `rg-web/web01`.
+pub(super) fn name(block: &Block) -> String {
+    match &block.resource_id {
+        Some(id) => format!("{}/{}", id.group(), id.name()),
+        None => destination(block),
+    }
+}
+
+fn is_same_machine(one: &Block, other: &Block) -> bool {
+    match (&one.resource_id, &other.resource_id) {
+        (Some(one), Some(other)) => one == other,
+        (None, None) => destination(one).eq_ignore_ascii_case(&destination(other)),
+        _ => false,
+    }
+}
+
+fn differences(before: &Block, after: &Block) -> Vec<&'static str> {
+    [
+        ("user", before.user != after.user),
+        ("route", before.route != after.route),
+        ("identity", before.identity != after.identity),
+        ("profile", before.profile != after.profile),
+        ("tenant", before.tenant != after.tenant),
+        ("port", before.port != after.port),
+        ("address", before.address != after.address),
+        (
+            "prefer_private_ip",
+            before.prefer_private_ip != after.prefer_private_ip,
+        ),
+        (
+            "private_key_file",
+            before.private_key_file != after.private_key_file,
+        ),
+        (
+            "public_key_file",
+            before.public_key_file != after.public_key_file,
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(name, is_different)| is_different.then_some(name))
+    .collect()
+}
+
+fn taken(before: &Block, block: &Block) -> Failure {
+    let alias = &block.host;
+    let machine = name(block);
+    let other = match &block.resource_id {
+        Some(id) => format!("{alias}-{}", id.group()),
+        None => format!("{alias}-2"),
+    };
+    let other = HostAlias::closest_to(&other).map_or_else(|| "NAME".to_owned(), String::from);
+    Failure::new(format!(
+        "the alias `{alias}` is that of another machine, `{}`",
+        destination(before)
+    ))
+    .kind(FailureKind::Failed)
+    .hint(format!(
+        "choose another alias: entra-ssh config add {machine} --alias {other}; or let it replace that machine: --replace"
+    ))
+}
