@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args};
 use serde_json::json;
 
+use super::config::login_names;
 use super::context::Context;
 use super::key_args::KeyArgs;
 use super::path_arg;
@@ -146,9 +147,9 @@ struct Way<'a> {
 pub(super) async fn run(ui: Ui, context: &Context, args: LoginArgs) -> Result<(), Failure> {
     let cloud_name = context.cloud()?;
     let cloud = cloud_name.open()?;
-    let before = context.profiles().load(&context.profile_name());
-    let before = before.map(|profile| profile.keys);
-    let keys = args.keys.over(before.unwrap_or_default())?;
+    let before = context.profiles().load(&context.profile_name()).ok();
+    let keys = before.as_ref().map(|profile| profile.keys);
+    let keys = args.keys.over(keys.unwrap_or_default())?;
     // A keyring that cannot be used is better met before the person has signed in.
     let keyring = Keyring::choose(context.keyring, &context.host).await?;
     let http = Http::new(
@@ -194,7 +195,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: LoginArgs) -> Result<()
     });
     ui.result(&json, &text)?;
     warn_of_loss(ui, &keyring);
-    Ok(())
+    login_names::follow(ui, context, before.as_ref(), &profile).await
 }
 
 /// Says when a keyring forgets the sign-in, and how to keep it.

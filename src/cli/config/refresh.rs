@@ -1,10 +1,16 @@
+use std::fmt::Write as _;
+
 use clap::Args;
 
 use super::super::context::Context;
+use super::super::several::Several;
 use super::super::ui::Ui;
+use super::login_names::{self, LoginNames};
 use crate::failure::Failure;
 
-/// Write all managed hosts anew, for example after this program has moved
+/// Write all managed hosts again, for example after this program has moved or another account has signed in
+///
+/// The login names of hosts follow the account that is signed in.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  entra-ssh config refresh")]
 pub(in super::super) struct RefreshArgs {}
@@ -14,10 +20,29 @@ pub(in super::super) async fn run(
     context: &Context,
     _args: RefreshArgs,
 ) -> Result<(), Failure> {
+    let config = context.managed_config()?;
+    let mut several = Several::new(config.blocks().count());
+    let mut names = LoginNames::new(ui, context);
+    let mut changed = Vec::new();
+    for block in config.blocks() {
+        match names.changed(block).await {
+            Ok(Some(user)) => changed.push((block.host.clone(), user)),
+            Ok(None) => {}
+            Err(failure) => several.failed(&block.host, failure),
+        }
+    }
     let blocks = context
-        .change_managed_config(|config| config.blocks().cloned().collect::<Vec<_>>())
+        .change_managed_config(|config| {
+            login_names::apply(config, &changed);
+            config.blocks().cloned().collect::<Vec<_>>()
+        })
         .await?;
-    let text = format!("wrote {} hosts anew\n", blocks.len());
+    let mut text = String::new();
+    for (host, user) in &changed {
+        // Writing to a String does not fail.
+        let _written = writeln!(text, "{host} logs in as {user} now");
+    }
+    let _written = writeln!(text, "wrote {} hosts", blocks.len());
     ui.result(&super::list::rows(blocks.iter()), &text)?;
-    Ok(())
+    several.into_result("hosts", "given the login name of the certificate")
 }
