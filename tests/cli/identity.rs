@@ -1,13 +1,17 @@
 //! Keys in files and in the user's own agent.
 
 use std::fs;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use sandbox::Options;
+use sandbox::{MachineKind, Options};
 
 use crate::world::{ADA, CONTOSO, Running, World, mode, options_with, wait_for};
+
+/// How long a login may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 fn signed_in(options: Options) -> World {
     let world = World::with(options);
@@ -178,5 +182,79 @@ fn a_connection_without_any_config_may_be_made_with_keys_in_files_or_in_the_user
             .run();
         ssh.succeeded();
         assert_eq!(ssh.stdout, "in\n", "{identity}");
+    }
+}
+
+/// The forms of identity, as options of `config add`.
+const FORMS: [&[&str]; 5] = [
+    &["--identity", "agent"],
+    &["--identity", "system-agent"],
+    &["--identity", "file"],
+    &["--public-key-file", "mine.pub"],
+    &["--local-user", LOCAL_USER, "--private-key-file", "mine"],
+];
+/// A local account of the machine, which certificates do not let in.
+const LOCAL_USER: &str = "builder";
+
+/// Returns a way from form to form on which each follows each other one once.
+fn every_pair() -> Vec<usize> {
+    let last = FORMS.len() - 1;
+    let mut way = vec![0];
+    for low in 0..last {
+        for high in low + 1..=last {
+            way.extend([high, low]);
+        }
+        way.push(low + 1);
+    }
+    way
+}
+
+#[test]
+fn every_pair_of_forms_is_on_the_way() {
+    let way = every_pair();
+    for from in 0..FORMS.len() {
+        for to in (0..FORMS.len()).filter(|to| *to != from) {
+            assert!(way.windows(2).any(|pair| pair == [from, to]), "{from} {to}");
+        }
+    }
+}
+
+#[test]
+fn a_host_that_changes_its_form_of_identity_stays_open_across_renewals() {
+    let mut options = options_with(&["web01"]);
+    options.machine_kind = MachineKind::Sshd;
+    let mut builder = options.users[0].clone();
+    builder.upn = LOCAL_USER.to_owned();
+    builder.memberships.truncate(1);
+    builder.memberships[0].upn = LOCAL_USER.to_owned();
+    options.users.push(builder);
+    let world = signed_in(options);
+    let own = OwnAgent::start(&world);
+    let keygen = ["-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", "mine"];
+    world.program("ssh-keygen").args(keygen).run().succeeded();
+    let connect = |what: &str| {
+        let ssh = world.ssh(&["-o", "BatchMode=yes", "web01", "echo $HOME"]);
+        let output = ssh.env("SSH_AUTH_SOCK", &own.socket).limit(PATIENCE).run();
+        assert_eq!(output.status, 0, "{what}: {output}");
+        output.stdout
+    };
+    world.add(&["web01"]);
+    let home = connect("at first");
+    let home = PathBuf::from(home.trim_end()).with_file_name(LOCAL_USER);
+    let builder = fs::DirBuilder::new().mode(0o700).create(home.join(".ssh"));
+    builder.unwrap();
+    let public = world.home().join("mine.pub");
+    fs::copy(public, home.join(".ssh/authorized_keys")).unwrap();
+    let mut before: &[&str] = &[];
+    for form in every_pair() {
+        let form = FORMS[form];
+        let what = format!("{before:?}, then {form:?}");
+        let add = world.command(&["config", "add", "web01"]).args(form);
+        let add = add.env("SSH_AUTH_SOCK", &own.socket);
+        add.run().succeeded();
+        connect(&what);
+        world.entra_ssh(&["rotate", "--force"]).succeeded();
+        connect(&format!("{what}, and a renewal"));
+        before = form;
     }
 }

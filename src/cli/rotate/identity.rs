@@ -55,26 +55,33 @@ pub(in super::super) async fn keep(
     files::make_private_folder(&folder)
         .map_err(|error| file_failure("make the folder", &folder, &error))?;
     let key = folder.join(key_file_name(profile, tenant));
+    let public = with(&key, ".pub");
+    let needed = match kept_in {
+        KeptIn::File => &key,
+        KeptIn::SystemAgent => &public,
+    };
     let issued = if sign_in.is_stored() {
         issue::stored(&sign_in).await?.ok_or_else(|| {
             Failure::new("there is no certificate in the keyring, or it is over")
                 .hint("issue one: entra-ssh cert")
         })?
-    } else if is_good(&with(&key, "-cert.pub"), context.host.clock.now()) {
+    } else if needed.exists() && is_good(&with(&key, "-cert.pub"), context.host.clock.now()) {
         return Ok(());
     } else {
         // What the agent holds of an account that is stored nowhere does not leave it.
         issue::fresh(&sign_in, &SpareKeys::default(), |_| false).await?
     };
-    match kept_in {
-        KeptIn::File => {
-            let file = issued.key_pair.to_private_key_file()?;
-            write(&key, file.expose())?;
-        }
-        KeptIn::SystemAgent => {
-            keep_in_agent(context, &sign_in, &issued).await?;
-            write(&with(&key, ".pub"), public_key_line(&issued).as_bytes())?;
-        }
+    if kept_in == KeptIn::SystemAgent {
+        keep_in_agent(context, &sign_in, &issued).await?;
+    }
+    // Hosts of both kinds have files of one name, and ssh believes each of them: what one kind has left must not be that of an
+    // earlier key. What the other kind alone needs is written if it is there.
+    if kept_in == KeptIn::File || key.exists() {
+        let private = issued.key_pair.to_private_key_file()?;
+        write(&key, private.expose())?;
+    }
+    if kept_in == KeptIn::SystemAgent || public.exists() {
+        write(&public, public_key_line(&issued).as_bytes())?;
     }
     let certificate = issued.certificate.to_openssh();
     write(&with(&key, "-cert.pub"), certificate.as_bytes())
