@@ -11,6 +11,7 @@ mod key_args;
 mod log;
 mod login;
 mod logout;
+mod one_connection;
 mod path_arg;
 mod proxy;
 mod public_key;

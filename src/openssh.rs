@@ -7,4 +7,4 @@ pub mod host_key;
 pub mod session_bind;
 pub mod userauth;
 
-pub use self::client::{SSH_VARIABLE, ssh_arguments};
+pub use self::client::{SSH_VARIABLE, ssh_arguments, take_config_file};

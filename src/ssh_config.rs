@@ -9,6 +9,7 @@ mod key_files;
 mod known_hosts;
 mod managed;
 mod sections;
+mod standalone;
 mod writer;
 
 pub use self::block::{Block, Identity, Route, Surroundings, host_key_alias};
@@ -18,5 +19,6 @@ pub(crate) use self::known_hosts::matches_pattern;
 pub use self::known_hosts::with_new_names;
 pub use self::managed::{ManagedConfig, ManagedConfigError, UnwritableHostError};
 pub use self::sections::{Section, sections};
+pub use self::standalone::standalone;
 pub(crate) use self::writer::shell_word;
 pub use self::writer::{Command, UnwritableError, Value};

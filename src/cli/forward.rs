@@ -17,6 +17,7 @@ use tokio::time::sleep;
 use self::machine::{Machine, Way};
 use super::context::Context;
 use super::host_keys;
+use super::one_connection;
 use super::ui::Ui;
 use super::why;
 use crate::agent::ask::CertificateAnswer;
@@ -24,7 +25,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::host::interrupts::Interrupts;
 use crate::host::liveness;
 use crate::ids::{Address, Principal, ResourceGroup};
-use crate::ssh_config::{UnwritableError, Value, host_key_alias, shell_word};
+use crate::ssh_config::{Value, host_key_alias, shell_word};
 
 /// How many connections are open at once; the next one waits until another ends.
 const MAX_CONNECTIONS: usize = 256;
@@ -127,6 +128,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: ForwardArgs) -> Result<
         () = interrupts.next() => {}
         () = sleep(STOP_LIMIT) => {}
     }
+    one_connection::remove(context, &config_host(bound));
     Ok(())
 }
 
@@ -160,7 +162,7 @@ impl Port<'_> {
         match self.context.answering(self.ui, profile, job).await {
             Ok(answer) => self
                 .login_line(bound, &answer.login_name)
-                .map_err(|error| self.tell_failure(&Failure::from(error)))
+                .map_err(|error| self.tell_failure(&error))
                 .ok(),
             Err(failure) => {
                 self.tell_failure(&failure);
@@ -180,22 +182,30 @@ impl Port<'_> {
     }
 
     /// Returns what to type to log in by way of the port, with the host keys that managed hosts have.
-    fn login_line(
-        &self,
-        bound: SocketAddr,
-        login_name: &Principal,
-    ) -> Result<String, UnwritableError> {
+    fn login_line(&self, bound: SocketAddr, login_name: &Principal) -> Result<String, Failure> {
         let Machine {
             id, address, port, ..
         } = &self.machine;
         let alias = host_key_alias(id.as_ref(), address.as_ref(), *port);
         let alias = alias.unwrap_or_else(|| self.way.name());
-        let mut line = format!("ssh -p {}", bound.port());
-        for (option, value) in [
+        let mut options = vec![
             ("IdentityAgent", Value::path(&self.context.agent_socket)?),
             ("HostKeyAlias", Value::word(&alias)?),
             ("UserKnownHostsFile", Value::path(&self.known_hosts)?),
-        ] {
+        ];
+        if !login_name.is_for_command_line() {
+            options.extend([
+                ("HostName", Value::word(&bound.ip().to_string())?),
+                ("Port", Value::port(bound.port())?),
+                ("User", Value::login_name(login_name.as_str())?),
+            ]);
+            let host = config_host(bound);
+            let config = one_connection::write(self.context, &host, &options, None)?;
+            let config = shell_word(&config.display().to_string());
+            return Ok(format!("ssh -F {config} {host}"));
+        }
+        let mut line = format!("ssh -p {}", bound.port());
+        for (option, value) in options {
             line.push_str(" -o ");
             line.push_str(&shell_word(&format!("{option}={value}")));
         }
@@ -228,6 +238,11 @@ impl Port<'_> {
         self.ui.fail(failure);
         why::record(&self.context.host, failure);
     }
+}
+
+/// Returns the name of the host in the config that the line to log in with names, if it needs one.
+fn config_host(bound: SocketAddr) -> String {
+    format!("forward-{}", bound.port())
 }
 
 /// Sees to credentials, and opens the port.

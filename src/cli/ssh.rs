@@ -1,4 +1,5 @@
 use std::ffi::OsString;
+use std::path::Path;
 
 use clap::Args;
 
@@ -6,12 +7,13 @@ use super::config::add::{self, HostOptions};
 use super::config::login_names::LoginNames;
 use super::context::Context;
 use super::host_keys;
+use super::one_connection;
 use super::rotate::{self, KeptIn};
 use super::ui::Ui;
 use crate::failure::{Failure, FailureKind};
 use crate::host::process;
 use crate::ids::{HostAlias, ResourceGroup};
-use crate::openssh::{SSH_VARIABLE, ssh_arguments};
+use crate::openssh::{SSH_VARIABLE, ssh_arguments, take_config_file};
 use crate::ssh_config::{Block, Identity};
 
 /// Connect to a machine without any config; ssh's exit status is passed on
@@ -53,16 +55,30 @@ pub(super) async fn run(ui: Ui, context: &Context, args: SshArgs) -> Result<u8, 
                 )
             })?,
     };
-    let arguments = ssh_arguments(
-        &block.options(&context.surroundings()?)?,
-        block.host.as_str(),
-        &args.arguments,
-    );
+    let arguments = arguments(context, &block, args.arguments)?;
     process::replace_with(&ssh, &arguments).map_err(|error| {
         Failure::new(format!("cannot start `{}`", ssh.display()))
             .caused_by(&error)
             .kind(FailureKind::Failed)
     })
+}
+
+/// Returns what ssh is to be called with: options, or a config that holds them if its command line does not take the login name.
+fn arguments(
+    context: &Context,
+    block: &Block,
+    mut rest: Vec<OsString>,
+) -> Result<Vec<OsString>, Failure> {
+    let options = block.options(&context.surroundings()?)?;
+    let host = block.host.as_str();
+    if block.user.is_for_command_line() {
+        return Ok(ssh_arguments(&options, host, &rest));
+    }
+    let named = take_config_file(&mut rest);
+    let config = one_connection::write(context, host, &options, named.as_deref().map(Path::new))?;
+    let mut arguments = vec!["-F".into(), config.into(), host.into()];
+    arguments.append(&mut rest);
+    Ok(arguments)
 }
 
 /// Returns the managed host that is meant, or what would be one, and sees to key and certificate.

@@ -106,6 +106,12 @@ impl Paths {
         self.home.join(".ssh").join("entra-ssh").join("agent.sock")
     }
 
+    /// Returns the folder of ssh configs for single connections.
+    #[must_use]
+    pub fn connections(&self) -> PathBuf {
+        self.runtime.join("connections")
+    }
+
     /// Returns the folder of locks.
     #[must_use]
     pub fn locks(&self) -> PathBuf {

@@ -11,14 +11,14 @@ use serde_json::Value;
 use crate::world::{ADA, Invocation, LIMIT, Running, World, options, options_with, wait_for};
 
 /// A forward that listens.
-struct Forward {
-    running: Running,
+pub(crate) struct Forward {
+    pub(crate) running: Running,
     address: SocketAddr,
 }
 
 impl Forward {
     #[track_caller]
-    fn start(invocation: Invocation) -> Self {
+    pub(crate) fn start(invocation: Invocation) -> Self {
         let running = invocation.args(["-o", "json"]).start();
         wait_for("the port", || running.stdout().ends_with('\n'));
         let row: Value = serde_json::from_str(&running.stdout()).unwrap();

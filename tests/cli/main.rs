@@ -44,6 +44,7 @@ mod interop;
 mod keyring;
 mod kill;
 mod login;
+mod login_names;
 mod logout;
 mod memory;
 mod network;
