@@ -34,6 +34,7 @@ fn msal_gets_a_certificate(way: &str, principal: &str) {
         "ca_file": world.sandbox.ca_file(),
         "principal": DEPLOY,
         "secret": DEPLOY_SECRET,
+        "cloud_shell": world.sandbox.description().workloads["cloud-shell"]["MSI_ENDPOINT"],
     });
     let script = package().join("tests/cli/interop/msal_sign_in.py");
     let output = world
@@ -63,6 +64,11 @@ fn msal_gets_a_certificate_after_a_device_code() {
 #[test]
 fn msal_gets_a_certificate_after_a_sign_in_with_a_browser() {
     msal_gets_a_certificate("auth-code", &GRACE.to_lowercase());
+}
+
+#[test]
+fn msal_gets_a_certificate_in_cloud_shell() {
+    msal_gets_a_certificate("cloud-shell", ADA);
 }
 
 /// Returns a world with real `sshd` on both machines, and somebody signed in.

@@ -1,12 +1,13 @@
 """Signs in to the sandbox with MSAL for Python, acquires an SSH certificate, and prints it as one line: WAY FACTS.
 
-The facts are JSON: authority, tenant, control, ca_file, principal and secret. What MSAL leaves to its caller is checked here: the
+The facts are JSON: authority, tenant, control, ca_file, principal, secret and cloud_shell. What MSAL leaves to its caller is checked here: the
 certificate by a strict reader, and its authority and the ID token against the published keys.
 """
 
 import base64
 import hashlib
 import json
+import os
 import sys
 import time
 from urllib.parse import parse_qsl, urlsplit
@@ -116,6 +117,28 @@ def by_auth_code(request):
     return after_sign_in(app, app.acquire_token_by_auth_code_flow(flow, answer), request)
 
 
+class CloudShell(requests.Session):
+    """Finds Cloud Shell's endpoint where it is here; MSAL knows one port."""
+
+    def request(self, method, url, **rest):
+        url = url.replace("http://localhost:50342/oauth2/token", facts["cloud_shell"])
+        return super().request(method, url, verify=facts["ca_file"], **rest)
+
+
+def by_cloud_shell(request):
+    os.environ["AZUREPS_HOST_ENVIRONMENT"] = "cloud-shell/1.0"
+    del options["verify"]
+    app = msal.PublicClientApplication(AZURE_CLI, http_client=CloudShell(), **options)
+    older = ["https://pas.windows.net/CheckMyAccess/Linux/.default"]
+    for scopes in [older, SSH]:
+        reply = app.acquire_token_interactive(scopes, prompt="none", data=request)
+        accepted(reply)
+    unknown = ["https://vault.example/.default"]
+    refused = app.acquire_token_interactive(unknown, prompt="none")
+    assert refused["error"], refused
+    return reply
+
+
 def published(address):
     keys = http.get(facts["authority"] + address).json()["keys"]
     return [jwt.PyJWK(key, algorithm="RS256").key for key in keys]
@@ -148,6 +171,7 @@ def check(reply, key):
 ways = {
     "auth-code": by_auth_code,
     "certificate": by_certificate,
+    "cloud-shell": by_cloud_shell,
     "device-code": by_device_code,
     "secret": by_secret,
 }

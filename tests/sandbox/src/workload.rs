@@ -105,6 +105,14 @@ impl Workload {
     }
 }
 
+fn cloud_shell(port: u16) -> Vec<(&'static str, String)> {
+    let endpoint = format!("http://localhost:{port}/oauth2/token");
+    vec![
+        ("AZUREPS_HOST_ENVIRONMENT", "cloud-shell/1.0".to_owned()),
+        ("MSI_ENDPOINT", endpoint),
+    ]
+}
+
 /// Returns the environment variables that such a place gives a program.
 pub(crate) fn environment(world: &World, workload: Workload) -> Vec<(&'static str, String)> {
     let tls = &world.addresses.cloud;
@@ -136,10 +144,7 @@ pub(crate) fn environment(world: &World, workload: Workload) -> Vec<(&'static st
                 azure_pipelines::SERVICE_CONNECTION.to_owned(),
             ),
         ],
-        Workload::CloudShell => vec![(
-            "MSI_ENDPOINT",
-            format!("http://localhost:{plain}/oauth2/token"),
-        )],
+        Workload::CloudShell => cloud_shell(plain),
         Workload::GitHubActions => vec![
             ("GITHUB_ACTIONS", "true".to_owned()),
             (

@@ -74,13 +74,20 @@ fn virtual_machine(world: &World, request: &Request) -> Reply {
 }
 
 fn cloud_shell(world: &World, request: &Request) -> Reply {
+    // Not in the shape of the metadata service of machines, but in that of ARM.
+    let refuse = |why: &str| {
+        Reply::json(
+            400,
+            &json!({"error": {"code": "BadRequest", "message": why}}),
+        )
+    };
     if !asks_for_metadata(request) {
-        return invalid_request("Required metadata header not specified");
+        return refuse("Required metadata header not specified");
     }
-    let person = world.options.users.first();
-    let Some((user, membership)) = person.and_then(|user| Some((user, user.memberships.first()?)))
+    let user = world.options.users.first();
+    let Some((user, membership)) = user.and_then(|user| Some((user, user.memberships.first()?)))
     else {
-        return invalid_request("there is nobody");
+        return refuse("there is nobody");
     };
     let identity = Identity::User { user, membership };
     let form = request.form();
@@ -90,7 +97,7 @@ fn cloud_shell(world: &World, request: &Request) -> Reply {
     };
     match token {
         Ok(token) => Reply::json(200, &token),
-        Err(why) => invalid_request(&why),
+        Err(why) => refuse(&why),
     }
 }
 
@@ -131,6 +138,8 @@ fn scope(world: &World, fields: &Fields) -> Result<Scope, String> {
     let resource = fields
         .value("resource")
         .ok_or("Required field 'resource' is missing")?;
+    // Clients of Cloud Shell name the older SSH resource by its scope.
+    let resource = resource.strip_suffix("/.default").unwrap_or(resource);
     Scope::parse(&format!("{resource}/.default"), &world.addresses.cloud)
         .map_err(|refusal| refusal.text())
 }

@@ -215,7 +215,12 @@ fn machine_and_cloud_shell_answer_those_who_ask_for_metadata() {
         base64::Engine::decode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, claims.unwrap()).unwrap();
     let claims: Value = serde_json::from_slice(&claims).unwrap();
     assert_eq!(claims["upn"], "ada@contoso.example");
-    assert_eq!(send_plain("POST", endpoint, &form[..1], body).status, 400);
+    let refused = send_plain("POST", endpoint, &form[..1], body);
+    assert_eq!(refused.status, 400);
+    assert!(
+        refused.json()["error"]["message"].is_string(),
+        "{refused:?}"
+    );
 }
 
 #[test]
