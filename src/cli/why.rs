@@ -1,5 +1,6 @@
 //! The last failure of any of our commands: what ssh hid behind words of its own, or a timer met at night.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
@@ -11,6 +12,7 @@ use super::failure;
 use super::ui::Ui;
 use crate::failure::{Failure, FailureKind, file_failure};
 use crate::host::{Host, files};
+use crate::line::Line;
 use crate::time::{Spoken, UnixTime};
 
 /// The largest record that is read, in bytes.
@@ -25,8 +27,9 @@ pub(super) struct WhyArgs {}
 #[derive(Debug, Deserialize, Serialize)]
 struct Record {
     at: UnixTime,
-    /// What was typed, or what ssh ran. No argument of ours is a secret.
-    command: Vec<String>,
+    /// What was typed, or what ssh ran, up to a `--`: what follows it is for ssh and the machine, and may hold a secret
+    /// (`mysql -phunter2`). No argument of ours is one.
+    command: Vec<Line>,
     failure: Failure,
 }
 
@@ -38,12 +41,28 @@ pub(super) fn record(host: &Host, failure: &Failure) {
     }
     let record = Record {
         at: host.clock.now(),
-        command: std::env::args().skip(1).collect(),
+        command: own_arguments(std::env::args_os().skip(1)),
         failure: failure.clone(),
     };
     let path = host.paths.last_failure();
     let kept = write(&path, &record);
     tracing::debug!(?path, ?kept, "keeps the failure for `why`");
+}
+
+/// What begins the arguments for ssh and the machine.
+const FOREIGN: &str = "--";
+
+/// Returns the arguments that are ours. That others follow shows by a `--` at the end.
+fn own_arguments(all: impl IntoIterator<Item = OsString>) -> Vec<Line> {
+    let mut own = Vec::new();
+    for argument in all {
+        let is_end = argument == FOREIGN;
+        own.push(Line::from(&*argument.to_string_lossy()));
+        if is_end {
+            break;
+        }
+    }
+    own
 }
 
 fn write(path: &Path, record: &Record) -> io::Result<()> {
@@ -67,11 +86,37 @@ pub(super) fn run(ui: Ui, context: &Context, _: &WhyArgs) -> Result<(), Failure>
             failure,
         }) => {
             let ago = Spoken(context.host.clock.now().since(*at));
-            let command = command.join(" ");
+            let mut command = command.join(" ");
+            if command.ends_with(" --") {
+                command.push_str(" …");
+            }
             let text = failure::text(failure);
             format!("{ago} ago: entra-ssh {command}\n{text}\n")
         }
     };
     ui.result(&record, &text)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_kept_of_what_is_run_on_a_machine() {
+        let typed = |line: &str| own_arguments(line.split(' ').map(OsString::from));
+        assert_eq!(
+            typed("ssh web01 -- mysql -phunter2 -- -x"),
+            ["ssh", "web01", "--"]
+        );
+        assert_eq!(typed("proxy --port 22"), ["proxy", "--port", "22"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_argument_that_is_no_text_or_more_than_a_line_is_kept_as_a_line() {
+        use std::os::unix::ffi::OsStringExt as _;
+        let typed = [b"a\xff".to_vec(), b"b\nhint: x\x1b".to_vec()].map(OsString::from_vec);
+        assert_eq!(own_arguments(typed), ["a\u{fffd}", "b hint: x\u{fffd}"]);
+    }
 }

@@ -2,7 +2,7 @@
 
 use sandbox::Fault;
 
-use crate::world::{ADA, World, mode, options_with};
+use crate::world::{ADA, World, contains, files_below, mode, options_with};
 
 #[test]
 fn the_last_failure_is_told_again_with_what_to_do() {
@@ -39,4 +39,22 @@ fn the_last_failure_is_told_again_with_what_to_do() {
         .home()
         .join(".local/state/entra-ssh/last-failure.json");
     assert_eq!(mode(&file), 0o600);
+}
+
+#[test]
+fn the_command_for_a_machine_is_neither_kept_nor_told() {
+    let world = World::with(options_with(&["web01"]));
+    let refused = world.entra_ssh(&["ssh", "web01", "--", "mysql", "-phunter2"]);
+    refused.ended_with(4);
+    let told = world.entra_ssh(&["why"]);
+    assert!(
+        told.stdout.contains(" ago: entra-ssh ssh web01 -- …\n"),
+        "{told}"
+    );
+    let record = world.json(&["why"]);
+    assert_eq!(record["command"], serde_json::json!(["ssh", "web01", "--"]));
+    for file in files_below(world.root()) {
+        let contents = std::fs::read(&file).unwrap_or_default();
+        assert!(!contains(&contents, b"hunter2"), "{}", file.display());
+    }
 }
