@@ -2,6 +2,7 @@
 
 mod agent;
 mod cert;
+mod command_line;
 mod config;
 mod context;
 mod failure;
@@ -107,8 +108,18 @@ enum Command {
     Logout(logout::LogoutArgs),
     Status(status::StatusArgs),
     Cert(cert::CertArgs),
-    #[command(visible_aliases = ["vm", "arc"])]
     Ssh(ssh::SshArgs),
+    /// Connect to an Azure VM, as `az ssh vm` does: the same as ssh
+    #[command(
+        after_help = "Examples:\n  entra-ssh vm vm01 --prefer-private-ip\n  entra-ssh vm -g rg-web -n vm01 -- uptime\n  \
+        entra-ssh vm --ip 10.0.0.4"
+    )]
+    Vm(ssh::SshArgs),
+    /// Connect to an Arc-enabled server, as `az ssh arc` does: the same as ssh
+    #[command(
+        after_help = "Examples:\n  entra-ssh arc web01\n  entra-ssh arc -g rg-web -n web01 --local-user root"
+    )]
+    Arc(ssh::SshArgs),
     Config(config::ConfigArgs),
     Proxy(proxy::ProxyArgs),
     Forward(forward::ForwardArgs),
@@ -120,7 +131,7 @@ enum Command {
 /// Parses the command line, runs the command, and returns the exit status.
 #[must_use]
 pub fn run() -> ExitCode {
-    let Cli { global, command } = match Cli::try_parse() {
+    let Cli { global, command } = match command_line::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(refusal) => return tell(&refusal),
     };
@@ -167,7 +178,9 @@ fn run_command(ui: Ui, host: Host, global: Global, command: Command) -> Result<u
             Command::Logout(args) => logout::run(ui, &context, args).await,
             Command::Status(args) => status::run(ui, &context, args).await,
             Command::Cert(args) => cert::run(ui, &context, args).await,
-            Command::Ssh(args) => return ssh::run(ui, &context, args).await,
+            Command::Ssh(args) | Command::Vm(args) | Command::Arc(args) => {
+                return ssh::run(ui, &context, args).await;
+            }
             Command::Config(args) => config::run(ui, &context, args).await,
             Command::Proxy(args) => return proxy::run(ui, &context, args).await,
             Command::Forward(args) => forward::run(ui, &context, args).await,

@@ -71,19 +71,32 @@ pub async fn find(
     group: Option<&ResourceGroup>,
     look_up: impl AsyncFnOnce(&MachineName, Option<&ResourceGroup>) -> Result<Vec<ResourceId>, Failure>,
 ) -> Result<Option<ResourceId>, Failure> {
-    let (own_group, name) = match target {
-        Target::Address(_) => return Ok(None),
-        Target::Id(id) => return Ok(Some(id.clone())),
-        Target::Name { group, name } => (group.as_ref(), name),
+    let own_group = match target {
+        Target::Address(address) if group.is_some() => {
+            return Err(Failure::new(format!(
+                "`{address}` is an address, and a resource group belongs to a name"
+            ))
+            .kind(FailureKind::Usage)
+            .hint("leave --resource-group out, or name the machine and its address: NAME --ip ADDRESS"));
+        }
+        Target::Address(_) => None,
+        Target::Id(id) => Some(id.group()),
+        Target::Name { group, .. } => group.as_ref(),
     };
     if let (Some(one), Some(other)) = (own_group, group)
-        && one != other
+        && !one.as_str().eq_ignore_ascii_case(other.as_str())
     {
         return Err(Failure::new(format!(
             "two resource groups are named: `{one}` and `{other}`"
         ))
-        .kind(FailureKind::Usage));
+        .kind(FailureKind::Usage)
+        .hint("leave --resource-group out"));
     }
+    let name = match target {
+        Target::Address(_) => return Ok(None),
+        Target::Id(id) => return Ok(Some(id.clone())),
+        Target::Name { name, .. } => name,
+    };
     let group = own_group.or(group);
     let found = look_up(name, group).await?;
     match found.as_slice() {

@@ -41,8 +41,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n  entra-ssh forward web01 --bind 127.0.0.1:2222\n  \
-    ssh -p 2222 -o IdentityAgent=$XDG_RUNTIME_DIR/entra-ssh/agent.sock -o HostKeyAlias=web01 alice@contoso.com@127.0.0.1\n\n\
-    A SOCKS proxy, or another port of the machine, needs only ssh:\n  \
+    entra-ssh forward win01 --port 3389 --no-certificate\n\n\
+    It prints the line to log in with.\n\nA SOCKS proxy, or another port of the machine, needs only ssh:\n  \
     ssh -N -D 1080 web01\n  ssh -N -L 13389:localhost:3389 win01"
 )]
 pub(super) struct ForwardArgs {

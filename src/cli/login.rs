@@ -42,8 +42,10 @@ use crate::profile::{Flow, Method, Profile};
         "service_principal", "federated_token_file", "github_actions", "azure_pipelines", "managed_identity",
     ]),
     after_help = "Examples:\n  entra-ssh login\n  entra-ssh login --device-code --tenant contoso.com\n  \
-        entra-ssh login --service-principal --client-id ID --tenant ID --client-secret-file - <secret\n  \
-        entra-ssh login --service-principal --client-id ID --tenant ID --client-certificate app.pem\n  \
+        entra-ssh login --service-principal --client-id ID --tenant ID \\\n    \
+        --client-secret-file - <secret\n  \
+        entra-ssh login --service-principal --client-id ID --tenant ID \\\n    \
+        --client-certificate app.pem\n  \
         entra-ssh login --github-actions --client-id ID --tenant ID"
 )]
 #[expect(
@@ -63,8 +65,8 @@ pub(super) struct LoginArgs {
     /// The tenant, by ID or domain; without it, the home tenant of whoever signs in
     #[arg(long, env = "ENTRA_SSH_TENANT")]
     tenant: Option<TenantId>,
-    /// The service principal's application
-    #[arg(long, env = "ENTRA_SSH_CLIENT_ID", value_name = "ID")]
+    /// The service principal's application [env: `ENTRA_SSH_CLIENT_ID`]
+    #[arg(long, value_name = "ID", requires = "proof")]
     client_id: Option<ClientId>,
     /// Sign in as a service principal, with the secret of --client-secret-file or `ENTRA_SSH_CLIENT_SECRET`, or with
     /// --client-certificate

@@ -17,8 +17,9 @@ use crate::relay::Capacity;
 /// Carry one connection to a machine: what ssh runs as `ProxyCommand`
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  ssh -o ProxyCommand='entra-ssh proxy --port %p /subscriptions/…/machines/web01' alice@contoso.com@web01\n  \
-    ssh -o ProxyUseFDPass=yes -o ProxyCommand='entra-ssh proxy --port %p /subscriptions/…/virtualMachines/vm01' alice@contoso.com@vm01"
+    after_help = "Examples:\n  ssh -o ProxyCommand='entra-ssh proxy --port %p ID' alice@contoso.com@web01\n  \
+    ssh -o ProxyUseFDPass=yes -o ProxyCommand='entra-ssh proxy ID' bob@vm01\n\n\
+    ID is a resource ID: /subscriptions/…/machines/web01. A connection to an\naddress, as to VMs, needs ProxyUseFDPass."
 )]
 pub(super) struct ProxyArgs {
     /// The machine's resource ID
@@ -54,6 +55,7 @@ impl ProxyArgs {
 }
 
 pub(super) async fn run(ui: Ui, context: &Context, args: ProxyArgs) -> Result<u8, Failure> {
+    add::check_private_ip(args.prefer_private_ip, args.machine.as_ref())?;
     if !args.is_direct() {
         tls::make_key_share();
     }

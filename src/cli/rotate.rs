@@ -27,7 +27,7 @@ use crate::time::Spoken;
 )]
 pub(super) struct RotateArgs {
     /// Renew what ends within this time: 90s, 10m, 1h; without it, within 10 minutes or the last third of its life
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with_all = ["force", "new_key"])]
     within: Option<Duration>,
     /// Renew the certificates of all profiles
     #[arg(long)]

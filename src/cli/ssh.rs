@@ -20,8 +20,7 @@ use crate::ssh_config::{Block, Identity};
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n  entra-ssh ssh web01\n  entra-ssh ssh rg-web/web01 -- uptime\n  \
-    entra-ssh ssh web01 -- -L 8080:localhost:80\n  entra-ssh vm vm01 --prefer-private-ip\n  \
-    entra-ssh vm --ip 10.0.0.4"
+    entra-ssh ssh web01 -- -L 8080:localhost:80\n  entra-ssh ssh --ip 10.0.0.4"
 )]
 pub(super) struct SshArgs {
     /// The machine: a managed host, a name, group/name, a resource ID, or an address

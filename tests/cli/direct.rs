@@ -302,9 +302,10 @@ fn an_address_alone_is_a_target_and_azure_is_not_asked_whose_it_is() {
         assert_eq!(output.stdout, "in\n");
     }
     world.entra_ssh(&["ssh", "lab", "--", "true"]).succeeded();
-    world.add(&["127.0.0.1", "--port", &port, "--prefer-private-ip"]);
-    let hosts = world.json(&["config", "list"]);
-    assert_eq!(hosts[1]["prefer_private_ip"], false, "there is no choice");
+    let without_choice = world.entra_ssh(&["config", "add", "127.0.0.1", "--prefer-private-ip"]);
+    without_choice.ended_with(2);
+    let of_no_group = world.entra_ssh(&["config", "add", "127.0.0.1", "-g", "rg-web"]);
+    of_no_group.ended_with(2);
     let listed = world.entra_ssh(&["config", "list"]).stdout;
     assert!(
         listed.starts_with("lab        ada@contoso.example  127.0.0.1\n"),

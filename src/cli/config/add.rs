@@ -92,6 +92,28 @@ impl HostOptions {
     }
 }
 
+/// Refuses `--prefer-private-ip` where there is no choice of addresses.
+pub(in super::super) fn check_private_ip(
+    prefer_private_ip: bool,
+    machine: Option<&ResourceId>,
+) -> Result<(), Failure> {
+    let what = match machine {
+        Some(machine) if machine.kind().is_relayed() => {
+            format!("`{}` is an {}", machine.name(), machine.kind())
+        }
+        None => "an address is named".to_owned(),
+        Some(_) => return Ok(()),
+    };
+    if !prefer_private_ip {
+        return Ok(());
+    }
+    Err(
+        Failure::new(format!("{what}, and --prefer-private-ip is for Azure VMs"))
+            .kind(FailureKind::Usage)
+            .hint("leave --prefer-private-ip out"),
+    )
+}
+
 /// Returns how bytes get to a machine: by its address if it is a VM or one was named.
 fn route_to(machine: Option<&ResourceId>, address: Option<&Address>) -> Route {
     match (machine, address) {
@@ -223,6 +245,7 @@ pub(in super::super) async fn block(
         profile,
         tenant,
     } = account::find(ui, context, target, group).await?;
+    check_private_ip(options.prefer_private_ip, resource_id.as_ref())?;
     let public_key_file = options.public_key_file.as_deref().map(absolute);
     let public_key_file = public_key_file.transpose()?;
     let (user, identity) = if let Some(user) = &options.local_user {
@@ -301,4 +324,27 @@ fn alias_of(target: &Target) -> Result<HostAlias, Failure> {
         Target::Name { name, .. } => name.as_str(),
     };
     Ok(name.parse()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_private_address_is_preferred_only_where_there_is_a_choice() {
+        let machine = |kind: &str| {
+            let id = format!(
+                "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg/providers/{kind}/m01"
+            );
+            id.parse::<ResourceId>().unwrap()
+        };
+        let vm = machine("Microsoft.Compute/virtualMachines");
+        let arc = machine("Microsoft.HybridCompute/machines");
+        assert!(check_private_ip(true, Some(&vm)).is_ok());
+        for machine in [None, Some(&arc)] {
+            assert!(check_private_ip(false, machine).is_ok());
+            let refusal = check_private_ip(true, machine).unwrap_err();
+            assert_eq!(refusal.kind, FailureKind::Usage);
+        }
+    }
 }

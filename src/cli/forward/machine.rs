@@ -169,14 +169,14 @@ pub(super) async fn find(
             is_certified: !args.no_certificate,
         }
     };
+    add::check_private_ip(args.prefer_private_ip, machine.id.as_ref())?;
     Ok(Machine {
         port: args.port.unwrap_or(machine.port),
-        // Where nothing else is known of the machine, its address is the only one.
         address: args
             .ip
             .clone()
             .or(machine.address)
-            .filter(|_| !args.prefer_private_ip || machine.id.is_none()),
+            .filter(|_| !args.prefer_private_ip),
         prefer_private_ip: machine.prefer_private_ip || args.prefer_private_ip,
         ..machine
     })

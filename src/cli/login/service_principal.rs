@@ -10,16 +10,20 @@ use crate::secret::Secret;
 /// Where a client secret is looked for if no file is named.
 const SECRET_VARIABLES: [&str; 2] = ["ENTRA_SSH_CLIENT_SECRET", "AZURE_CLIENT_SECRET"];
 
-/// What the Azure SDK and Azure Pipelines call the application.
-const CLIENT_ID_VARIABLES: [&str; 2] = ["AZURE_CLIENT_ID", "AZURESUBSCRIPTION_CLIENT_ID"];
+/// What we, the Azure SDK and Azure Pipelines call the application.
+const CLIENT_ID_VARIABLES: [&str; 3] = [
+    "ENTRA_SSH_CLIENT_ID",
+    "AZURE_CLIENT_ID",
+    "AZURESUBSCRIPTION_CLIENT_ID",
+];
 /// What they call its tenant.
 const TENANT_VARIABLES: [&str; 2] = ["AZURE_TENANT_ID", "AZURESUBSCRIPTION_TENANT_ID"];
 
 /// Signs a service principal in. A wrong secret is told now, not at the first connection.
 pub(super) async fn sign_in(way: &Way<'_>, args: LoginArgs) -> Result<SignedIn, Failure> {
     let env = &way.context.host.env;
-    let client_id = named::<ClientId>(args.client_id.clone(), env, CLIENT_ID_VARIABLES)?;
-    let tenant = named::<TenantId>(args.tenant.clone(), env, TENANT_VARIABLES)?;
+    let client_id: Option<ClientId> = named(args.client_id.clone(), env, CLIENT_ID_VARIABLES)?;
+    let tenant: Option<TenantId> = named(args.tenant.clone(), env, TENANT_VARIABLES)?;
     let proof = proof_of(env, args, client_id.as_ref())?;
     let (Some(client_id), Some(tenant)) = (client_id, tenant) else {
         return Err(
@@ -44,10 +48,10 @@ pub(super) async fn sign_in(way: &Way<'_>, args: LoginArgs) -> Result<SignedIn, 
 }
 
 /// Returns what was given as an option, or else what a standard variable says.
-fn named<T: std::str::FromStr<Err: Into<Failure>>>(
+fn named<T: std::str::FromStr<Err: Into<Failure>>, const N: usize>(
     given: Option<T>,
     env: &Env,
-    names: [&str; 2],
+    names: [&str; N],
 ) -> Result<Option<T>, Failure> {
     match (given, names.iter().find_map(|name| env.var(name))) {
         (None, Some(text)) => text.parse().map(Some).map_err(Into::into),
