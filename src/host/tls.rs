@@ -1,6 +1,7 @@
 //! TLS: which roots are trusted, and how a handshake is opened.
 
 mod key_share;
+mod named_roots;
 mod server_certificate;
 
 use std::io;
@@ -22,6 +23,7 @@ use rustls::{
 };
 
 use self::key_share::TWO_SHARES;
+use self::named_roots::{MAX_CA_BYTES, Named};
 pub use self::server_certificate::ServerCertificateError;
 
 use self::server_certificate::explain;
@@ -218,8 +220,6 @@ impl SystemRoots {
     }
 }
 
-/// The longest file of roots that is read, in bytes.
-const MAX_CA_BYTES: usize = 16 * 1024 * 1024;
 /// Where systems keep all their roots in one file: Debian and Ubuntu, Red Hat, SUSE, Alpine and macOS.
 const BUNDLES: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt",
@@ -227,38 +227,6 @@ const BUNDLES: [&str; 4] = [
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 ];
-
-/// The roots that variables name beside those of the system.
-#[derive(Clone, Debug)]
-struct Named {
-    file: Option<PathBuf>,
-    folders: Vec<PathBuf>,
-}
-
-impl Named {
-    fn of(env: &Env) -> Self {
-        let folders = env.var_os("SSL_CERT_DIR").map(std::env::split_paths);
-        Self {
-            file: env.var_os("SSL_CERT_FILE").map(PathBuf::from),
-            folders: folders.into_iter().flatten().collect(),
-        }
-    }
-
-    fn certificates(&self) -> Vec<CertificateDer<'static>> {
-        let mut found = Vec::new();
-        if let Some(file) = &self.file {
-            found.extend(rustls_native_certs::load_certs_from_paths(Some(file), None).certs);
-        }
-        for folder in &self.folders {
-            found.extend(rustls_native_certs::load_certs_from_paths(None, Some(folder)).certs);
-        }
-        found
-    }
-
-    const fn is_empty(&self) -> bool {
-        self.file.is_none() && self.folders.is_empty()
-    }
-}
 
 /// Returns the system's roots and those that are named.
 ///
