@@ -36,7 +36,8 @@ struct Record {
 /// Keeps a failure until the next one; a command line that made no sense has explained itself. That it cannot be kept must
 /// not hide it.
 pub(super) fn record(host: &Host, failure: &Failure) {
-    if failure.kind == FailureKind::Usage {
+    // Root with another user's home would leave a folder there that its owner could not use.
+    if failure.kind == FailureKind::Usage || files::is_foreign_to_root(&host.paths.home) {
         return;
     }
     let record = Record {

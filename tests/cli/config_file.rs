@@ -184,3 +184,33 @@ fn a_config_that_is_mounted_by_itself_is_written_in_place() {
         "{text}"
     );
 }
+
+#[test]
+fn root_leaves_nothing_in_the_home_of_another_user() {
+    if !rustix::process::geteuid().is_root() {
+        // Only root can own what another user has.
+        return;
+    }
+    let world = World::new();
+    let nobody = Some(65534);
+    std::os::unix::fs::chown(world.home(), nobody, nobody).unwrap();
+    for arguments in [&["config", "refresh"][..], &["config", "remove", "web01"]] {
+        let output = world.entra_ssh(arguments);
+        output.ended_with(1);
+        assert_eq!(fs::read_dir(world.home()).unwrap().count(), 0, "{output}");
+    }
+    let output = world.entra_ssh(&["config", "refresh"]);
+    assert!(
+        output.stderr.contains("belongs to another user")
+            && output.stderr.contains("\nhint: run it as that user"),
+        "{output}"
+    );
+    // A file of theirs in a home of root's stays theirs.
+    std::os::unix::fs::chown(world.home(), Some(0), Some(0)).unwrap();
+    world.make_ssh_folder();
+    fs::write(world.ssh_config(), "Host mine\n").unwrap();
+    std::os::unix::fs::chown(world.ssh_config(), nobody, nobody).unwrap();
+    world.entra_ssh(&["config", "refresh"]).succeeded();
+    let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(world.ssh_config()).unwrap());
+    assert_eq!(Some(owner), nobody);
+}
