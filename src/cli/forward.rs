@@ -3,7 +3,7 @@
 mod machine;
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -148,6 +148,12 @@ impl Port<'_> {
         let row = json!({"bind": bound, "resource_id": id, "port": port});
         let name = self.way.name();
         let text = format!("{bound} leads to port {port} of {name}; Ctrl-C ends it\n");
+        if let Some(who) = who_can_connect(bound.ip()) {
+            self.ui.say(&format!(
+                "warning: {who} can connect to port {port} of {name} here; for programs of this machine only: --bind 127.0.0.1:{}",
+                bound.port()
+            ));
+        }
         self.ui.result(&row, &text)
     }
 
@@ -268,6 +274,18 @@ async fn open<'a>(
     Ok((port, listener))
 }
 
+/// Says who can connect to an address; `None` if only programs of this machine can.
+fn who_can_connect(address: IpAddr) -> Option<String> {
+    let address = address.to_canonical();
+    if address.is_loopback() {
+        None
+    } else if address.is_unspecified() {
+        Some("everybody who reaches any address of this machine".to_owned())
+    } else {
+        Some(format!("everybody who reaches {address}"))
+    }
+}
+
 fn bind_failure(address: SocketAddr, error: &io::Error) -> Failure {
     let failure = Failure::new(format!("cannot listen at {address}")).caused_by(error);
     match error.kind() {
@@ -287,6 +305,18 @@ fn bind_failure(address: SocketAddr, error: &io::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn beyond_loopback_it_is_said_who_can_connect() {
+        let who = |address: &str| who_can_connect(address.parse().unwrap());
+        for address in ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"] {
+            assert_eq!(who(address), None, "{address}");
+        }
+        for address in ["0.0.0.0", "::", "::ffff:0.0.0.0"] {
+            assert!(who(address).unwrap().contains("any address"), "{address}");
+        }
+        assert_eq!(who("192.0.2.7").unwrap(), "everybody who reaches 192.0.2.7");
+    }
 
     #[test]
     fn a_port_alone_is_one_of_this_machine_alone() {

@@ -383,3 +383,24 @@ fn an_agent_is_started_after_the_program_was_replaced_or_removed() {
     let said = forward.running.stderr();
     assert!(!said.contains("cannot start the agent"), "{said}");
 }
+
+#[test]
+fn beyond_loopback_it_is_said_who_can_connect() {
+    let world = World::with(options_with(&["vm01"]));
+    world.login(ADA);
+    let listen = |bind: &str| {
+        let forward = ["forward", "vm01", "--no-certificate", "--bind", bind];
+        let forward = Forward::start(world.command(&forward));
+        (forward.address.port(), forward.running.stderr())
+    };
+    let (port, told) = listen("0.0.0.0:0");
+    assert!(
+        told.contains(&format!(
+            "warning: everybody who reaches any address of this machine can connect to port 22 of vm01 here; for programs of \
+             this machine only: --bind 127.0.0.1:{port}\n"
+        )),
+        "{told}"
+    );
+    let (_, told) = listen("127.0.0.1:0");
+    assert!(!told.contains("warning"), "{told}");
+}
