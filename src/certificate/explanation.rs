@@ -30,6 +30,9 @@ pub struct CertificateSummary {
     pub ca_fingerprint: String,
     /// The file that it was read from or written to.
     pub file: Option<String>,
+    /// What is odd about it, and what that means for logins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Line>,
 }
 
 /// Everything that is in a certificate, whether it can be trusted or not: what `ssh-keygen -L` prints.
@@ -100,7 +103,41 @@ impl Explanation {
             public_key_fingerprint: self.public_key.1.clone(),
             ca_fingerprint: self.authority.1.clone(),
             file,
+            warnings: self.warnings(),
         }
+    }
+
+    /// Says what is odd about it: critical options (PROTOCOL.certkeys), of which sshd knows three and refuses all others, and
+    /// that it does not expire.
+    fn warnings(&self) -> Vec<Line> {
+        let of_option = |(name, value): &(Line, Line)| match name.as_str() {
+            "force-command" => {
+                format!(
+                    "the certificate runs the command `{value}` instead of what you ask for (force-command)"
+                )
+            }
+            "source-address" => {
+                format!("the certificate is accepted only from `{value}` (source-address)")
+            }
+            "verify-required" => {
+                "the certificate is for a security key that verifies its user (verify-required)"
+                    .to_owned()
+            }
+            _ => format!(
+                "sshd refuses the certificate, which has the unknown critical option `{name}`"
+            ),
+        };
+        let mut warnings: Vec<Line> = self
+            .critical_options
+            .iter()
+            .map(|option| of_option(option).into())
+            .collect();
+        if self.valid_before == UnixTime::FOREVER {
+            warnings.push(
+                "the certificate never expires: whoever gets its key can log in for ever".into(),
+            );
+        }
+        warnings
     }
 
     /// Returns all of it as JSON: the summary and, beside it, the type, the authority's key type, the signature

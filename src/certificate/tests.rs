@@ -8,6 +8,7 @@ struct Recipe {
     principals: Vec<&'static str>,
     valid_after: u64,
     valid_before: u64,
+    critical_options: Vec<(&'static str, &'static str)>,
     extensions: Vec<(&'static str, Vec<u8>)>,
 }
 
@@ -39,6 +40,7 @@ impl Default for Recipe {
             principals: vec!["Alice@Contoso.com"],
             valid_after: NOW - 60,
             valid_before: NOW + 3540,
+            critical_options: Vec::new(),
             extensions: vec![("permit-pty", Vec::new())],
         }
     }
@@ -57,6 +59,13 @@ impl Recipe {
             .fold(Writer::new(), |packed, (name, data)| {
                 packed.string(name.as_bytes()).string(data)
             });
+        let critical_options =
+            self.critical_options
+                .iter()
+                .fold(Writer::new(), |packed, (name, value)| {
+                    let data = Writer::new().string(value.as_bytes()).into_bytes();
+                    packed.string(name.as_bytes()).string(&data)
+                });
         let signed = Writer::new()
             .string(b"ssh-rsa-cert-v01@openssh.com")
             .string(&[7; 32])
@@ -68,7 +77,7 @@ impl Recipe {
             .string(&principals.into_bytes())
             .raw(&self.valid_after.to_be_bytes())
             .raw(&self.valid_before.to_be_bytes())
-            .string(b"")
+            .string(&critical_options.into_bytes())
             .string(&extensions.into_bytes())
             .string(b"")
             .string(&authority().public_key().blob())
@@ -102,6 +111,35 @@ fn a_good_certificate_is_taken_and_keeps_its_bytes() {
     );
     let read = Unverified::from_openssh(&line).unwrap();
     assert!(read.verify(now(), our_key().public_key()).is_ok());
+}
+
+#[test]
+fn what_is_odd_about_a_certificate_is_in_its_summary() {
+    let warnings = |recipe: Recipe| {
+        let certificate = recipe.verify().unwrap();
+        let summary = certificate.explain().summarize(now(), None);
+        let texts = summary.warnings.iter().map(ToString::to_string);
+        texts.collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(warnings(Recipe::default()), "");
+    let odd = Recipe {
+        critical_options: vec![
+            ("force-command", "uptime\nhint: run evil"),
+            ("source-address", "10.0.0.0/8"),
+            ("verify-required", ""),
+            ("tea@example.com", "two cups"),
+        ],
+        valid_before: u64::MAX,
+        ..Recipe::default()
+    };
+    assert_eq!(
+        warnings(odd),
+        "the certificate runs the command `uptime hint: run evil` instead of what you ask for (force-command)\n\
+         the certificate is accepted only from `10.0.0.0/8` (source-address)\n\
+         the certificate is for a security key that verifies its user (verify-required)\n\
+         sshd refuses the certificate, which has the unknown critical option `tea@example.com`\n\
+         the certificate never expires: whoever gets its key can log in for ever"
+    );
 }
 
 #[test]

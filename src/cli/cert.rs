@@ -79,6 +79,8 @@ pub(super) async fn run(ui: Ui, context: &Context, args: CertArgs) -> Result<(),
         (None, None) => None,
     };
     let explanation = certificate.explain();
+    context.record_warnings(&explanation.summarize(context.host.clock.now(), None));
+    context.warn(ui);
     match file {
         Some(file) if file.as_os_str() == "-" => {
             ui.raw(&certificate.to_openssh())?;

@@ -1,5 +1,6 @@
 mod ssh_config;
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,12 +11,14 @@ use crate::agent::ask::{Answer, CertificateAnswer, Question, Tenancy, another_ve
 use crate::agent::caller::Caller;
 use crate::agent::client;
 use crate::agent::memory::AgentMemory;
+use crate::certificate::CertificateSummary;
 use crate::failure::{Failure, FailureKind, file_failure};
 use crate::host::Host;
 use crate::host::files;
 use crate::host::{own_socket, paths, program};
 use crate::ids::{ProfileName, SubscriptionId};
 use crate::keyring::Choice;
+use crate::line::Line;
 use crate::profile::{CloudName, Profile, Profiles};
 use crate::sign_in::SignIn;
 use crate::ssh_config::{Surroundings, shell_word};
@@ -35,6 +38,8 @@ pub(super) struct Context {
     /// Whether `--agent-socket` names another socket than the one that is derived.
     is_agent_named: bool,
     cloud: Option<String>,
+    /// What is odd about the certificates that were issued, each thing once.
+    warnings: RefCell<Vec<Line>>,
 }
 
 impl Context {
@@ -54,6 +59,7 @@ impl Context {
             keyring: global.keyring,
             subscriptions: global.subscription,
             cloud: global.cloud,
+            warnings: RefCell::default(),
             host,
         })
     }
@@ -158,6 +164,23 @@ impl Context {
             "unlock it: SSH_AUTH_SOCK={} ssh-add -X; without the passphrase, restart it: entra-ssh agent stop",
             shell_word(&socket)
         )
+    }
+
+    /// Records what is odd about a certificate, for [`Context::warn`].
+    pub(super) fn record_warnings(&self, certificate: &CertificateSummary) {
+        let mut warnings = self.warnings.borrow_mut();
+        for warning in &certificate.warnings {
+            if !warnings.contains(warning) {
+                warnings.push(warning.clone());
+            }
+        }
+    }
+
+    /// Says what was odd about certificates, once each, however many hosts they are for.
+    pub(super) fn warn(&self, ui: Ui) {
+        for warning in self.warnings.take() {
+            ui.say(&format!("warning: {warning}"));
+        }
     }
 
     /// Does something that policies may ask more for than the sign-in has given. A person at a terminal is asked for it, in

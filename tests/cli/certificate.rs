@@ -341,6 +341,29 @@ fn keys_that_entra_does_not_certify_are_refused_before_it_is_asked() {
     assert!(!world.home().join("short-cert.pub").exists());
 }
 
+#[test]
+fn what_is_odd_about_a_certificate_is_said_once_when_it_is_issued() {
+    let world = World::with(options_with(&["web01", "vm01"]));
+    world.login(ADA);
+    let expected = "warning: the certificate runs the command `uptime` instead of what you ask for (force-command)\n\
+        warning: the certificate is accepted only from `10.0.0.0/8` (source-address)\n\
+        warning: sshd refuses the certificate, which has the unknown critical option `tea@example.com`\n\
+        warning: the certificate never expires: whoever gets its key can log in for ever\n";
+    world
+        .sandbox
+        .fault(Fault::certificate(Variation::Constrained).times(0));
+    let issued = world.entra_ssh(&["cert"]);
+    issued.succeeded();
+    assert_eq!(issued.stderr, expected);
+    // For several hosts, too.
+    let added = world.add(&["web01", "vm01"]);
+    assert_eq!(added.stderr.matches("warning: ").count(), 4, "{added}");
+    assert!(added.stderr.contains(expected), "{added}");
+    // Nobody who connects is told again.
+    let shown = world.entra_ssh(&["rotate"]);
+    assert!(!shown.stderr.contains("warning"), "{shown}");
+}
+
 /// Every way in which a certificate can be wrong, and the sentence that goes with it.
 const FAULTS: [(Variation, &str); 7] = [
     (

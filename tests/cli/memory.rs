@@ -99,6 +99,30 @@ fn without_any_keyring_the_agents_memory_is_taken_and_said_to_end_with_it() {
 }
 
 #[test]
+fn an_account_that_variables_name_needs_no_keyring_and_leaves_nothing_to_lose() {
+    let world = World::without_keyring(options_with(&[]));
+    let run = |arguments: &[&str]| {
+        without_keyring(&world, arguments)
+            .env("AZURE_CLIENT_ID", DEPLOY)
+            .env("AZURE_TENANT_ID", CONTOSO)
+            .env("AZURE_CLIENT_SECRET", DEPLOY_SECRET)
+            .run()
+    };
+    let issued = run(&["cert", "-o", "json"]);
+    issued.succeeded();
+    assert_eq!(issued.stderr, "");
+    assert_eq!(issued.json()["principals"][0], DEPLOY);
+    let status = run(&["status", "-o", "json"]);
+    status.succeeded();
+    assert_eq!(status.json()["profiles"][0]["account"], DEPLOY, "{status}");
+    assert_eq!(status.json()["profiles"][0]["signed_in"], true, "{status}");
+    let stopped = run(&["agent", "stop"]);
+    stopped.succeeded();
+    assert_eq!(stopped.stderr, "", "nothing was lost");
+    run(&["cert"]).succeeded();
+}
+
+#[test]
 fn a_person_signs_in_to_the_agents_memory_and_out_of_it() {
     let world = World::without_keyring(options_with(&[]));
     world.login_as(ADA, &["--keyring", "memory"]);

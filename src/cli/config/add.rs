@@ -148,6 +148,7 @@ pub(in super::super) async fn run(ui: Ui, context: &Context, args: AddArgs) -> R
             Err(failure) => several.failed(target, failure),
         }
     }
+    context.warn(ui);
     let changes = if blocks.is_empty() {
         Vec::new()
     } else {
@@ -255,6 +256,8 @@ pub(in super::super) async fn block(
             public_key::keep(context, &profile, tenant.as_ref(), file, RenewWhen::Due).await
         };
         let (certificate, _) = context.answering(ui, &profile, keep).await?;
+        let now = context.host.clock.now();
+        context.record_warnings(&certificate.explain().summarize(now, None));
         (certificate.login_name().clone(), Identity::PublicKey)
     } else {
         let tenancy = tenancy_of(tenant.as_ref(), resource_id.as_ref());

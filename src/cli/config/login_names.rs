@@ -50,7 +50,10 @@ impl<'a> LoginNames<'a> {
         }
         let certify = async || self.context.certificate(profile, tenancy).await;
         let outcome = self.context.answering(self.ui, profile, certify).await;
-        let outcome = outcome.map(|answer| answer.login_name);
+        let outcome = outcome.map(|answer| {
+            self.context.record_warnings(&answer.certificate);
+            answer.login_name
+        });
         self.known
             .push((profile.clone(), tenancy.clone(), outcome.clone()));
         outcome

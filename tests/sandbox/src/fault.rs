@@ -261,6 +261,8 @@ impl Fault {
 pub enum Variation {
     /// A bearer token comes instead of a certificate.
     Bearer,
+    /// It has critical options, one of which sshd does not know, and does not end.
+    Constrained,
     /// It ended an hour ago.
     Expired,
     /// It is a host certificate.

@@ -185,6 +185,7 @@ pub(crate) fn issue(
 ) -> String {
     let shape = Shape::of(variation);
     let (valid_after, valid_before) = match variation {
+        Variation::Constrained => (now, u64::MAX),
         Variation::Expired => (now.saturating_sub(3_600 + lifetime), now - 3_600),
         Variation::NotYetValid => (now + 3_600, now + 3_600 + lifetime),
         _ => (now.saturating_sub(shape.backdated_seconds), now + lifetime),
@@ -210,7 +211,7 @@ pub(crate) fn issue(
         .string(list(&principals(subject, variation)))
         .uint64(valid_after)
         .uint64(valid_before)
-        .string("")
+        .string(critical_options(variation))
         .string(extensions(subject, variation))
         .string("")
         .string(authority.ssh_blob());
@@ -222,6 +223,22 @@ pub(crate) fn issue(
     let mut signed = SshWriter::default();
     signed.string(signature.into_bytes());
     base64([to_be_signed, signed.into_bytes()].concat())
+}
+
+fn critical_options(variation: Variation) -> Vec<u8> {
+    let mut options = SshWriter::default();
+    if variation == Variation::Constrained {
+        for (name, value) in [
+            ("force-command", "uptime"),
+            ("source-address", "10.0.0.0/8"),
+            ("tea@example.com", ""),
+        ] {
+            let mut data = SshWriter::default();
+            data.string(value);
+            options.string(name).string(data.into_bytes());
+        }
+    }
+    options.into_bytes()
 }
 
 /// Returns the only principal, in lower case.
