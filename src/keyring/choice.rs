@@ -52,7 +52,9 @@ impl Backend {
     pub const fn forgets(self) -> Option<&'static str> {
         match self {
             Self::Keyutils => Some("at reboot and after three days without use"),
-            Self::Memory => Some("when the agent ends: at reboot, or with entra-ssh agent stop"),
+            Self::Memory => Some(
+                "when the agent ends: at the last logout, at reboot, or with entra-ssh agent stop",
+            ),
             _ => None,
         }
     }

@@ -66,7 +66,7 @@ fn without_any_keyring_the_agents_memory_is_taken_and_said_to_end_with_it() {
     login.succeeded();
     assert!(
         login.stderr.starts_with(
-            "warning: the agent's memory forgets the sign-in when the agent ends: at reboot, or with entra-ssh agent stop\n\
+            "warning: the agent's memory forgets the sign-in when the agent ends: at the last logout, at reboot, or with entra-ssh agent stop\n\
              hint: keep it in private files instead: entra-ssh login --keyring file\n"
         ),
         "{login}"
@@ -211,7 +211,7 @@ fn an_agent_that_is_killed_takes_the_sign_in_with_it_and_the_next_says_so() {
         refused.stderr,
         format!(
             "error: the agent's memory holds no sign-in for `{ADA}` (profile `default`)\n\
-             caused by: the agent's memory forgets when the agent ends: at reboot, or with entra-ssh agent stop\n\
+             caused by: the agent's memory forgets when the agent ends: at the last logout, at reboot, or with entra-ssh agent stop\n\
              hint: sign in: entra-ssh login\n"
         )
     );
