@@ -172,10 +172,6 @@ fn a_config_that_is_mounted_by_itself_is_written_in_place() {
         .args(["--map-root-user", "--mount", "/bin/sh", "-c", &script, "sh"])
         .args([&mounted, &world.ssh_config()])
         .run();
-    if output.status != 0 && output.stderr.contains("ermitted") {
-        // Containers may make no mounts.
-        return;
-    }
     output.succeeded();
     assert!(!output.stderr.contains("warning"), "{output}");
     let text = fs::read_to_string(&mounted).unwrap();

@@ -7,6 +7,7 @@ mod http_proxy;
 mod processes;
 mod run;
 mod secret_service;
+mod stored;
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
@@ -15,14 +16,14 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sandbox::{Fault, Options, RequestRow, Sandbox, Service, Variation};
+use sandbox::{Options, RequestRow, Sandbox, Service};
 use serde_json::Value;
 use tempfile::TempDir;
 
 pub(crate) use self::built::{package, program};
 pub(crate) use self::chromium::Chromium;
 pub(crate) use self::http_proxy::HttpProxy;
-pub(crate) use self::processes::Process;
+pub(crate) use self::processes::{Process, ProcessGroups};
 pub(crate) use self::run::{Invocation, Output, Running};
 pub(crate) use self::secret_service::{PASSWORD, SecretService};
 
@@ -52,6 +53,7 @@ pub(crate) struct World {
     pub(crate) sandbox: Sandbox,
     pub(crate) secret_service: Option<SecretService>,
     keyring: Keyring,
+    groups: ProcessGroups,
     folder: TempDir,
 }
 
@@ -86,6 +88,7 @@ impl World {
             sandbox: Sandbox::start(options).unwrap(),
             secret_service: None,
             keyring: Keyring::File,
+            groups: ProcessGroups::default(),
             folder,
         }
     }
@@ -138,15 +141,6 @@ impl World {
         self.home().join(".ssh").join("entra-ssh").join("config")
     }
 
-    /// Returns the folder of the file keyring.
-    pub(crate) fn keyring_folder(&self) -> PathBuf {
-        self.home()
-            .join(".local")
-            .join("share")
-            .join("entra-ssh")
-            .join("keyring")
-    }
-
     /// Makes `~/.ssh`.
     pub(crate) fn make_ssh_folder(&self) -> PathBuf {
         let folder = self.home().join(".ssh");
@@ -180,7 +174,7 @@ impl World {
         if let Some(service) = &self.secret_service {
             command.env("DBUS_SESSION_BUS_ADDRESS", service.address());
         }
-        Invocation::new(command)
+        Invocation::new(command, self.groups.clone())
     }
 
     /// Returns `entra-ssh` with these arguments.
@@ -309,61 +303,10 @@ impl World {
         .len()
     }
 
-    /// Gives the profile a certificate of a few seconds and waits until it is over; the next one has an hour again.
-    pub(crate) fn let_the_certificate_expire(&self) {
-        let short = Fault::Certificate {
-            variation: Variation::None,
-            lifetime_seconds: Some(10),
-        };
-        self.sandbox.fault(short.times(0));
-        self.entra_ssh(&["rotate", "--force"]).succeeded();
-        // Without an agent, which would renew it.
-        self.stop_agent();
-        wait_for("the certificate to expire", || {
-            self.entra_ssh(&["cert", "show"]).status == 1
-        });
-        self.sandbox.clear_faults();
-    }
-
     /// Counts the requests for relay credentials.
     pub(crate) fn credentials_requests(&self) -> usize {
         self.requests(|row| row.path.to_lowercase().ends_with("/listcredentials"))
             .len()
-    }
-
-    /// Returns the entries of the file keyring by the first two bytes: version, and what it is.
-    pub(crate) fn keyring_files(&self) -> Vec<(u8, PathBuf)> {
-        let Ok(entries) = fs::read_dir(self.keyring_folder()) else {
-            return Vec::new();
-        };
-        entries
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| !is_unfinished(path))
-            .map(|path| (fs::read(&path).unwrap()[1], path))
-            .collect()
-    }
-
-    /// Returns what was being written to the file keyring when somebody was killed.
-    pub(crate) fn unfinished_keyring_files(&self) -> Vec<PathBuf> {
-        let mut files = files_below(&self.keyring_folder());
-        files.retain(|path| is_unfinished(path));
-        files
-    }
-
-    /// Takes all keys and certificates out of the file keyring.
-    pub(crate) fn remove_stored_certificates(&self) {
-        for (kind, path) in self.keyring_files() {
-            if kind == 3 {
-                fs::remove_file(path).unwrap();
-            }
-        }
-    }
-
-    /// Takes key and certificate out of the file keyring, so that the next one who needs them has to have them issued.
-    pub(crate) fn remove_stored_certificate(&self) {
-        let files = self.keyring_files();
-        let found = files.iter().find(|(kind, _)| *kind == 3);
-        fs::remove_file(&found.unwrap().1).unwrap();
     }
 }
 
@@ -430,11 +373,6 @@ pub(crate) fn noise(length: usize) -> Vec<u8> {
 pub(crate) fn mode(path: &Path) -> u32 {
     let metadata = fs::symlink_metadata(path).unwrap();
     metadata.permissions().mode() & 0o777
-}
-
-fn is_unfinished(path: &Path) -> bool {
-    let name = path.file_name().unwrap().to_str().unwrap();
-    name.starts_with(".entra-ssh-")
 }
 
 /// Returns all files below a folder; sockets and the like are left out, links are not followed.

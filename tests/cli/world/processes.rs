@@ -2,12 +2,32 @@
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
+use std::sync::{Arc, Mutex};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{World, contains};
 
-/// A process of this world: one whose environment names its runtime folder.
+/// The process groups of the programs that a world has started.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ProcessGroups(Arc<Mutex<Vec<i32>>>);
+
+impl ProcessGroups {
+    pub(super) fn add(&self, id: u32) {
+        self.0.lock().unwrap().push(id.try_into().unwrap());
+    }
+
+    fn has_one_of(&self, stat: &str) -> bool {
+        // The name is in parentheses; state, parent and group follow.
+        let fields = stat.rsplit(')').next().unwrap_or_default();
+        let group = fields.split_whitespace().nth(2);
+        let group = group.and_then(|group| group.parse().ok());
+        group.is_some_and(|group| self.0.lock().unwrap().contains(&group))
+    }
+}
+
+/// A process of this world: one whose environment or command line names its runtime folder, or that is in the group of a program
+/// that the world has started.
 #[derive(Clone, Debug)]
 pub(crate) struct Process {
     pub(crate) id: i32,
@@ -59,9 +79,12 @@ impl World {
                     // Only root may look at ours.
                     environment: fs::read(folder.join("environ")).unwrap_or_default(),
                 };
-                let is_of_this_world = |text: &[u8]| contains(text, runtime.as_os_str().as_bytes());
-                (is_of_this_world(&process.environment) || is_of_this_world(&process.command_line))
-                    .then_some(process)
+                let stat = fs::read_to_string(folder.join("stat")).ok()?;
+                let names_this_world = |text: &[u8]| contains(text, runtime.as_os_str().as_bytes());
+                (names_this_world(&process.environment)
+                    || names_this_world(&process.command_line)
+                    || self.groups.has_one_of(&stat))
+                .then_some(process)
             })
             .filter(|process| !process.command_line.is_empty())
             .collect()

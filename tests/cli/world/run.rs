@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
-use super::LIMIT;
+use super::{LIMIT, ProcessGroups};
 
 /// How often a child is looked at.
 const POLL: Duration = Duration::from_millis(5);
@@ -20,14 +20,16 @@ const POLL: Duration = Duration::from_millis(5);
 #[must_use]
 pub(crate) struct Invocation {
     command: Command,
+    groups: ProcessGroups,
     limit: Duration,
     stdin: Option<Vec<u8>>,
 }
 
 impl Invocation {
-    pub(super) fn new(command: Command) -> Self {
+    pub(super) fn new(command: Command, groups: ProcessGroups) -> Self {
         Self {
             command,
+            groups,
             limit: LIMIT,
             stdin: Some(Vec::new()),
         }
@@ -102,6 +104,7 @@ impl Invocation {
             .process_group(0)
             .spawn()
             .unwrap_or_else(|error| panic!("{}: {error}", self.command.get_program().display()));
+        self.groups.add(child.id());
         let mut stdin = child.stdin.take();
         if let Some(bytes) = self.stdin {
             // That it reads none of it is its own affair.

@@ -1,0 +1,75 @@
+//! What a profile keeps: the file keyring, and the certificate.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sandbox::{Fault, Variation};
+
+use super::{World, files_below, wait_for};
+
+impl World {
+    /// Returns the folder of the file keyring.
+    pub(crate) fn keyring_folder(&self) -> PathBuf {
+        self.home()
+            .join(".local")
+            .join("share")
+            .join("entra-ssh")
+            .join("keyring")
+    }
+
+    /// Gives the profile a certificate of a few seconds and waits until it is over; the next one has an hour again.
+    pub(crate) fn let_the_certificate_expire(&self) {
+        let short = Fault::Certificate {
+            variation: Variation::None,
+            lifetime_seconds: Some(10),
+        };
+        self.sandbox.fault(short.times(0));
+        self.entra_ssh(&["rotate", "--force"]).succeeded();
+        // Without an agent, which would renew it.
+        self.stop_agent();
+        wait_for("the certificate to expire", || {
+            self.entra_ssh(&["cert", "show"]).status == 1
+        });
+        self.sandbox.clear_faults();
+    }
+
+    /// Returns the entries of the file keyring by the first two bytes: version, and what it is.
+    pub(crate) fn keyring_files(&self) -> Vec<(u8, PathBuf)> {
+        let Ok(entries) = fs::read_dir(self.keyring_folder()) else {
+            return Vec::new();
+        };
+        entries
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| !is_unfinished(path))
+            .map(|path| (fs::read(&path).unwrap()[1], path))
+            .collect()
+    }
+
+    /// Returns what was being written to the file keyring when somebody was killed.
+    pub(crate) fn unfinished_keyring_files(&self) -> Vec<PathBuf> {
+        let mut files = files_below(&self.keyring_folder());
+        files.retain(|path| is_unfinished(path));
+        files
+    }
+
+    /// Takes all keys and certificates out of the file keyring.
+    pub(crate) fn remove_stored_certificates(&self) {
+        for (kind, path) in self.keyring_files() {
+            if kind == 3 {
+                fs::remove_file(path).unwrap();
+            }
+        }
+    }
+
+    /// Takes key and certificate out of the file keyring, so that the next one who needs them has to have them issued.
+    pub(crate) fn remove_stored_certificate(&self) {
+        let files = self.keyring_files();
+        let found = files.iter().find(|(kind, _)| *kind == 3);
+        fs::remove_file(&found.unwrap().1).unwrap();
+    }
+}
+
+fn is_unfinished(path: &Path) -> bool {
+    let name = path.file_name().unwrap().to_str().unwrap();
+    name.starts_with(".entra-ssh-")
+}
