@@ -104,7 +104,8 @@ pub(super) fn explain(
             ServerCertificateError::WrongPurpose
         }
         // The topmost certificate that was sent names who is behind it: who reads TLS on the way, most likely.
-        CertificateError::UnknownIssuer => {
+        // A signature that does not fit is that of another authority under the name of a trusted one.
+        CertificateError::BadSignature | CertificateError::UnknownIssuer => {
             match issuer_of(intermediates.last().unwrap_or(end_entity)) {
                 Some(issuer) => ServerCertificateError::UnknownIssuer { issuer },
                 None => return error,
@@ -172,11 +173,19 @@ mod tests {
         assert_eq!(issuer_of(&CertificateDer::from(vec![1, 2, 3])), None);
     }
 
+    /// What is trusted when a certificate is verified.
+    #[derive(Clone, Copy)]
+    enum Trusted {
+        ItsAuthority,
+        AnotherAuthority,
+        AnotherOfTheSameName,
+    }
+
     /// Has a certificate for `localhost` verified, and returns what is told.
     fn told(
         change: impl FnOnce(&mut rcgen::CertificateParams),
         host: &str,
-        is_known: bool,
+        trusted: Trusted,
     ) -> String {
         let key = rcgen::KeyPair::generate().unwrap();
         let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
@@ -191,15 +200,17 @@ mod tests {
         authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         authority.distinguished_name = params.distinguished_name.clone();
         let root = authority.self_signed(&authority_key).unwrap();
+        let namesake = rcgen::KeyPair::generate().unwrap();
+        let namesake = authority.self_signed(&namesake).unwrap();
         let issuer = rcgen::Issuer::new(authority, authority_key);
         let certificate = params.signed_by(&key, &issuer).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("ca.pem");
         let other = rcgen::generate_simple_self_signed(["other".to_owned()]).unwrap();
-        let trusted = if is_known {
-            root.pem()
-        } else {
-            other.cert.pem()
+        let trusted = match trusted {
+            Trusted::ItsAuthority => root.pem(),
+            Trusted::AnotherAuthority => other.cert.pem(),
+            Trusted::AnotherOfTheSameName => namesake.pem(),
         };
         crate::host::files::write(
             &file,
@@ -224,7 +235,7 @@ mod tests {
             told(
                 |params| params.not_after = rcgen::date_time_ymd(2025, 12, 30),
                 "localhost",
-                true
+                Trusted::ItsAuthority
             ),
             "its certificate expired at 2025-12-30T00:00:00Z, 2 d before this machine's clock \
              (2026-01-01T00:00:00Z)"
@@ -233,24 +244,26 @@ mod tests {
             told(
                 |params| params.not_before = rcgen::date_time_ymd(2026, 1, 3),
                 "localhost",
-                true
+                Trusted::ItsAuthority
             ),
             "its certificate is valid from 2026-01-03T00:00:00Z, 2 d after this machine's clock \
              (2026-01-01T00:00:00Z)"
         );
         assert_eq!(
-            told(|_| {}, "login.example", true),
+            told(|_| {}, "login.example", Trusted::ItsAuthority),
             "its certificate is for `localhost`, and not for `login.example`"
         );
-        assert_eq!(
-            told(|_| {}, "localhost", false),
-            "its certificate is issued by `CN=Contoso\u{fffd} Inspection`, which is not trusted here"
-        );
+        for trusted in [Trusted::AnotherAuthority, Trusted::AnotherOfTheSameName] {
+            assert_eq!(
+                told(|_| {}, "localhost", trusted),
+                "its certificate is issued by `CN=Contoso\u{fffd} Inspection`, which is not trusted here"
+            );
+        }
         let for_clients = |params: &mut rcgen::CertificateParams| {
             params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
         };
         assert_eq!(
-            told(for_clients, "localhost", true),
+            told(for_clients, "localhost", Trusted::ItsAuthority),
             "its certificate is not one for servers"
         );
     }
