@@ -358,7 +358,7 @@ fn an_agent_is_started_after_the_program_was_replaced_or_removed() {
     let install = || {
         // As a package manager does: written beside, then put in its place.
         let new = world.home().join("entra-ssh.new");
-        std::fs::copy(env!("CARGO_BIN_EXE_entra-ssh"), &new).unwrap();
+        std::fs::copy(crate::world::program(), &new).unwrap();
         std::fs::rename(&new, &program).unwrap();
     };
     install();

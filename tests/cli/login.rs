@@ -67,7 +67,7 @@ fn a_person_signs_in_to_a_tenant_as_a_guest() {
     let certificate = world.json(&["cert"]);
     assert_eq!(
         certificate["principals"][0],
-        "Linus_fabrikam.example#EXT#@contoso.example"
+        "linus_fabrikam.example#ext#@contoso.example"
     );
     world.add(&["web01"]);
     let output = world.ssh(&["web01", "echo $USER"]).run();

@@ -220,7 +220,7 @@ fn the_path_that_outlives_an_upgrade_is_written() {
     for folder in [&cellar, &bin] {
         fs::create_dir_all(folder).unwrap();
     }
-    fs::copy(env!("CARGO_BIN_EXE_entra-ssh"), cellar.join("entra-ssh")).unwrap();
+    fs::copy(crate::world::program(), cellar.join("entra-ssh")).unwrap();
     let link = bin.join("entra-ssh");
     std::os::unix::fs::symlink("../Cellar/0.1.0/entra-ssh", &link).unwrap();
     let path = std::env::join_paths([&bin, Path::new("/usr/bin"), Path::new("/bin")]).unwrap();
