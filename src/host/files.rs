@@ -124,10 +124,10 @@ pub fn write(path: &Path, contents: &[u8], access: Access) -> io::Result<()> {
 }
 
 /// Writes a file that the user names: into a pipe, a terminal or another device, or behind what is in an open file of this
-/// process (`/dev/stdout`); a regular file as [`write`] does, for everyone to read.
+/// process (`/dev/stdout`); a regular file as [`write()`] does, for everyone to read.
 ///
 /// # Errors
-/// As [`write`]; [`io::ErrorKind::TimedOut`] if nobody reads from a pipe within ten seconds.
+/// As [`write()`]; [`io::ErrorKind::TimedOut`] if nobody reads from a pipe within ten seconds.
 pub fn write_named(path: &Path, contents: &[u8]) -> io::Result<()> {
     match fs::metadata(path) {
         Ok(metadata) if is_stream(&metadata) || links::is_open_file(path) => {
