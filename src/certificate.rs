@@ -143,6 +143,17 @@ impl Unverified {
         (self.parsed.valid_after, self.parsed.valid_before)
     }
 
+    /// Returns the first of the principals that it says it is for if none of them is this login name, in whatever case.
+    #[must_use]
+    pub fn principal_other_than(&self, login_name: &str) -> Option<&str> {
+        let principals = &self.parsed.principals;
+        let is_same = |principal: &String| principal.to_lowercase() == login_name.to_lowercase();
+        if principals.iter().any(is_same) {
+            return None;
+        }
+        principals.first().map(String::as_str)
+    }
+
     fn first_principal(&self) -> Result<Principal, CertificateError> {
         let first = self
             .parsed

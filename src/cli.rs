@@ -23,6 +23,7 @@ mod status;
 mod ui;
 mod way;
 mod why;
+mod wrong_login_name;
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -33,7 +34,7 @@ use clap::{ArgAction, Parser, Subcommand};
 
 use self::context::Context;
 use self::ui::{Format, Ui};
-use crate::failure::Failure;
+use crate::failure::{Failure, last};
 use crate::host::{Host, process};
 use crate::ids::{ProfileName, SubscriptionId};
 use crate::keyring::Choice;
@@ -193,7 +194,7 @@ fn run_command(ui: Ui, host: Host, global: Global, command: Command) -> Result<u
     if let Err(failure) = &outcome
         && is_recorded
     {
-        why::record(&context.host, failure);
+        last::keep(&context.host, failure);
     }
     // A thread that waits for standard input or a keyring must not hold up the end.
     runtime.shutdown_background();

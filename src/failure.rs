@@ -3,6 +3,7 @@
 //! The domains below say what happened; what to do about it is said here and nowhere else, in one table a domain. The agent
 //! sends a failure to whoever asked, so that a proxy tells what the agent met.
 
+pub mod last;
 mod network;
 
 use std::error::Error;
@@ -169,6 +170,15 @@ impl fmt::Display for Failure {
 #[must_use]
 pub fn file_failure(what: &str, path: &std::path::Path, error: &std::io::Error) -> Failure {
     Failure::new(format!("cannot {what} `{}`", path.display())).caused_by(error)
+}
+
+/// Returns what explains a login that is denied because ssh asks for another account than the certificate is for.
+#[must_use]
+pub fn wrong_login_name(login_name: &str, certified: &str) -> Failure {
+    Failure::new(format!(
+        "ssh logs in as `{login_name}`, and the certificate is for `{certified}`"
+    ))
+    .hint("have managed hosts log in as the account that is signed in: entra-ssh config refresh")
 }
 
 impl From<PathsError> for Failure {

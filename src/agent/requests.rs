@@ -9,8 +9,10 @@ use tokio::time::timeout;
 use super::account::Account;
 use super::bindings::Bindings;
 use super::server::Agent;
-use crate::certificate::{KeyKind, SignatureAlgorithm};
+use crate::certificate::{KeyKind, SignatureAlgorithm, Unverified};
+use crate::failure::{last, wrong_login_name};
 use crate::openssh::agent_protocol::{FLAG_RSA_SHA2_256, FLAG_RSA_SHA2_512, OfferedKey, Response};
+use crate::openssh::userauth::UserauthRequest;
 
 /// How long ssh is kept waiting for the list of keys while a certificate is renewed.
 const LIST_PATIENCE: Duration = Duration::from_secs(20);
@@ -56,6 +58,7 @@ impl Agent {
                 if !bindings.let_sign(key, data, account.may_be_forwarded()) {
                     return None;
                 }
+                self.explain_login(key, data);
                 return Some(Response::Signature {
                     algorithm: algorithm.name(),
                     signature: key_pair.sign(algorithm, data).ok()?,
@@ -63,6 +66,20 @@ impl Agent {
             }
         }
         None
+    }
+
+    /// Keeps for `why` that ssh logs in as another account than the certificate is for. It is signed nevertheless: the machine
+    /// decides whom it lets in, and may have other names for principals.
+    fn explain_login(&self, key: &[u8], data: &[u8]) {
+        let Some(login) = UserauthRequest::decode(data) else {
+            return;
+        };
+        let Ok(certificate) = Unverified::from_blob(key) else {
+            return;
+        };
+        if let Some(certified) = certificate.principal_other_than(login.user) {
+            last::keep(&self.host, &wrong_login_name(login.user, certified));
+        }
     }
 
     /// Forgets the account that a key or certificate belongs to; tells whether there was one.

@@ -19,9 +19,8 @@ use super::context::Context;
 use super::host_keys;
 use super::one_connection;
 use super::ui::Ui;
-use super::why;
 use crate::agent::ask::CertificateAnswer;
-use crate::failure::{Failure, FailureKind};
+use crate::failure::{Failure, FailureKind, last};
 use crate::host::interrupts::Interrupts;
 use crate::host::liveness;
 use crate::ids::{Address, Principal, ResourceGroup};
@@ -242,7 +241,7 @@ impl Port<'_> {
 
     fn tell_failure(&self, failure: &Failure) {
         self.ui.fail(failure);
-        why::record(&self.context.host, failure);
+        last::keep(&self.context.host, failure);
     }
 }
 

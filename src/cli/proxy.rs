@@ -7,11 +7,12 @@ use super::config::add;
 use super::context::Context;
 use super::ui::Ui;
 use super::way::{Direct, Relayed};
+use super::wrong_login_name;
 use crate::direct::{self, DirectError};
 use crate::failure::{Failure, FailureKind};
 use crate::host::standard_streams::{Input, Output};
 use crate::host::{descriptor_passing, tls};
-use crate::ids::{Address, ResourceId, TenantId};
+use crate::ids::{Address, Principal, ResourceId, TenantId};
 use crate::relay::Capacity;
 
 /// Carry one connection to a machine: what ssh runs as `ProxyCommand`
@@ -34,6 +35,9 @@ pub(super) struct ProxyArgs {
     /// Do not see to a certificate: ssh uses keys of its own
     #[arg(long)]
     no_certificate: bool,
+    /// Say so if the certificate is for another login name than this one, which ssh has
+    #[arg(long, value_name = "NAME", conflicts_with = "no_certificate")]
+    login_name: Option<Principal>,
     /// Connect to this address, without asking Azure for one
     #[arg(long, value_name = "ADDRESS", conflicts_with = "prefer_private_ip")]
     ip: Option<Address>,
@@ -68,10 +72,10 @@ pub(super) async fn run(ui: Ui, context: &Context, args: ProxyArgs) -> Result<u8
         if args.no_certificate {
             return Ok(());
         }
-        context
-            .certificate_for_login(&profile.name, &tenancy)
-            .await
-            .map(drop)
+        let answer = context.certificate_for_login(&profile.name, &tenancy);
+        let certified = answer.await?.login_name;
+        wrong_login_name::warn(context, args.login_name.as_ref(), &certified);
+        Ok(())
     };
     if args.is_direct() {
         let way = Direct {

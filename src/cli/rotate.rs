@@ -12,9 +12,10 @@ use super::context::{Context, absolute};
 use super::path_arg;
 use super::public_key;
 use super::ui::Ui;
+use super::wrong_login_name;
 use crate::agent::ask::{Answer, Question, RenewWhen, RenewedAnswer, Tenancy, another_version};
 use crate::failure::{Failure, FailureKind};
-use crate::ids::{ProfileName, TenantId};
+use crate::ids::{Principal, ProfileName, TenantId};
 use crate::time::Spoken;
 
 /// Renew a certificate that is about to end; for timers and `Match exec`
@@ -44,6 +45,9 @@ pub(super) struct RotateArgs {
     /// Keep key and certificate there, too
     #[arg(long, value_enum, value_name = "WHERE")]
     identity: Option<KeptIn>,
+    /// Say so if the certificate is for another login name than this one, which ssh has
+    #[arg(long, value_name = "NAME", conflicts_with = "all")]
+    login_name: Option<Principal>,
     /// Renew the certificate that managed hosts have for this key of yours
     #[arg(long, value_name = "FILE", conflicts_with_all = ["all", "identity", "new_key"], value_parser = path_arg::parser())]
     public_key_file: Option<PathBuf>,
@@ -106,6 +110,7 @@ async fn rotate(
     if let Some(file) = &args.public_key_file {
         let (file, tenant) = (absolute(file)?, args.tenant.as_ref());
         let (certificate, is_new) = public_key::keep(context, profile, tenant, &file, when).await?;
+        wrong_login_name::warn(context, args.login_name.as_ref(), certificate.login_name());
         let now = context.host.clock.now();
         return Ok(RenewedAnswer {
             certificate: certificate.explain().summarize(now, None),
@@ -122,7 +127,8 @@ async fn rotate(
         return Err(another_version());
     };
     if let Some(kept_in) = args.identity {
-        keep(context, profile, args.tenant.as_ref(), kept_in).await?;
+        let certified = keep(context, profile, args.tenant.as_ref(), kept_in).await?;
+        wrong_login_name::warn(context, args.login_name.as_ref(), &certified);
     }
     Ok(answer)
 }

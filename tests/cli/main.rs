@@ -65,3 +65,4 @@ mod tenants;
 mod why;
 mod world;
 mod written;
+mod wrong_login_name;

@@ -7,10 +7,10 @@ use zeroize::Zeroizing;
 
 use super::super::context::Context;
 use crate::agent::system_agent;
-use crate::certificate::Unverified;
+use crate::certificate::{Certificate, Unverified};
 use crate::failure::{Failure, file_failure};
 use crate::host::files::{self, Access};
-use crate::ids::{ProfileName, TenantId};
+use crate::ids::{Principal, ProfileName, TenantId};
 use crate::issue::{self, Issued, SpareKeys};
 use crate::profile::{Others, Profile};
 use crate::sign_in::SignIn;
@@ -40,13 +40,13 @@ impl KeptIn {
     }
 }
 
-/// Sees to it that what is kept elsewhere is what the keyring holds.
+/// Sees to it that what is kept elsewhere is what the keyring holds, and returns the login name of its certificate.
 pub(in super::super) async fn keep(
     context: &Context,
     profile: &ProfileName,
     tenant: Option<&TenantId>,
     kept_in: KeptIn,
-) -> Result<(), Failure> {
+) -> Result<Principal, Failure> {
     let mut sign_in = context.sign_in_as(profile).await?;
     if let Some(tenant) = tenant {
         sign_in = sign_in.in_tenant(tenant.clone());
@@ -60,13 +60,15 @@ pub(in super::super) async fn keep(
         KeptIn::File => &key,
         KeptIn::SystemAgent => &public,
     };
+    let kept = with(&key, "-cert.pub");
+    let kept = || good_certificate(&kept, context.host.clock.now()).filter(|_| needed.exists());
     let issued = if sign_in.is_stored() {
         issue::stored(&sign_in).await?.ok_or_else(|| {
             Failure::new("there is no certificate in the keyring, or it is over")
                 .hint("issue one: entra-ssh cert")
         })?
-    } else if needed.exists() && is_good(&with(&key, "-cert.pub"), context.host.clock.now()) {
-        return Ok(());
+    } else if let Some(certificate) = kept() {
+        return Ok(certificate.login_name().clone());
     } else {
         // What the agent holds of an account that is stored nowhere does not leave it.
         issue::fresh(&sign_in, &SpareKeys::default(), |_| false).await?
@@ -84,18 +86,17 @@ pub(in super::super) async fn keep(
         write(&public, public_key_line(&issued).as_bytes())?;
     }
     let certificate = issued.certificate.to_openssh();
-    write(&with(&key, "-cert.pub"), certificate.as_bytes())
+    write(&with(&key, "-cert.pub"), certificate.as_bytes())?;
+    Ok(issued.certificate.login_name().clone())
 }
 
-/// Tells whether the certificate in a file is not due.
-fn is_good(certificate: &Path, now: UnixTime) -> bool {
-    let text = files::read_text_if_there(certificate, MAX_FILE_BYTES);
-    let parsed = text.ok().flatten();
-    let parsed = parsed.and_then(|text| Unverified::from_openssh(&text).ok());
-    let verified = parsed.and_then(|parsed| parsed.verify(now, parsed.public_key()).ok());
-    verified.is_some_and(|certificate| {
-        certificate.validity().1.since(now) > issue::renewal_margin(&certificate, now)
-    })
+/// Returns the certificate in a file if it is not due.
+fn good_certificate(file: &Path, now: UnixTime) -> Option<Certificate> {
+    let text = files::read_text_if_there(file, MAX_FILE_BYTES).ok()??;
+    let parsed = Unverified::from_openssh(&text).ok()?;
+    let verified = parsed.verify(now, parsed.public_key()).ok()?;
+    let left = verified.validity().1.since(now);
+    (left > issue::renewal_margin(&verified, now)).then_some(verified)
 }
 
 /// Removes what [`keep`] has kept of a profile, and says what. In the user's own agent, a key stays that another profile of the

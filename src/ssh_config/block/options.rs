@@ -63,7 +63,10 @@ impl Block {
     /// # Errors
     /// [`UnwritableError`] if a path cannot be expressed there.
     pub fn before(&self, surroundings: &Surroundings) -> Result<Option<Value>, UnwritableError> {
-        let command = self.command(surroundings, &["rotate", "--quiet"])?;
+        let command = self
+            .command(surroundings, &["rotate", "--quiet"])?
+            .literals(&["--login-name"])
+            .word(self.user.as_str())?;
         let command = match (self.identity, &self.public_key_file) {
             (Identity::Agent | Identity::Own, _) | (Identity::PublicKey, None) => return Ok(None),
             (Identity::File, _) => command.literals(&["--identity", "file"]),
@@ -94,10 +97,13 @@ impl Block {
     }
 
     fn proxy_command(&self, surroundings: &Surroundings) -> Result<Value, UnwritableError> {
-        let mut command = self
-            .command(surroundings, &["proxy"])?
-            .literals(&["--port"])
-            .token("%p");
+        let mut command = self.command(surroundings, &["proxy"])?;
+        if self.identity == Identity::Agent {
+            // As it stands in the config: `%r` is whatever was typed, and must never get to a shell.
+            let name = self.user.as_str();
+            command = command.literals(&["--login-name"]).word(name)?;
+        }
+        command = command.literals(&["--port"]).token("%p");
         // Key and certificate in files have been seen to before ssh read them.
         if self.identity != Identity::Agent {
             command = command.literals(&["--no-certificate"]);

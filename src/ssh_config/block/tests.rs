@@ -49,7 +49,7 @@ fn spaces_and_percent_signs_in_paths_come_through() {
     assert_eq!(
         option(&web01(), "ProxyCommand").unwrap(),
         "/opt/entra\\ ssh/100%%/entra-ssh proxy --profile default --tenant 72f988bf-86f1-41af-91ab-2d7cd011db47 \
-         --agent-socket /run/user/1000/entra-ssh/agent.sock --port %p /subscriptions/\
+         --agent-socket /run/user/1000/entra-ssh/agent.sock --login-name alice@contoso.com --port %p /subscriptions/\
          0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg-web/providers/Microsoft.HybridCompute/machines/web01"
     );
     assert_eq!(
@@ -124,7 +124,7 @@ fn a_key_that_is_elsewhere_is_named_and_its_certificate_is_seen_to() {
         before(&block).unwrap(),
         "\"'/opt/entra ssh/100%%/entra-ssh' rotate --quiet --profile default \
          --tenant 72f988bf-86f1-41af-91ab-2d7cd011db47 --agent-socket /run/user/1000/entra-ssh/agent.sock \
-         --public-key-file '/home/alice smith/.ssh/id_rsa.pub'\""
+         --login-name alice@contoso.com --public-key-file '/home/alice smith/.ssh/id_rsa.pub'\""
     );
     assert_eq!(
         option(&block, "IdentityFile").unwrap(),
@@ -144,7 +144,8 @@ fn keys_in_files_are_seen_to_before_ssh_reads_them() {
     assert_eq!(
         before(&block).unwrap(),
         "\"'/opt/entra ssh/100%%/entra-ssh' rotate --quiet --profile default \
-         --tenant 72f988bf-86f1-41af-91ab-2d7cd011db47 --agent-socket /run/user/1000/entra-ssh/agent.sock --identity file\""
+         --tenant 72f988bf-86f1-41af-91ab-2d7cd011db47 --agent-socket /run/user/1000/entra-ssh/agent.sock \
+         --login-name alice@contoso.com --identity file\""
     );
     let file =
         "\"/home/alice smith/.ssh/entra-ssh/keys/default-72f988bf-86f1-41af-91ab-2d7cd011db47";
