@@ -89,7 +89,10 @@ impl OwnAgent {
             .args(["-D", "-a"])
             .arg(&socket)
             .start();
-        wait_for("ssh-agent", || socket.exists());
+        // The socket is there a moment before anybody listens.
+        wait_for("ssh-agent", || {
+            std::os::unix::net::UnixStream::connect(&socket).is_ok()
+        });
         Self {
             socket,
             _running: running,
