@@ -27,6 +27,11 @@ const START_POLL: Duration = Duration::from_millis(5);
 /// How long an answer may take; a renewal may be in it.
 const ANSWER_LIMIT: Duration = Duration::from_secs(100);
 
+/// How often an agent that does not answer is looked at.
+const STOPPED_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// How many looks in a row must find it stopped: somebody may be about to let it go on.
+const STOPPED_LOOKS: u32 = 3;
+
 /// Returns the socket that our own programs ask at: it lies beside the one that ssh is told of.
 pub(super) fn ask_socket(socket: &Path) -> PathBuf {
     let mut name = socket.as_os_str().to_owned();
@@ -48,7 +53,7 @@ pub async fn ask(socket: &Path, caller: &Caller, question: &Question) -> Result<
     let stream = start(socket).await?;
     match exchange(stream, &asking).await {
         Ok(message) => understand(socket, &message),
-        Err(error) => Err(no_answer(socket, &error)),
+        Err(error) => Err(no_answer(socket, error)),
     }
 }
 
@@ -72,8 +77,8 @@ async fn send_if_running(
     };
     match exchange(stream, question).await {
         Ok(message) => understand(socket, &message).map(Some),
-        Err(error) if has_died(&error) => Ok(None),
-        Err(error) => Err(no_answer(socket, &error)),
+        Err(NoAnswer::Broken(error)) if has_died(&error) => Ok(None),
+        Err(error) => Err(no_answer(socket, error)),
     }
 }
 
@@ -150,13 +155,20 @@ fn is_answered_by(stream: &UnixStream, process: u32) -> bool {
     other.is_none_or(|other| u32::try_from(other) == Ok(process))
 }
 
-fn no_answer(socket: &Path, error: &io::Error) -> Failure {
-    Failure::new(format!(
-        "the agent at `{}` does not answer",
-        socket.display()
-    ))
-    .caused_by(error)
-    .hint("end it, and it is started anew: pkill -u $USER -f 'entra-ssh agent run'")
+fn no_answer(socket: &Path, error: NoAnswer) -> Failure {
+    match error {
+        NoAnswer::Broken(error) => Failure::new(format!(
+            "the agent at `{}` does not answer",
+            socket.display()
+        ))
+        .caused_by(&error)
+        .hint("end it, and it is started anew: pkill -u $USER -f 'entra-ssh agent run'"),
+        NoAnswer::Stopped(process) => {
+            Failure::new(format!("the agent, process {process}, is stopped")).hint(format!(
+                "let it go on: kill -CONT {process}; or end it, and it is started again: kill -KILL {process}"
+            ))
+        }
+    }
 }
 
 fn understand(socket: &Path, message: &[u8]) -> Result<Answer, Failure> {
@@ -171,10 +183,39 @@ fn understand(socket: &Path, message: &[u8]) -> Result<Answer, Failure> {
         })?
 }
 
-async fn exchange(stream: UnixStream, question: &impl Serialize) -> io::Result<Zeroizing<Vec<u8>>> {
-    timeout(ANSWER_LIMIT, write_and_read(stream, question))
-        .await
-        .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+/// Why there is no answer.
+enum NoAnswer {
+    /// The connection broke, or the time was up.
+    Broken(io::Error),
+    /// The agent's process is stopped.
+    Stopped(u32),
+}
+
+async fn exchange(
+    stream: UnixStream,
+    question: &impl Serialize,
+) -> Result<Zeroizing<Vec<u8>>, NoAnswer> {
+    let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
+    let process = peer.and_then(|process| u32::try_from(process).ok());
+    tokio::select! {
+        answered = timeout(ANSWER_LIMIT, write_and_read(stream, question)) => answered
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            .map_err(NoAnswer::Broken),
+        process = until_stopped(process, process::is_stopped) => Err(NoAnswer::Stopped(process)),
+    }
+}
+
+/// Returns when a process has been stopped for a while. One that is not known never is.
+async fn until_stopped(process: Option<u32>, is_stopped: impl Fn(u32) -> bool) -> u32 {
+    let Some(process) = process else {
+        return std::future::pending().await;
+    };
+    let mut seen = 0;
+    while seen < STOPPED_LOOKS {
+        sleep(STOPPED_LOOK_INTERVAL).await;
+        seen = if is_stopped(process) { seen + 1 } else { 0 };
+    }
+    process
 }
 
 async fn write_and_read(
@@ -227,6 +268,25 @@ mod tests {
     use tokio::net::UnixListener;
 
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_stays_stopped_is_told_and_one_that_goes_on_is_not() {
+        let begun = Instant::now();
+        assert_eq!(until_stopped(Some(7), |_| true).await, 7);
+        assert_eq!(begun.elapsed(), STOPPED_LOOK_INTERVAL * STOPPED_LOOKS);
+        let looks = std::cell::Cell::new(0_u32);
+        let now_and_then = |_| {
+            looks.set(looks.get() + 1);
+            !looks.get().is_multiple_of(STOPPED_LOOKS)
+        };
+        let limit = STOPPED_LOOK_INTERVAL * 100;
+        assert!(
+            timeout(limit, until_stopped(Some(7), now_and_then))
+                .await
+                .is_err()
+        );
+        assert!(timeout(limit, until_stopped(None, |_| true)).await.is_err());
+    }
 
     /// Starts an agent that opens its socket after so long, and tells whether it was reached.
     async fn is_reached_after(time: Duration) -> bool {

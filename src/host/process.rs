@@ -219,6 +219,17 @@ pub fn give_way() {
     }
 }
 
+/// Tells whether a process is stopped (SIGSTOP, a debugger, Ctrl-Z). Only Linux says so.
+#[must_use]
+pub fn is_stopped(process: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"));
+    // The second field is a name in parentheses, which may hold anything; the state follows.
+    stat.is_ok_and(|stat| {
+        let state = stat.rsplit_once(')').map(|(_, fields)| fields.trim_start());
+        state.is_some_and(|fields| fields.starts_with(['T', 't']))
+    })
+}
+
 /// Finds a program the way a shell does: the first file of that name on the `PATH` that may be executed.
 #[must_use]
 pub fn find_program(name: &str, path_variable: Option<&OsStr>) -> Option<PathBuf> {
