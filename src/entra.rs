@@ -35,13 +35,7 @@ pub use self::service_principal::{
 };
 
 use crate::cloud::Cloud;
-use crate::host::http::{Http, HttpError, Reply};
 use crate::ids::TenantId;
-
-/// How often a request is sent in all when Entra is throttling or failing.
-const MAX_TRIES: u32 = 3;
-/// The longest wait that `Retry-After` is granted, in seconds.
-const MAX_RETRY_AFTER_SECONDS: u64 = 10;
 
 /// Returns `{authority}/{tenant}/oauth2/v2.0/{leaf}`.
 fn endpoint(cloud: &Cloud, tenant: &TenantId, leaf: &str) -> Url {
@@ -53,26 +47,6 @@ fn endpoint(cloud: &Cloud, tenant: &TenantId, leaf: &str) -> Url {
             .extend([tenant.as_str(), "oauth2", "v2.0", leaf]);
     }
     url
-}
-
-/// Posts a form and, while Entra throttles (429) or fails (5xx), posts it again, within a small budget.
-async fn post(http: &Http, url: &Url, form: &[(&str, &str)]) -> Result<Reply, HttpError> {
-    let mut tried = 1;
-    loop {
-        let reply = http.post_form(url, form).await?;
-        let again = reply.status == 429 || reply.status >= 500;
-        if !again || tried == MAX_TRIES {
-            return Ok(reply);
-        }
-        let pause = reply
-            .retry_after
-            .unwrap_or(std::time::Duration::from_millis(250 << tried));
-        if pause.as_secs() > MAX_RETRY_AFTER_SECONDS {
-            return Ok(reply);
-        }
-        tokio::time::sleep(pause).await;
-        tried += 1;
-    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod network;
 
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -262,8 +263,31 @@ impl From<TlsError> for Failure {
     }
 }
 
+/// Returns how long a server asks to wait, with its sentence, if that is what an error comes from.
+fn throttled(error: &(dyn Error + 'static)) -> Option<(String, Duration)> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(HttpError::Throttled { wait, .. }) = error.downcast_ref() {
+            return Some((error.to_string(), *wait));
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// Returns the failure of a server that asks for a longer wait than anybody is kept waiting here.
+fn throttled_failure(error: &(dyn Error + 'static)) -> Option<Failure> {
+    throttled(error).map(|(text, wait)| {
+        let hint = format!("try again in {}", Spoken(wait));
+        Failure::new(text).hint(hint)
+    })
+}
+
 impl From<HttpError> for Failure {
     fn from(error: HttpError) -> Self {
+        if let Some(failure) = throttled_failure(&error) {
+            return failure;
+        }
         let mut failure = Self::of(&error);
         failure.hint = network::hint(&error);
         failure
@@ -304,6 +328,9 @@ impl From<CertificateError> for Failure {
 
 impl From<EntraError> for Failure {
     fn from(error: EntraError) -> Self {
+        if let Some(failure) = throttled_failure(&error) {
+            return failure;
+        }
         let mut failure = Self::of(&error);
         failure.hint = match &error {
             EntraError::DeviceCodeExpired { .. } => Some("start again: entra-ssh login --device-code".into()),
@@ -376,6 +403,9 @@ fn assertion_hint(error: &AssertionError) -> Line {
 
 impl From<AzureError> for Failure {
     fn from(error: AzureError) -> Self {
+        if let Some(failure) = throttled_failure(&error) {
+            return failure;
+        }
         let mut failure = Self::of(&error);
         let hint = match &error {
             AzureError::Forbidden { what, .. } if what.starts_with("create") => {

@@ -4,7 +4,7 @@ use sha2::{Digest as _, Sha256};
 use url::{Url, form_urlencoded};
 
 use super::reply::{read_tokens, refusal_from};
-use super::{Application, EntraError, Prompt, Tokens, Wanted, endpoint, post};
+use super::{Application, EntraError, Prompt, Tokens, Wanted, endpoint};
 use crate::cloud::Cloud;
 use crate::host::http::Http;
 use crate::ids::TenantId;
@@ -154,7 +154,7 @@ impl AuthorizationCode {
             ("claims", &self.claims),
             ("client_info", "1"),
         ];
-        let reply = post(http, &self.token_url, &form).await?;
+        let reply = http.post_form(&self.token_url, &form).await?;
         read_tokens(&self.token_url, &reply, Wanted::Token(self.application))
     }
 }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::reply::{read_refusal, read_tokens, unintelligible};
-use super::{Application, EntraError, Prompt, Tokens, Wanted, endpoint, post};
+use super::{Application, EntraError, Prompt, Tokens, Wanted, endpoint};
 use crate::cloud::{Cloud, has_credentials};
 use crate::host::clock::Clock;
 use crate::host::http::{Http, HttpError, Reply};
@@ -167,7 +167,9 @@ pub async fn begin_device_code(
         ("scope", &scope),
         ("claims", &claims),
     ];
-    let reply = post(http, &endpoint(cloud, tenant, "devicecode"), &form).await?;
+    let reply = http
+        .post_form(&endpoint(cloud, tenant, "devicecode"), &form)
+        .await?;
     let token_url = endpoint(cloud, tenant, "token");
     DeviceCode::from_reply(clock.now(), token_url, prompt, &reply)
 }
@@ -193,7 +195,7 @@ pub async fn wait_for_device_code(
             ("claims", &flow.claims),
             ("client_info", "1"),
         ];
-        let reply = match post(http, &flow.url, &form).await {
+        let reply = match http.post_form(&flow.url, &form).await {
             Ok(reply) => reply,
             // The person goes on in the browser meanwhile.
             Err(HttpError::Unreachable { .. }) if unreachable < MAX_UNREACHABLE => {

@@ -1,5 +1,5 @@
 use super::reply::read_tokens;
-use super::{EntraError, Tokens, Wanted, endpoint, post};
+use super::{EntraError, Tokens, Wanted, endpoint};
 use crate::cloud::Cloud;
 use crate::host::http::Http;
 use crate::ids::TenantId;
@@ -29,6 +29,6 @@ pub async fn refresh(
         ("scope", &scope),
     ];
     form.extend(wanted.fields());
-    let reply = post(http, &url, &form).await?;
+    let reply = http.post_form(&url, &form).await?;
     read_tokens(&url, &reply, wanted)
 }

@@ -7,6 +7,7 @@ use crate::host::http::HttpError;
 use crate::host::http_proxy::HttpProxyError;
 use crate::host::tls::{ServerCertificateError, TlsError};
 use crate::line::Line;
+use crate::time::Spoken;
 
 const PASSWORD_HINT: &str = "check user name and password of the proxy in HTTPS_PROXY or ALL_PROXY";
 const NETWORK_HINT: &str = "check the network; outgoing HTTPS must be allowed";
@@ -35,7 +36,8 @@ fn http_hint(error: &HttpError) -> Option<Line> {
         HttpError::Unreachable { source, .. } if is_unknown_name(source) => {
             Some("check the network and its name servers".into())
         }
-        HttpError::Unreachable { .. } => Some(NETWORK_HINT.into()),
+        HttpError::Throttled { wait, .. } => Some(format!("try again in {}", Spoken(*wait)).into()),
+        HttpError::TimedOut { .. } | HttpError::Unreachable { .. } => Some(NETWORK_HINT.into()),
     }
 }
 

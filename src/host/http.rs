@@ -5,6 +5,7 @@
 
 mod azure_transport;
 mod error;
+mod retry;
 mod server_clock;
 
 use std::fmt;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use azure_core::http::{ClientOptions, ExponentialRetryOptions, RetryOptions, Transport};
-use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
+use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, WWW_AUTHENTICATE};
 use reqwest::{Proxy, RequestBuilder};
 use rustls::ClientConfig;
 use tokio::time::timeout;
@@ -20,8 +21,10 @@ use url::Url;
 use zeroize::Zeroizing;
 
 pub use self::error::HttpError;
+pub use self::retry::current_wait;
 
 use self::azure_transport::AzureTransport;
+use self::retry::{BUDGET, Next, Wait};
 use self::server_clock::ServerClock;
 use super::env::Env;
 use super::http_proxy::{HttpProxy, HttpProxyError};
@@ -34,10 +37,10 @@ pub const MAX_REPLY_BYTES: usize = 4 * 1024 * 1024;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-/// How often the Azure SDK sends a request again that was throttled or failed.
-const MAX_RETRIES: u32 = 4;
+/// How often the Azure SDK asks the metadata endpoint again.
+const METADATA_RETRIES: u32 = 4;
 /// How long it goes on doing so.
-const RETRY_BUDGET: azure_core::time::Duration = azure_core::time::Duration::seconds(30);
+const METADATA_BUDGET: azure_core::time::Duration = azure_core::time::Duration::seconds(30);
 /// The metadata endpoint of a machine in Azure is a hop away or not there at all.
 const METADATA_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -45,6 +48,8 @@ const METADATA_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub struct Http {
     client: reqwest::Client,
+    /// Whether a request is sent again here. The Azure SDK knows best how to ask a metadata endpoint again.
+    retries: bool,
     server_clock: Arc<ServerClock>,
     /// What names the proxy; none is asked for metadata.
     env: Option<Arc<Env>>,
@@ -55,8 +60,6 @@ pub struct Http {
 pub struct Reply {
     /// The HTTP status code.
     pub status: u16,
-    /// What a `Retry-After` header in seconds asks for.
-    pub retry_after: Option<Duration>,
     /// The `WWW-Authenticate` header.
     pub challenge: Option<String>,
     /// The body.
@@ -88,7 +91,7 @@ impl Http {
             .connect_timeout(CONNECT_TIMEOUT);
         Ok(Self {
             env: Some(env),
-            ..Self::build(builder)?
+            ..Self::build(builder, true)?
         })
     }
 
@@ -103,10 +106,10 @@ impl Http {
             .tls_backend_preconfigured(tls::trusting_nobody().map_err(HttpError::TlsSettings)?)
             .no_proxy()
             .connect_timeout(METADATA_CONNECT_TIMEOUT);
-        Self::build(builder)
+        Self::build(builder, false)
     }
 
-    fn build(builder: reqwest::ClientBuilder) -> Result<Self, HttpError> {
+    fn build(builder: reqwest::ClientBuilder, retries: bool) -> Result<Self, HttpError> {
         let client = builder
             .timeout(REQUEST_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
@@ -115,6 +118,7 @@ impl Http {
             .map_err(HttpError::Settings)?;
         Ok(Self {
             client,
+            retries,
             server_clock: Arc::default(),
             env: None,
         })
@@ -125,7 +129,7 @@ impl Http {
     /// # Errors
     /// As [`Http::post_form`].
     pub async fn get(&self, url: &Url, bearer: Option<&Secret>) -> Result<Reply, HttpError> {
-        self.send(with_bearer(self.client.get(url.clone()), bearer), url)
+        self.send(|| with_bearer(self.client.get(url.clone()), bearer), url)
             .await
     }
 
@@ -134,8 +138,9 @@ impl Http {
     /// # Errors
     /// As [`Http::post_form`].
     pub async fn post_empty(&self, url: &Url, bearer: &Secret) -> Result<Reply, HttpError> {
-        let request = self.client.post(url.clone()).header("content-length", "0");
-        self.send(with_bearer(request, Some(bearer)), url).await
+        let request = || self.client.post(url.clone()).header("content-length", "0");
+        self.send(|| with_bearer(request(), Some(bearer)), url)
+            .await
     }
 
     /// Posts a form (`application/x-www-form-urlencoded`).
@@ -143,7 +148,7 @@ impl Http {
     /// # Errors
     /// [`HttpError::Unreachable`] if there is no reply; [`HttpError::TooLong`] if it is longer than [`MAX_REPLY_BYTES`].
     pub async fn post_form(&self, url: &Url, form: &[(&str, &str)]) -> Result<Reply, HttpError> {
-        self.send(self.client.post(url.clone()).form(form), url)
+        self.send(|| self.client.post(url.clone()).form(form), url)
             .await
     }
 
@@ -153,12 +158,12 @@ impl Http {
         self.server_clock.now()
     }
 
-    /// Returns the options of an Azure SDK pipeline that goes through this client and tries again within a budget.
+    /// Returns the options of an Azure SDK pipeline that goes through this client, which sends again what has to be.
     #[must_use]
     pub fn to_client_options(&self) -> ClientOptions {
         let retry = ExponentialRetryOptions {
-            max_retries: MAX_RETRIES,
-            max_total_elapsed: RETRY_BUDGET,
+            max_retries: if self.retries { 0 } else { METADATA_RETRIES },
+            max_total_elapsed: METADATA_BUDGET,
             ..ExponentialRetryOptions::default()
         };
         ClientOptions {
@@ -168,14 +173,15 @@ impl Http {
         }
     }
 
-    async fn send(&self, request: RequestBuilder, url: &Url) -> Result<Reply, HttpError> {
+    async fn send(
+        &self,
+        request: impl Fn() -> RequestBuilder,
+        url: &Url,
+    ) -> Result<Reply, HttpError> {
         let (status, headers, body) = self.exchange(request, url).await?;
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         Ok(Reply {
             status,
-            retry_after: text(RETRY_AFTER)
-                .and_then(|seconds| seconds.trim().parse().ok())
-                .map(Duration::from_secs),
             challenge: text(WWW_AUTHENTICATE).map(str::to_owned),
             body,
         })
@@ -206,11 +212,48 @@ impl Http {
         }
     }
 
+    /// Sends a request, and sends it again while the server throttles or fails, within [`BUDGET`] in all.
     async fn exchange(
+        &self,
+        request: impl Fn() -> RequestBuilder,
+        url: &Url,
+    ) -> Result<Exchanged, HttpError> {
+        let host = || url.authority().to_owned();
+        let (deadline, mut tries) = (tokio::time::Instant::now() + BUDGET, 0);
+        loop {
+            tries += 1;
+            let once = tokio::time::timeout_at(deadline, self.exchange_once(request(), url));
+            let outcome = once.await.unwrap_or_else(|_| {
+                let (host, seconds) = (host(), BUDGET.as_secs());
+                Err(HttpError::TimedOut { host, seconds })
+            });
+            let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+            let pause = match &outcome {
+                _ if !self.retries => return outcome,
+                Ok((status, headers, _)) => match retry::after_reply(*status, headers, tries, left)
+                {
+                    Next::Again(pause) => pause,
+                    Next::Take => return outcome,
+                    Next::TooLong(wait) => {
+                        let (host, status) = (host(), *status);
+                        return Err(HttpError::Throttled { host, status, wait });
+                    }
+                },
+                Err(error) => match retry::after_failure(error, tries, left) {
+                    Some(pause) => pause,
+                    None => return outcome,
+                },
+            };
+            let _wait = Wait::begin(url.authority(), pause);
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn exchange_once(
         &self,
         request: RequestBuilder,
         url: &Url,
-    ) -> Result<(u16, HeaderMap, Zeroizing<Vec<u8>>), HttpError> {
+    ) -> Result<Exchanged, HttpError> {
         let unreachable = |source| HttpError::unreachable(url, source);
         let begun = Instant::now();
         let mut response = match request.send().await {
@@ -241,6 +284,9 @@ impl Http {
         Ok((response.status().as_u16(), headers, body))
     }
 }
+
+/// The status, the headers and the body of a reply.
+type Exchanged = (u16, HeaderMap, Zeroizing<Vec<u8>>);
 
 fn with_bearer(request: RequestBuilder, bearer: Option<&Secret>) -> RequestBuilder {
     match bearer {

@@ -28,16 +28,19 @@ impl HttpClient for AzureTransport {
         let url = request.url();
         let method = Method::from_bytes(request.method().as_str().as_bytes())
             .map_err(|_| refused("the method is none of HTTP"))?;
-        let mut builder = self.http.client.request(method, url.clone());
-        for (name, value) in request.headers().iter() {
-            builder = builder.header(name.as_str(), value.as_str());
-        }
         let Body::Bytes(body) = request.body() else {
             return Err(refused("a body that is a stream is not sent here"));
         };
+        let build = || {
+            let mut builder = self.http.client.request(method.clone(), url.clone());
+            for (name, value) in request.headers().iter() {
+                builder = builder.header(name.as_str(), value.as_str());
+            }
+            builder.body(body.clone())
+        };
         let (status, headers, body) = self
             .http
-            .exchange(builder.body(body.clone()), url)
+            .exchange(build, url)
             .await
             .map_err(pipeline_error)?;
         let headers: HashMap<HeaderName, HeaderValue> = headers

@@ -1,9 +1,11 @@
 use std::error::Error;
+use std::time::Duration;
 
 use url::Url;
 
 use crate::host::http_proxy::HttpProxyError;
 use crate::host::tls::{self, TlsError};
+use crate::time::Spoken;
 
 /// Why there is no reply.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +34,24 @@ pub enum HttpError {
     /// The HTTP library refused its settings.
     #[error("cannot set up HTTPS")]
     Settings(#[source] reqwest::Error),
+    /// The server asks for a longer wait than a request may take.
+    #[error("`{host}` is busy (HTTP status {status}) and asks to wait {}", Spoken(*wait))]
+    Throttled {
+        /// The host, with the port if it is not 443.
+        host: String,
+        /// The HTTP status.
+        status: u16,
+        /// How long.
+        wait: Duration,
+    },
+    /// The reply did not come, or did not end, in time.
+    #[error("`{host}` did not answer within {seconds} s")]
+    TimedOut {
+        /// The host, with the port if it is not 443.
+        host: String,
+        /// The limit in seconds.
+        seconds: u64,
+    },
     /// There is a host, and no TLS connection to it.
     #[error("cannot open a TLS connection to `{host}`")]
     Tls {
