@@ -1,6 +1,6 @@
 //! Azure Resource Manager: finding machines, and what leads to them: relay credentials, or addresses.
 //!
-//! On the pipeline of `azure_core`, which retries within a budget and honours `Retry-After`; replies are read here, since
+//! On the pipeline of `azure_core`, above our own client, which retries within a budget and honours `Retry-After`; replies are read here, since
 //! what a refusal says is half of what a person needs.
 
 mod addresses;
@@ -12,6 +12,8 @@ mod tenants;
 use azure_core::Bytes;
 use azure_core::http::headers::{AUTHORIZATION, CONTENT_TYPE};
 use azure_core::http::{Context, Method, Pipeline, PipelineSendOptions, Request, StatusCode, Url};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -25,6 +27,9 @@ use crate::host::http::Http;
 use crate::ids::ResourceId;
 use crate::secret::Secret;
 
+/// The longest challenge whose claims are read, in bytes.
+const MAX_CHALLENGE_BYTES: usize = 16 * 1024;
+
 /// Azure Resource Manager, as one signed-in account sees it.
 #[derive(Debug)]
 pub struct ResourceManager {
@@ -37,6 +42,7 @@ pub struct ResourceManager {
 struct Reply {
     status: StatusCode,
     tenant: Option<String>,
+    claims: Option<String>,
     body: Bytes,
 }
 
@@ -87,12 +93,11 @@ impl ResourceManager {
             .await
             .map_err(AzureError::Unreachable)?;
         let (status, headers, body) = response.deconstruct();
-        let tenant = headers
-            .get_optional_str(&"www-authenticate".into())
-            .and_then(tenant_of_challenge);
+        let challenge = headers.get_optional_str(&"www-authenticate".into());
         Ok(Reply {
             status,
-            tenant,
+            tenant: challenge.and_then(tenant_of_challenge),
+            claims: challenge.and_then(claims_of_challenge),
             body: body.into(),
         })
     }
@@ -110,7 +115,7 @@ impl Reply {
     fn refusal(&self, what: &'static str, about: &str) -> AzureError {
         error::read_refusal(
             self.status.into(),
-            self.tenant.as_deref(),
+            (self.tenant.as_deref(), self.claims.as_deref()),
             &self.body,
             what,
             about,
@@ -137,6 +142,29 @@ fn tenant_of_challenge(challenge: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
+/// Returns the claims, in JSON, that a 401 asks for: `Bearer …, error="insufficient_claims", claims="{base64}"`.
+///
+/// <https://learn.microsoft.com/entra/identity-platform/claims-challenge>
+fn claims_of_challenge(challenge: &str) -> Option<String> {
+    if !challenge.contains("error=\"insufficient_claims\"") {
+        return None;
+    }
+    let (_, rest) = challenge
+        .split_once("claims=\"")
+        .filter(|_| challenge.len() <= MAX_CHALLENGE_BYTES)?;
+    // `claims="` does not occur in `error="insufficient_claims"`, whose quote closes.
+    let (encoded, _) = rest.split_once('"')?;
+    let encoded = encoded.trim_end_matches('=');
+    let decoded = STANDARD_NO_PAD
+        .decode(encoded)
+        .or_else(|_| URL_SAFE_NO_PAD.decode(encoded))
+        .ok()?;
+    let text = String::from_utf8(decoded).ok()?;
+    let is_object =
+        serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&text).is_ok();
+    is_object.then_some(text)
+}
+
 /// Returns the resource ID with a path below it.
 fn below(machine: &ResourceId, path: &str) -> String {
     format!("{machine}{path}")
@@ -151,5 +179,33 @@ mod tests {
         let challenge = r#"Bearer authorization_uri="https://login.windows.net/72f988bf", error="invalid_token""#;
         assert_eq!(tenant_of_challenge(challenge).as_deref(), Some("72f988bf"));
         assert_eq!(tenant_of_challenge("Bearer"), None);
+    }
+
+    #[test]
+    fn the_claims_are_read_from_a_challenge_that_asks_for_them() {
+        let claims = r#"{"access_token":{"nbf":{"essential":true,"value":"1"}}}"#;
+        let encoded = STANDARD_NO_PAD.encode(claims);
+        let challenge = |error: &str, encoded: &str| {
+            format!(
+                r#"Bearer realm="", authorization_uri="https://login.example/common", error="{error}", claims="{encoded}""#
+            )
+        };
+        let padded = format!("{encoded}=");
+        for encoded in [&encoded, &padded] {
+            let found = claims_of_challenge(&challenge("insufficient_claims", encoded));
+            assert_eq!(found.as_deref(), Some(claims));
+        }
+        for (error, encoded) in [
+            ("invalid_token", encoded.as_str()),
+            ("insufficient_claims", "!"),
+            ("insufficient_claims", "aGVsbG8"),
+            ("insufficient_claims", &"a".repeat(MAX_CHALLENGE_BYTES)),
+        ] {
+            assert_eq!(
+                claims_of_challenge(&challenge(error, encoded)),
+                None,
+                "{error}"
+            );
+        }
     }
 }

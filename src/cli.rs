@@ -187,7 +187,7 @@ fn run_command(ui: Ui, host: Host, global: Global, command: Command) -> Result<u
             Command::Forward(args) => forward::run(ui, &context, args).await,
             Command::Agent(args) => agent::run(ui, &context, args).await,
             Command::Rotate(args) => rotate::run(ui, &context, args).await,
-            Command::Why(args) => why::run(ui, &context, &args),
+            Command::Why(args) => why::run(ui, &context, &args).await,
         }
         .map(|()| 0)
     });

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::certificate::{Certificate, KeyPair, PublicKey, Unverified};
 use crate::entra::{CertificateRequest, Wanted};
 use crate::failure::{Failure, place_failure};
+use crate::host::files;
 use crate::host::lock::Lock;
 use crate::keyring::Kind;
 use crate::keyring::entry::Entry;
@@ -205,13 +206,16 @@ async fn keep(
         certificate: certificate.blob().to_vec(),
     };
     let name = sign_in.entry(Kind::Certificate);
-    // Noted first: what is kept is to be found when somebody signs out.
-    if sign_in.tenant != sign_in.profile.tenant && sign_in.is_stored() {
-        sign_in
-            .profiles
-            .note_guest(&sign_in.profile.name, &sign_in.tenant)?;
+    // Noted first: what is kept is to be found when somebody signs out. Where it cannot be noted, it is not kept, either.
+    let is_guest = sign_in.tenant != sign_in.profile.tenant && sign_in.is_stored();
+    let note = || {
+        let profile = &sign_in.profile.name;
+        sign_in.profiles.note_guest(profile, &sign_in.tenant)
+    };
+    match if is_guest { note() } else { Ok(()) } {
+        Ok(()) => sign_in.store(&name, entry).await,
+        Err(error) => tracing::warn!(%error, "holds in memory what cannot be noted"),
     }
-    sign_in.keyring().save(&name, entry.encode()).await?;
     Ok(Issued {
         key_pair: Arc::new(key_pair),
         certificate,
@@ -227,7 +231,17 @@ pub async fn lock_for(sign_in: &SignIn) -> Result<Option<Lock>, Failure> {
     if !sign_in.is_stored() {
         return Ok(None);
     }
-    lock(&sign_in.locks, &sign_in.profile).await.map(Some)
+    let name = lock_name(&sign_in.profile);
+    match Lock::take(&sign_in.locks, &name, LOCK_PATIENCE).await {
+        // Two processes may issue at once then, and the later certificate stays: better than none.
+        Err(error) if files::cannot_be_written(&error) => {
+            tracing::warn!(%error, "issues without a lock");
+            Ok(None)
+        }
+        taken => taken
+            .map(Some)
+            .map_err(|error| lock_failure(&sign_in.locks, &name, &error)),
+    }
 }
 
 /// Takes the lock that renewals of a profile are made under.
@@ -235,21 +249,25 @@ pub async fn lock_for(sign_in: &SignIn) -> Result<Option<Lock>, Failure> {
 /// # Errors
 /// [`Failure`] if another process keeps it for longer than a renewal takes.
 pub async fn lock(folder: &Path, profile: &Profile) -> Result<Lock, Failure> {
-    let name = format!("issue-{}", profile.name);
+    let name = lock_name(profile);
     Lock::take(folder, &name, LOCK_PATIENCE)
         .await
-        .map_err(|error| {
-            let failure = place_failure("cannot take the lock for issuing a certificate", &error);
-            if error.kind() != io::ErrorKind::TimedOut {
-                return failure;
-            }
-            failure.hint(match Lock::owner(folder, &name) {
-                Some(process) => {
-                    format!("see what it does, and end it if it hangs: kill {process}")
-                }
-                None => "see which entra-ssh hangs: ps -C entra-ssh".to_owned(),
-            })
-        })
+        .map_err(|error| lock_failure(folder, &name, &error))
+}
+
+fn lock_name(profile: &Profile) -> String {
+    format!("issue-{}", profile.name)
+}
+
+fn lock_failure(folder: &Path, name: &str, error: &io::Error) -> Failure {
+    let failure = place_failure("cannot take the lock for issuing a certificate", error);
+    if error.kind() != io::ErrorKind::TimedOut {
+        return failure;
+    }
+    failure.hint(match Lock::owner(folder, name) {
+        Some(process) => format!("see what it does, and end it if it hangs: kill {process}"),
+        None => "see which entra-ssh hangs: ps -C entra-ssh".to_owned(),
+    })
 }
 
 /// Takes the lock under which entries are stored and removed that profiles of one account share. It is taken after the one of

@@ -2,6 +2,7 @@
 
 mod environment;
 mod link;
+mod unsaved;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use crate::time::{Spoken, UnixTime};
 pub use self::environment::EnvironmentIdentity;
 
 use self::link::{Link, Links};
+use self::unsaved::Unsaved;
 
 /// How far this machine's clock may be from Entra's: certificates and assertions are allowed five minutes.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(300);
@@ -56,6 +58,7 @@ pub struct SignIn {
     link: Arc<Link>,
     /// How other callers do.
     links: Arc<Links>,
+    unsaved: Unsaved,
     /// The token for Azure Resource Manager, and when it expires.
     token: Arc<Mutex<Option<(Secret, UnixTime)>>>,
 }
@@ -108,6 +111,7 @@ impl SignIn {
             cloud,
             link,
             links,
+            unsaved: Unsaved::default(),
             token: Arc::default(),
         })
     }
@@ -193,7 +197,10 @@ impl SignIn {
         };
         match bought {
             Ok(tokens) => {
-                self.keep(tokens.refresh_token.as_ref()).await?;
+                if let Some(token) = &tokens.refresh_token {
+                    let entry = Entry::RefreshToken(token.clone());
+                    self.store(&self.entry(Kind::SignIn), entry).await;
+                }
                 Ok(tokens)
             }
             Err(error) => Err(self.explain(error, wanted)),
@@ -220,6 +227,39 @@ impl SignIn {
                 .await?;
         }
         Ok(())
+    }
+
+    /// Stores an entry of this account. What the keyring does not take is held in memory, and stored later if that is possible:
+    /// that it cannot be stored is no reason to fail once Entra has given it.
+    pub async fn store(&self, name: &EntryName, entry: Entry) {
+        let Err(error) = self.keyring().save(name, entry.encode()).await else {
+            self.unsaved.forget(name);
+            return;
+        };
+        tracing::warn!(entry = %name, %error, "holds in memory what cannot be stored");
+        let stored = self.keyring().load(name).await.unwrap_or_default();
+        self.unsaved
+            .hold(name, entry, stored.as_ref(), error.into());
+    }
+
+    /// Tries to store what the keyring did not take before, if it is time.
+    pub async fn save_again(&self) {
+        for (name, entry) in self.unsaved.due() {
+            let stored = self.keyring().load(&name).await;
+            let is_newer = stored.is_ok_and(|stored| {
+                let newer = self.unsaved.newer_than(&name, stored.as_ref());
+                newer.is_some()
+            });
+            if is_newer {
+                self.store(&name, entry).await;
+            }
+        }
+    }
+
+    /// Says what is held in memory only, and why.
+    #[must_use]
+    pub fn unsaved(&self) -> Vec<String> {
+        self.unsaved.warnings()
     }
 
     /// Returns what speaks for the account: what is kept for this tenant, or else for the one that was signed in to.
@@ -287,7 +327,11 @@ impl SignIn {
     async fn load_sign_in(&self) -> Result<Entry, Failure> {
         let names = [self.entry(Kind::SignIn), self.profile.entry(Kind::SignIn)];
         for name in names {
-            if let Some(bytes) = self.keyring().load(&name).await? {
+            let stored = self.keyring().load(&name).await?;
+            if let Some(newer) = self.unsaved.newer_than(&name, stored.as_ref()) {
+                return Ok(newer);
+            }
+            if let Some(bytes) = stored {
                 return Ok(Entry::decode(&name, &bytes)?);
             }
         }
@@ -326,6 +370,28 @@ impl SignIn {
             _ => {}
         }
         self.blame_the_clock(failure)
+    }
+
+    /// Makes of a failure what the user can answer at a terminal.
+    fn ask_user(
+        &self,
+        mut failure: Failure,
+        application: Application,
+        claims: Option<String>,
+    ) -> Failure {
+        failure.kind = FailureKind::SignInNeeded;
+        // A new sign-in is one to Azure Resource Manager, and meets what is asked for there.
+        let command = match application {
+            Application::ResourceManager => login_command(&self.profile.name),
+            Application::Ssh => self.certify_command(),
+        };
+        failure.hint = Some(format!("answer it at a terminal: {command}").into());
+        failure.challenge = Some(Box::new(Challenge {
+            tenant: self.tenant.clone(),
+            application,
+            claims,
+        }));
+        failure
     }
 
     fn certify_command(&self) -> String {
@@ -371,33 +437,54 @@ impl SignIn {
     where
         F: Future<Output = Result<T, AzureError>>,
     {
-        match question(self.resource_manager().await?).await {
-            Err(AzureError::Unauthorized { .. }) => {
-                *self.token.lock().await = None;
-                Ok(question(self.resource_manager().await?).await?)
+        let claims = match question(self.resource_manager(None).await?).await {
+            Err(AzureError::Unauthorized { claims, .. }) => claims,
+            outcome => return Ok(outcome?),
+        };
+        *self.token.lock().await = None;
+        let again = question(self.resource_manager(claims.as_deref()).await?).await;
+        let Err(error) = again else {
+            return Ok(again?);
+        };
+        // What no token meets, a sign-in may.
+        let challenge = match &error {
+            AzureError::Unauthorized { claims, .. } if self.profile.method == Method::Person => {
+                claims.clone()
             }
-            outcome => Ok(outcome?),
+            _ => None,
+        };
+        if challenge.is_some() {
+            *self.token.lock().await = None;
         }
+        let failure = Failure::from(error);
+        Err(match challenge {
+            Some(claims) => self.ask_user(failure, Application::ResourceManager, Some(claims)),
+            None => failure,
+        })
     }
 
-    async fn resource_manager(&self) -> Result<Arc<ResourceManager>, Failure> {
-        let token = self.resource_manager_token().await?;
+    async fn resource_manager(
+        &self,
+        claims: Option<&str>,
+    ) -> Result<Arc<ResourceManager>, Failure> {
+        let token = self.resource_manager_token(claims).await?;
         let manager = ResourceManager::new(&self.http(), &self.cloud, token);
         Ok(Arc::new(manager))
     }
 
-    /// Returns a token for Azure Resource Manager: the one of last time while it lives.
-    async fn resource_manager_token(&self) -> Result<Secret, Failure> {
+    /// Returns a token for Azure Resource Manager: the one of last time while it lives, or a new one if claims are asked for.
+    async fn resource_manager_token(&self, claims: Option<&str>) -> Result<Secret, Failure> {
         let mut kept = self.token.lock().await;
         let now = self.clock.now();
         if let Some((token, expires)) = kept.as_ref()
+            && claims.is_none()
             && now.after(TOKEN_MARGIN) < *expires
         {
             return Ok(token.clone());
         }
-        let tokens = self
-            .buy(Wanted::Token(Application::ResourceManager))
-            .await?;
+        let application = Wanted::Token(Application::ResourceManager);
+        let wanted = claims.map_or(application, Wanted::TokenWithClaims);
+        let tokens = self.buy(wanted).await?;
         let expires = now.after(tokens.expires_in);
         *kept = Some((tokens.access_token.clone(), expires));
         Ok(tokens.access_token)

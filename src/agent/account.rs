@@ -159,6 +159,10 @@ impl Account {
 
     /// Renews what is due and in use; returns how long until it is worth another look.
     pub(super) fn tend(self: &Arc<Self>) -> Duration {
+        if !self.sign_in.unsaved().is_empty() {
+            let sign_in = self.sign_in.clone();
+            tokio::spawn(async move { sign_in.save_again().await });
+        }
         let Some(held) = self.newest() else {
             return LOOK_INTERVAL;
         };

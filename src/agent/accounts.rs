@@ -14,6 +14,7 @@ use crate::host::clock::Clock;
 use crate::host::http::Http;
 use crate::host::{Host, tls};
 use crate::ids::{ProfileName, SubscriptionId, TenantId};
+use crate::line::Line;
 use crate::profile::{CloudName, Profile, Profiles};
 use crate::sign_in::{EnvironmentIdentity, SignIn};
 
@@ -215,6 +216,18 @@ impl Accounts {
     /// Returns the accounts that are open.
     pub(super) async fn opened(&self) -> Vec<Arc<Account>> {
         self.opened.lock().await.clone()
+    }
+
+    /// Says what could not be stored of the accounts that are open, and why.
+    pub(super) async fn unsaved(&self) -> Vec<Line> {
+        let opened = self.opened().await;
+        let unsaved = opened
+            .iter()
+            .flat_map(|account| account.sign_in().unsaved());
+        let mut unsaved: Vec<String> = unsaved.collect();
+        unsaved.sort();
+        unsaved.dedup();
+        unsaved.into_iter().map(Line::from).collect()
     }
 
     pub(super) async fn forget(&self, name: &ProfileName) {

@@ -10,6 +10,7 @@ use super::ask::{
 use super::server::Agent;
 use crate::ids::ProfileName;
 use crate::issue::Issued;
+use crate::line::Line;
 
 impl Agent {
     pub(super) async fn answer(&self, asked: Asked) -> AskResult {
@@ -83,6 +84,12 @@ impl Agent {
             login_name: issued.certificate.login_name().clone(),
             certificate: explanation.summarize(self.host.clock.now(), None),
             is_locked: self.passphrase_lock.is_locked(),
+            unsaved: account
+                .sign_in()
+                .unsaved()
+                .into_iter()
+                .map(Line::from)
+                .collect(),
         }))
     }
 
@@ -125,6 +132,12 @@ impl Agent {
             certificate: explanation.summarize(self.host.clock.now(), None),
             is_new,
             line: issued.certificate.to_openssh(),
+            unsaved: account
+                .sign_in()
+                .unsaved()
+                .into_iter()
+                .map(Line::from)
+                .collect(),
         }))
     }
 }

@@ -205,6 +205,9 @@ pub struct CertificateAnswer {
     /// Whether the agent is locked (`ssh-add -x`), so that ssh finds no key in it.
     #[serde(default)]
     pub is_locked: bool,
+    /// What could not be stored of the account, and why.
+    #[serde(default)]
+    pub unsaved: Vec<Line>,
 }
 
 /// Relay credentials on their way through the socket.
@@ -267,11 +270,20 @@ pub struct RenewedAnswer {
     /// All of it, in OpenSSH's form.
     #[serde(default)]
     pub line: String,
+    /// What could not be stored of the account, and why.
+    #[serde(default)]
+    pub unsaved: Vec<Line>,
 }
 
 /// How the agent is.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct StatusAnswer {
+    /// What it holds in memory only, since it could not be stored, and why.
+    #[serde(default)]
+    pub unsaved: Vec<Line>,
+    /// What it waits for because a server asks it to.
+    #[serde(default)]
+    pub waiting: Option<Line>,
     /// Its process.
     pub pid: u32,
     /// Its version.

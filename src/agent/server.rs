@@ -16,10 +16,12 @@ use super::hand_over;
 use super::passphrase_lock::PassphraseLock;
 use crate::failure::{Failure, file_failure};
 use crate::host::Host;
+use crate::host::http::current_wait;
 use crate::host::memory;
 use crate::host::program::Program;
 use crate::host::vault::{OwnMemory, Vault};
 use crate::keyring::Kind;
+use crate::line::Line;
 use crate::time::UnixTime;
 
 /// How long the agent stays without a question, in seconds.
@@ -238,6 +240,8 @@ impl Agent {
 
     pub(super) async fn status(&self) -> StatusAnswer {
         StatusAnswer {
+            unsaved: self.accounts.unsaved().await,
+            waiting: current_wait().map(Line::from),
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").into(),
             profiles: self.accounts.names().await,

@@ -56,6 +56,8 @@ pub enum AzureError {
     /// The token is not taken (any more).
     #[error("Azure does not take the sign-in's token ({code}): {message}")]
     Unauthorized {
+        /// The claims that a new token has to be asked for with, in JSON.
+        claims: Option<String>,
         /// The error code.
         code: Line,
         /// What Azure says.
@@ -86,7 +88,7 @@ struct Inner {
 
 pub(super) fn read_refusal(
     status: u16,
-    tenant: Option<&str>,
+    (tenant, claims): (Option<&str>, Option<&str>),
     body: &[u8],
     what: &'static str,
     about: &str,
@@ -100,9 +102,11 @@ pub(super) fn read_refusal(
     );
     let about = about.to_owned();
     match status {
-        401 if code != "InvalidAuthenticationTokenTenant" => {
-            AzureError::Unauthorized { code, message }
-        }
+        401 if code != "InvalidAuthenticationTokenTenant" => AzureError::Unauthorized {
+            claims: claims.map(str::to_owned),
+            code,
+            message,
+        },
         401 => AzureError::WrongTenant {
             about,
             tenant: tenant.map(Line::from),

@@ -134,7 +134,7 @@ async fn status(ui: Ui, context: &Context) -> Result<(), Failure> {
         &json!({
             "running": true, "socket": context.agent_socket, "pid": status.pid, "version": status.version,
             "profiles": status.profiles, "started": status.started.map(|started| started.to_string()),
-            "locked": status.is_locked, "memory_locked": status.is_memory_locked,
+            "locked": status.is_locked, "unsaved": status.unsaved, "waiting": status.waiting, "memory_locked": status.is_memory_locked,
             "sign_ins_in_memory": status.sign_ins,
         }),
         &format!(
@@ -142,6 +142,12 @@ async fn status(ui: Ui, context: &Context) -> Result<(), Failure> {
             status.pid, status.version
         ),
     )?;
+    if let Some(waiting) = &status.waiting {
+        ui.say(&format!("waiting: {waiting}"));
+    }
+    for unsaved in &status.unsaved {
+        ui.say(&format!("warning: {unsaved}"));
+    }
     if status.is_locked {
         ui.say(&format!("hint: {}", context.unlock_hint()));
     }

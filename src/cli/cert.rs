@@ -136,6 +136,7 @@ async fn from_agent(
     let Answer::Renewed(answer) = context.ask(&sign_in.profile.name, &question).await? else {
         return Err(another_version());
     };
+    context.warn_of_unsaved(&answer.unsaved);
     let unverified = Unverified::from_openssh(&answer.line).map_err(|_| another_version())?;
     Ok(unverified.verify(context.host.clock.now(), unverified.public_key())?)
 }

@@ -2,7 +2,11 @@ mod ssh_config;
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
 
 use super::Global;
 use super::login::{environment, proof, step_up};
@@ -23,6 +27,8 @@ use crate::profile::{CloudName, Profile, Profiles};
 use crate::sign_in::SignIn;
 use crate::ssh_config::{Surroundings, shell_word};
 
+/// How long to wait for the agent before the terminal shows why.
+const WAIT_SHOWN_AFTER: Duration = Duration::from_secs(2);
 /// The cloud that is meant if none is named.
 const DEFAULT_CLOUD: &str = "AzureCloud";
 
@@ -40,6 +46,7 @@ pub(super) struct Context {
     cloud: Option<String>,
     /// What is odd about the certificates that were issued, each thing once.
     warnings: RefCell<Vec<Line>>,
+    is_quiet: bool,
 }
 
 impl Context {
@@ -60,6 +67,7 @@ impl Context {
             subscriptions: global.subscription,
             cloud: global.cloud,
             warnings: RefCell::default(),
+            is_quiet: global.quiet,
             host,
         })
     }
@@ -122,7 +130,35 @@ impl Context {
     ) -> Result<Answer, Failure> {
         let identity = environment::identity(self, profile).await?;
         let caller = Caller::new(&self.host.env, identity.as_ref())?;
-        client::ask(&self.agent_socket, &caller, question).await
+        let mut answer = pin!(client::ask(&self.agent_socket, &caller, question));
+        let mut shown = None;
+        let outcome = loop {
+            tokio::select! {
+                outcome = &mut answer => break outcome,
+                () = sleep(WAIT_SHOWN_AFTER), if !self.is_quiet && ui::is_watched() => {
+                    let waiting = self.agents_wait().await;
+                    if let Some(waiting) = waiting.filter(|waiting| shown.as_ref() != Some(waiting)) {
+                        ui::show_progress(&waiting);
+                        shown = Some(waiting);
+                    }
+                }
+            }
+        };
+        if shown.is_some() {
+            ui::show_progress("");
+        }
+        outcome
+    }
+
+    /// Says what the agent waits for because a server asks it to, if it does.
+    async fn agents_wait(&self) -> Option<String> {
+        let status = client::ask_if_running(&self.agent_socket, &Question::Status);
+        match timeout(WAIT_SHOWN_AFTER, status).await {
+            Ok(Ok(Some(Answer::Status(status)))) => {
+                status.waiting.map(|waiting| waiting.to_string())
+            }
+            _ => None,
+        }
     }
 
     /// Has the agent see to it that there is a live certificate. What needs a person is a failure.
@@ -136,8 +172,20 @@ impl Context {
             tenancy: tenancy.clone(),
         };
         match self.ask(profile, &question).await? {
-            Answer::Certificate(answer) => Ok(answer),
+            Answer::Certificate(answer) => {
+                self.warn_of_unsaved(&answer.unsaved);
+                Ok(answer)
+            }
             _ => Err(another_version()),
+        }
+    }
+
+    /// Warns of what the agent could not store.
+    pub(super) fn warn_of_unsaved(&self, unsaved: &[Line]) {
+        if !self.is_quiet {
+            for unsaved in unsaved {
+                ui::ask(&format!("warning: {unsaved}"));
+            }
         }
     }
 
@@ -261,6 +309,14 @@ impl Context {
         let known_hosts = self.host.paths.known_hosts();
         let folder = known_hosts.parent().unwrap_or(&known_hosts);
         files::make_private_folder(folder)
+            // ssh then says that it cannot write to the file, and connects.
+            .or_else(|error| {
+                if files::cannot_be_written(&error) {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
+            })
             .map_err(|error| file_failure("make the folder", folder, &error))?;
         Ok(known_hosts)
     }

@@ -116,6 +116,7 @@ async fn rotate(
             certificate: certificate.explain().summarize(now, None),
             is_new,
             line: certificate.to_openssh(),
+            unsaved: Vec::new(),
         });
     }
     let question = Question::Renew {
@@ -126,6 +127,7 @@ async fn rotate(
     let Answer::Renewed(answer) = context.ask(profile, &question).await? else {
         return Err(another_version());
     };
+    context.warn_of_unsaved(&answer.unsaved);
     if let Some(kept_in) = args.identity {
         let certified = keep(context, profile, args.tenant.as_ref(), kept_in).await?;
         wrong_login_name::warn(context, args.login_name.as_ref(), &certified);

@@ -120,6 +120,13 @@ fn to_json(value: &impl Serialize) -> String {
     line::escape_json(serde_json::to_string(value).unwrap_or_default())
 }
 
+/// Shows at the terminal how far something is, in place of what was shown before; an empty text takes it away.
+pub(super) fn show_progress(text: &str) {
+    let mut stderr = io::stderr().lock();
+    let _shown = write!(stderr, "\r\x1b[K{text}");
+    let _flushed = stderr.flush();
+}
+
 /// Asks for something only a person can do; said even when quiet.
 pub(super) fn ask(text: &str) {
     let _said = writeln!(io::stderr().lock(), "{}", line::printable(text));

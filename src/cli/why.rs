@@ -5,6 +5,8 @@ use clap::Args;
 use super::context::Context;
 use super::failure;
 use super::ui::Ui;
+use crate::agent::ask::{Answer, Question};
+use crate::agent::client;
 use crate::failure::last::{MAX_BYTES, Record};
 use crate::failure::{Failure, file_failure};
 use crate::host::files;
@@ -15,7 +17,7 @@ use crate::time::Spoken;
 #[command(after_help = "Examples:\n  entra-ssh why\n  entra-ssh why -o json")]
 pub(super) struct WhyArgs {}
 
-pub(super) fn run(ui: Ui, context: &Context, _: &WhyArgs) -> Result<(), Failure> {
+pub(super) async fn run(ui: Ui, context: &Context, _: &WhyArgs) -> Result<(), Failure> {
     let path = context.host.paths.last_failure();
     let text = files::read_text_if_there(&path, MAX_BYTES)
         .map_err(|error| file_failure("read", &path, &error))?;
@@ -38,5 +40,17 @@ pub(super) fn run(ui: Ui, context: &Context, _: &WhyArgs) -> Result<(), Failure>
         }
     };
     ui.result(&record, &text)?;
+    let status = client::ask_if_running(&context.agent_socket, &Question::Status).await;
+    if let Ok(Some(Answer::Status(status))) = status {
+        for unsaved in &status.unsaved {
+            ui.say(&format!("warning: {unsaved}"));
+        }
+        if status.is_locked {
+            ui.say(&format!(
+                "warning: the agent is locked\nhint: {}",
+                context.unlock_hint()
+            ));
+        }
+    }
     Ok(())
 }

@@ -1,15 +1,15 @@
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::Application;
+use super::prompt::claims_parameter;
 use crate::certificate::{KeyError, MIN_RSA_BITS, PublicKey};
 use crate::cloud::Cloud;
 use crate::hex;
-
-/// The claims request that says that this client can handle claims challenges.
-const CLIENT_CAPABILITIES: &str = r#"{"access_token":{"xms_cc":{"values":["CP1"]}}}"#;
 
 /// What a token request asks for.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +18,8 @@ pub enum Wanted<'a> {
     Certificate(&'a CertificateRequest),
     /// A bearer token (RFC 6750) for an application.
     Token(Application),
+    /// A bearer token for Azure Resource Manager with the claims, in JSON, that it has asked for (continuous access evaluation).
+    TokenWithClaims(&'a str),
 }
 
 impl Wanted<'_> {
@@ -33,21 +35,32 @@ impl Wanted<'_> {
         match self {
             Self::Certificate(_) => Application::Ssh,
             Self::Token(application) => *application,
+            Self::TokenWithClaims(_) => Application::ResourceManager,
         }
     }
 
     /// Returns the form fields beyond those of RFC 6749.
     #[must_use]
-    pub fn fields(&self) -> Vec<(&'static str, &str)> {
-        let mut fields = vec![("claims", CLIENT_CAPABILITIES), ("client_info", "1")];
+    pub fn fields(&self) -> Vec<(&'static str, Cow<'_, str>)> {
+        let claims = claims_parameter(self.claims());
+        let mut fields = vec![("claims", claims.into()), ("client_info", "1".into())];
         if let Self::Certificate(request) = self {
             fields.extend([
-                ("token_type", "ssh-cert"),
-                ("req_cnf", request.jwk.as_str()),
-                ("key_id", request.key_id.as_str()),
+                ("token_type", "ssh-cert".into()),
+                ("req_cnf", request.jwk.as_str().into()),
+                ("key_id", request.key_id.as_str().into()),
             ]);
         }
         fields
+    }
+
+    /// Returns the claims that were asked for, in JSON.
+    #[must_use]
+    pub const fn claims(&self) -> Option<&str> {
+        match self {
+            Self::TokenWithClaims(claims) => Some(claims),
+            Self::Certificate(_) | Self::Token(_) => None,
+        }
     }
 }
 
@@ -139,8 +152,8 @@ mod tests {
         assert!(JWK.contains(&request.key_id));
         let wanted = Wanted::Certificate(&request);
         let fields = wanted.fields();
-        assert!(fields.contains(&("token_type", "ssh-cert")));
-        assert!(fields.contains(&("key_id", &request.key_id)));
+        assert!(fields.contains(&("token_type", "ssh-cert".into())));
+        assert!(fields.contains(&("key_id", request.key_id.as_str().into())));
     }
 
     #[test]

@@ -53,13 +53,16 @@ impl Prompt<'_> {
     /// Returns the claims request parameter (`OpenID` Connect Core, section 5.5): what this client can do, and what was asked
     /// for.
     pub(super) fn claims_parameter(&self) -> String {
-        let mut all = client_capabilities();
-        let asked = self
-            .claims
-            .and_then(|claims| serde_json::from_str::<Map<String, Value>>(claims).ok());
-        merge(&mut all, asked.unwrap_or_default());
-        Value::Object(all).to_string()
+        claims_parameter(self.claims)
     }
+}
+
+/// Returns the claims request parameter: what this client can do, and the claims that were asked for, in JSON.
+pub(super) fn claims_parameter(asked: Option<&str>) -> String {
+    let mut all = client_capabilities();
+    let asked = asked.and_then(|claims| serde_json::from_str::<Map<String, Value>>(claims).ok());
+    merge(&mut all, asked.unwrap_or_default());
+    Value::Object(all).to_string()
 }
 
 /// Says that this client can handle claims challenges: `{"access_token":{"xms_cc":{"values":["CP1"]}}}`.

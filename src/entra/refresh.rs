@@ -28,7 +28,8 @@ pub async fn refresh(
         ("refresh_token", refresh_token.expose()),
         ("scope", &scope),
     ];
-    form.extend(wanted.fields());
+    let fields = wanted.fields();
+    form.extend(fields.iter().map(|(name, value)| (*name, value.as_ref())));
     let reply = http.post_form(&url, &form).await?;
     read_tokens(&url, &reply, wanted)
 }

@@ -80,7 +80,7 @@ pub(super) fn read_tokens(
     let access_token = Secret::new(body.access_token);
     let (token_type, expected) = match wanted {
         Wanted::Certificate(_) => ("ssh-cert", "an SSH certificate (`ssh-cert`)"),
-        Wanted::Token(_) => ("bearer", "a bearer token"),
+        Wanted::Token(_) | Wanted::TokenWithClaims(_) => ("bearer", "a bearer token"),
     };
     if !body.token_type.eq_ignore_ascii_case(token_type) {
         return Err(EntraError::WrongTokenType {

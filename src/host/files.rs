@@ -102,6 +102,17 @@ fn cap(bytes: Vec<u8>, limit: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Tells whether the disk is why something could not be written: it is read-only or full.
+#[must_use]
+pub fn cannot_be_written(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::ReadOnlyFilesystem
+            | io::ErrorKind::StorageFull
+    )
+}
+
 /// Who may read a file that is written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Access {

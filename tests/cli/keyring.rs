@@ -364,19 +364,11 @@ fn a_full_kernel_keyring_is_told_and_keeps_what_it_has() {
          keyctl unlink $key @s >/dev/null; $E cert; $E cert show; $E logout",
     );
     assert_is_there(&values[0]);
-    assert!(output.stdout.contains("exit status 1\n"), "{output}");
-    assert!(
-        output
-            .stderr
-            .contains("error: the kernel keyring is full\n"),
-        "{output}"
-    );
-    assert!(
-        output.stderr.contains(
-            "\nhint: the kernel gives each user 20,000 bytes: see /proc/key-users, make room with keyctl, or keep secrets in files: entra-ssh login --keyring file\n"
-        ),
-        "{output}"
-    );
+    // The certificate serves all the same, and is stored as soon as there is room.
+    assert!(output.stdout.contains("exit status 0\n"), "{output}");
+    let warning =
+        "warning: the certificate is held in the agent's memory only: the kernel keyring is full";
+    assert!(output.stderr.contains(warning), "{output}");
     let [_, _, status, issued, shown, _] = values.as_slice() else {
         panic!("{output}");
     };

@@ -33,6 +33,7 @@ mod connect;
 mod direct;
 mod ed25519;
 mod end_to_end;
+mod endurance;
 mod faults;
 mod first_use;
 mod forward;

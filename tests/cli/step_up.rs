@@ -158,3 +158,59 @@ fn somebody_else_cannot_answer() {
         "{output}"
     );
 }
+
+/// What continuous access evaluation asks for after an account's sessions were revoked.
+const REVOKED: &str = r#"{"access_token":{"nbf":{"essential":true,"value":"1604106651"}}}"#;
+
+#[test]
+fn a_claims_challenge_of_azure_is_met_with_a_new_token() {
+    let world = World::with(options_with(&["web01", "db01"]));
+    world.login(ADA);
+    world.add(&["web01"]);
+    let is_arm = |row: &sandbox::RequestRow| {
+        let scope = row.form.get("scope");
+        crate::world::is_token_request(row)
+            && scope.is_some_and(|scope| scope.contains("management"))
+    };
+    let before = world.requests(is_arm).len();
+    // The agent has a token, and needs no other.
+    world.add(&["web01"]);
+    assert_eq!(world.requests(is_arm).len(), before);
+    world.sandbox.fault(Fault::claims_challenge(REVOKED));
+    world.add(&["db01"]);
+    world.add(&["web01"]);
+    let rows = world.requests(is_arm);
+    assert_eq!(rows.len(), before + 1, "one token meets it");
+    let sent: serde_json::Value = serde_json::from_str(&rows[before].form["claims"]).unwrap();
+    assert_eq!(sent["access_token"]["nbf"]["value"], "1604106651");
+    assert_eq!(sent["access_token"]["xms_cc"]["values"][0], "CP1");
+}
+
+#[test]
+fn a_claims_challenge_that_entra_wants_the_user_for_is_asked_at_the_terminal() {
+    let world = World::with(options_with(&["web01"]));
+    world.login(ADA);
+    world.json(&["rotate"]);
+    world.sandbox.fault(Fault::claims_challenge(REVOKED));
+    let refusal = || Fault::Token {
+        aadsts: 50_076,
+        error: "interaction_required".to_owned(),
+        description: String::new(),
+        claims: None,
+        suberror: None,
+        status: 400,
+        retry_after: None,
+        grant_type: Some("refresh_token".to_owned()),
+        token_type: None,
+    };
+    // The token before the challenge, and the one after it.
+    world.sandbox.fault(refusal().times(1));
+    let output = world.entra_ssh(&["config", "add", "web01"]);
+    output.ended_with(4);
+    assert!(
+        output
+            .stderr
+            .contains("hint: answer it at a terminal: entra-ssh login\n"),
+        "{output}"
+    );
+}

@@ -67,6 +67,12 @@ pub enum Fault {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         lifetime_seconds: Option<u64>,
     },
+    /// ARM takes no token that was not asked for with these claims, as it does after continuous access evaluation: 401 with
+    /// `error="insufficient_claims"`. It stands until faults are cleared, whatever `times` says.
+    ClaimsChallenge {
+        /// The claims, in JSON.
+        claims: String,
+    },
     /// The clock of Entra and ARM is off, as the `Date` of their replies says. It stands until
     /// faults are cleared, whatever `times` says.
     Clock {
@@ -210,6 +216,14 @@ impl Fault {
             code: code.to_owned(),
             message: message.to_owned(),
             retry_after: None,
+        }
+    }
+
+    /// Returns a challenge of continuous access evaluation by ARM: a token counts once it was asked for with these claims.
+    #[must_use]
+    pub fn claims_challenge(claims: &str) -> Self {
+        Self::ClaimsChallenge {
+            claims: claims.to_owned(),
         }
     }
 

@@ -1,11 +1,14 @@
 //! Who asks, and what they may do.
 
-use serde_json::json;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
 
 use super::error::ArmError;
 use crate::clock::unix_now;
 use crate::entra::jwt;
 use crate::entra::scope::ARM_AUDIENCE;
+use crate::fault::Fault;
 use crate::http::{Reply, Request};
 use crate::options::{Role, ServicePrincipal, Tenant, User};
 use crate::world::World;
@@ -48,6 +51,9 @@ impl<'a> Caller<'a> {
         let claims = jwt::verify(world.signing_key, unix_now(), token)
             .filter(|claims| claims["aud"] == ARM_AUDIENCE)
             .ok_or_else(invalid)?;
+        if let Some(required) = insufficient(world, &claims["asked_with"]) {
+            return Err(claims_challenge(world, &required));
+        }
         let tenant = claims["tid"]
             .as_str()
             .and_then(|tenant| world.tenant(tenant))
@@ -155,6 +161,41 @@ fn challenge<'a>(
             "Bearer authorization_uri=\"{}/{name}\", error=\"invalid_token\", \
              error_description=\"{message}\"",
             world.addresses.cloud
+        ),
+    )
+}
+
+/// Returns the claims that a token lacks, if a challenge stands: it has to have been asked for with all of them, and with the
+/// client's own capability.
+fn insufficient(world: &World, asked: &Value) -> Option<String> {
+    let standing = world
+        .faults
+        .standing(|fault| matches!(fault, Fault::ClaimsChallenge { .. }))?;
+    let Fault::ClaimsChallenge { claims } = standing else {
+        return None;
+    };
+    let required: Value = serde_json::from_str(&claims).unwrap_or_default();
+    let asked = &asked["access_token"];
+    let has_all = required["access_token"]
+        .as_object()
+        .is_some_and(|required| required.iter().all(|(name, value)| asked[name] == *value));
+    let is_capable = asked["xms_cc"]["values"][0] == "CP1";
+    (!has_all || !is_capable).then_some(claims)
+}
+
+fn claims_challenge(world: &World, claims: &str) -> ArmError {
+    ArmError::new(
+        401,
+        "InvalidAuthenticationToken",
+        "Continuous access evaluation resulted in challenge.",
+    )
+    .with(
+        "WWW-Authenticate",
+        format!(
+            "Bearer realm=\"\", authorization_uri=\"{}/common/oauth2/authorize\", \
+             error=\"insufficient_claims\", claims=\"{}\"",
+            world.addresses.cloud,
+            STANDARD.encode(claims)
         ),
     )
 }

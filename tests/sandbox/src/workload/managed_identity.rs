@@ -151,7 +151,7 @@ fn bearer(
     client_id: &str,
 ) -> Result<Value, String> {
     let scope = scope(world, fields)?;
-    let token = issue::bearer(world, identity, client_id, &scope);
+    let token = issue::bearer(world, identity, client_id, &scope, None);
     let expires = unix_now() + world.options.bearer_lifetime.as_secs();
     Ok(json!({
         "access_token": token["access_token"],
