@@ -241,3 +241,26 @@ fn a_managed_host_is_a_jump_host_for_others() {
     let straight = world.ssh(&["beyond", "echo $HOME"]).run();
     assert_eq!(jump.stdout, straight.stdout);
 }
+
+#[test]
+fn a_managed_host_is_reached_by_way_of_a_jump_host() {
+    let world = World::with(options());
+    world.login(ADA);
+    world.add(&["web01"]);
+    let port = world.sandbox.machine_address("web02").unwrap().port();
+    let port = port.to_string();
+    world.add(&["--ip", "127.0.0.1", "--port", &port, "--alias", "near"]);
+    let config = fs::read_to_string(world.ssh_config()).unwrap();
+    let accept = "Host *\n  StrictHostKeyChecking accept-new\n";
+    fs::write(world.ssh_config(), format!("{config}{accept}")).unwrap();
+    let jump = world.ssh(&["-J", "web01", "near", "echo $HOME"]).run();
+    jump.succeeded();
+    let straight = world.ssh(&["near", "echo $HOME"]).run();
+    assert_eq!(jump.stdout, straight.stdout);
+    // The name that was typed is for name servers to know, and not the unique one.
+    let named = ["-G", "-J", "bastion", "-o", "HostName=%h", "web01"];
+    let seen = world.ssh(&named).run();
+    for line in ["hostname web01", "proxyjump bastion"] {
+        assert!(seen.stdout.lines().any(|said| said == line), "{seen}");
+    }
+}
