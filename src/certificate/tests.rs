@@ -206,9 +206,9 @@ fn reject_certificate_without_principals() {
 }
 
 #[test]
-fn reject_certificate_whose_principal_would_be_an_option_of_ssh() {
+fn reject_certificate_whose_principal_would_be_a_command_of_a_shell() {
     let recipe = Recipe {
-        principals: vec!["-oProxyCommand=x"],
+        principals: vec!["alice;reboot"],
         ..Recipe::default()
     };
     assert!(matches!(
