@@ -60,8 +60,8 @@ pub struct Cloud {
 struct CloudFile {
     name: String,
     base: Option<String>,
-    authority: Option<Url>,
-    resource_manager: Option<Url>,
+    authority: Option<String>,
+    resource_manager: Option<String>,
     resource_manager_scope: Option<String>,
     ssh_scope: Option<String>,
     token_exchange_audience: Option<String>,
@@ -124,22 +124,6 @@ impl Cloud {
             ),
             None => None,
         };
-        let endpoint = |key, given: Option<Url>, inherited: Option<Url>| {
-            let url = given.or(inherited).ok_or_else(|| CloudError::Syntax {
-                message: format!("missing field `{key}`, or `base` to take it from"),
-            })?;
-            if has_credentials(&url) {
-                return Err(CloudError::Credentials { key });
-            }
-            if url.query().is_some() || url.fragment().is_some() {
-                return Err(CloudError::Query { key });
-            }
-            if url.scheme() == "https" && url.host_str().is_some() {
-                return Ok(url);
-            }
-            let url = url.to_string();
-            Err(CloudError::NotHttps { key, url })
-        };
         let inherited = base.as_ref();
         let default = |choose: fn(&Self) -> &String, value: &str| {
             inherited.map_or_else(|| value.to_owned(), |base| choose(base).clone())
@@ -147,13 +131,13 @@ impl Cloud {
         Ok(Self {
             authority: endpoint(
                 "authority",
-                file.authority,
-                inherited.map(|base| base.authority.clone()),
+                file.authority.as_deref(),
+                inherited.map(|base| &base.authority),
             )?,
             resource_manager: endpoint(
                 "resource_manager",
-                file.resource_manager,
-                inherited.map(|base| base.resource_manager.clone()),
+                file.resource_manager.as_deref(),
+                inherited.map(|base| &base.resource_manager),
             )?,
             resource_manager_scope: file.resource_manager_scope.unwrap_or_else(|| {
                 default(|base| &base.resource_manager_scope, RESOURCE_MANAGER_SCOPE)
@@ -172,6 +156,37 @@ impl Cloud {
             name: file.name,
         })
     }
+}
+
+/// Reads an endpoint, or takes that of the cloud that the file is based on.
+fn endpoint(
+    key: &'static str,
+    given: Option<&str>,
+    inherited: Option<&Url>,
+) -> Result<Url, CloudError> {
+    let url = match (given, inherited) {
+        // What cannot be parsed may hold a password all the same, and is not repeated.
+        (Some(given), _) => Url::parse(given).map_err(|error| CloudError::Syntax {
+            message: format!("`{key}` is not an https address: {error}"),
+        })?,
+        (None, Some(inherited)) => inherited.clone(),
+        (None, None) => {
+            return Err(CloudError::Syntax {
+                message: format!("missing field `{key}`, or `base` to take it from"),
+            });
+        }
+    };
+    if has_credentials(&url) {
+        return Err(CloudError::Credentials { key });
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(CloudError::Query { key });
+    }
+    if url.scheme() == "https" && url.host_str().is_some() {
+        return Ok(url);
+    }
+    let url = url.to_string();
+    Err(CloudError::NotHttps { key, url })
 }
 
 /// Tells whether an address holds a user name or a password, which would be printed with it.
@@ -293,6 +308,23 @@ mod tests {
                 error,
                 format!("`{key}` must not hold a user name or password")
             );
+        }
+    }
+
+    #[test]
+    fn an_endpoint_that_is_no_address_is_refused_without_repeating_it() {
+        for given in [
+            "https://ada:hunter2@:x",
+            "//ada:hunter2@localhost",
+            "hunter2",
+        ] {
+            let text = SANDBOX.replacen("https://localhost:8443", given, 1);
+            let error = Cloud::parse(&text, Path::new("/")).unwrap_err().to_string();
+            assert!(
+                error.starts_with("`authority` is not an https address: "),
+                "{error}"
+            );
+            assert!(!error.contains("hunter2"), "{error}");
         }
     }
 
