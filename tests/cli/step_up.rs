@@ -177,7 +177,7 @@ fn a_claims_challenge_of_azure_is_met_with_a_new_token() {
     world.add(&["web01"]);
     assert_eq!(world.requests(is_arm).len(), before);
     world.sandbox.fault(Fault::claims_challenge(REVOKED));
-    world.add(&["db01"]);
+    world.add(&["rg-db-east/db01"]);
     world.add(&["web01"]);
     let rows = world.requests(is_arm);
     assert_eq!(rows.len(), before + 1, "one token meets it");
