@@ -9,21 +9,11 @@ use rustix::process::{Signal, geteuid};
 
 use crate::world::{ADA, World, files_below, options_with, wait_for};
 
-/// Tells whether the system has a runtime folder for this user, which takes the place of one that is gone: what is in there is
-/// no test's.
-fn has_runtime_folder_of_system() -> bool {
-    let folder = Path::new("/run/user").join(geteuid().as_raw().to_string());
-    if folder.exists() {
-        println!("{} is there: nothing is tested", folder.display());
-    }
-    folder.exists()
-}
-
 #[test]
-fn hosts_are_reached_when_the_runtime_folder_is_gone_and_when_it_is_back() {
-    if has_runtime_folder_of_system() {
-        return;
-    }
+#[ignore = "a runtime folder of the system must be out of sight: tests/run runs it as root"]
+fn as_root_hosts_are_reached_when_the_runtime_folder_is_gone_and_when_it_is_back() {
+    let of_system = Path::new("/run/user").join(geteuid().as_raw().to_string());
+    assert!(!of_system.exists(), "it would take the folder's place");
     let world = World::with(options_with(&["web01"]));
     world.login(ADA);
     world.add(&["web01"]);
@@ -153,6 +143,35 @@ fn as_root_a_socket_in_the_folder_of_another_user_is_not_asked() {
 }
 
 #[test]
+#[ignore = "only root can be two users: tests/run runs it as root"]
+fn as_root_a_program_of_another_user_that_listens_in_our_folder_is_not_believed() {
+    let world = World::with(options_with(&[]));
+    fs::set_permissions(world.root(), Permissions::from_mode(0o755)).unwrap();
+    let folder = world.root().join("ours");
+    fs::create_dir(&folder).unwrap();
+    fs::set_permissions(&folder, Permissions::from_mode(0o777)).unwrap();
+    let asked = folder.join("agent.sock.ask");
+    let mut listening = world
+        .program("setpriv")
+        .args(["--clear-groups", "--reuid", "54321", "--regid", "54321"])
+        .args(["socat", "PIPE"])
+        .arg(format!("UNIX-LISTEN:{}", asked.display()))
+        .start();
+    listening.wait_until("the other user listens", |_| asked.exists().then_some(()));
+    fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
+    let output = world
+        .command(&["agent", "status", "--agent-socket"])
+        .arg(folder.join("agent.sock"))
+        .run();
+    output.ended_with(1);
+    let told = format!(
+        "error: a program of another user (uid 54321) listens at `{}`\n",
+        asked.display()
+    );
+    assert!(output.stderr.starts_with(&told), "{output}");
+}
+
+#[test]
 fn sudo_with_the_users_home_is_refused_and_leaves_nothing() {
     let world = World::with(options_with(&[]));
     world.login(ADA);
@@ -186,7 +205,8 @@ fn sudo_with_the_users_home_is_refused_and_leaves_nothing() {
 }
 
 #[test]
-fn a_user_without_name_and_home_has_an_agent_and_is_told_how_to_have_profiles() {
+#[ignore = "only root can become a user without a name: tests/run runs it as root"]
+fn as_root_a_user_without_name_and_home_has_an_agent_and_is_told_how_to_have_profiles() {
     let world = World::with(options_with(&[]));
     fs::set_permissions(world.root(), Permissions::from_mode(0o755)).unwrap();
     let id = 200_000 + std::process::id();
@@ -195,15 +215,9 @@ fn a_user_without_name_and_home_has_an_agent_and_is_told_how_to_have_profiles() 
     fs::copy(crate::world::program(), &program).unwrap();
     let run = |arguments: &[&str]| {
         let id = id.to_string();
-        // Other users than root are without a name in a namespace of their own.
-        let nameless = if geteuid().is_root() {
-            ["setpriv", "--clear-groups", "--reuid", &id, "--regid", &id]
-        } else {
-            ["unshare", "--user", "--map-user", &id, "--map-group", &id]
-        };
         world
-            .program(nameless[0])
-            .args(&nameless[1..])
+            .program("setpriv")
+            .args(["--clear-groups", "--reuid", &id, "--regid", &id])
             .arg(&program)
             .args(arguments)
             .current_dir("/")
