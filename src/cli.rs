@@ -236,4 +236,13 @@ mod tests {
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
     }
+
+    #[test]
+    fn a_login_name_that_looks_like_an_option_is_one() {
+        for command in ["proxy --port 22 --ip 10.0.0.4", "rotate"] {
+            let line = format!("entra-ssh {command} --login-name -dash@contoso.com");
+            let parsed = Cli::try_parse_from(line.split(' '));
+            assert!(parsed.is_ok(), "{parsed:?}");
+        }
+    }
 }

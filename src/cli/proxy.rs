@@ -36,7 +36,12 @@ pub(super) struct ProxyArgs {
     #[arg(long)]
     no_certificate: bool,
     /// Say so if the certificate is for another login name than this one, which ssh has
-    #[arg(long, value_name = "NAME", conflicts_with = "no_certificate")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        allow_hyphen_values = true,
+        conflicts_with = "no_certificate"
+    )]
     login_name: Option<Principal>,
     /// Connect to this address, without asking Azure for one
     #[arg(long, value_name = "ADDRESS", conflicts_with = "prefer_private_ip")]

@@ -46,7 +46,12 @@ pub(super) struct RotateArgs {
     #[arg(long, value_enum, value_name = "WHERE")]
     identity: Option<KeptIn>,
     /// Say so if the certificate is for another login name than this one, which ssh has
-    #[arg(long, value_name = "NAME", conflicts_with = "all")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        allow_hyphen_values = true,
+        conflicts_with = "all"
+    )]
     login_name: Option<Principal>,
     /// Renew the certificate that managed hosts have for this key of yours
     #[arg(long, value_name = "FILE", conflicts_with_all = ["all", "identity", "new_key"], value_parser = path_arg::parser())]
