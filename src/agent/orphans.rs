@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use crate::host::process::{self, OwnProcess};
 
-/// Ends the agents of this user whose sockets' folder is gone, and returns their process IDs.
+/// Ends the agents of this user at these sockets whose folder is gone, and returns their process IDs.
 #[must_use]
-pub fn end() -> Vec<u32> {
+pub fn end(sockets: &[PathBuf]) -> Vec<u32> {
     let mut ended = Vec::new();
     for agent in process::of_this_user() {
-        let is_orphan = socket(&agent).is_some_and(|socket| is_unreachable(&socket));
+        let is_orphan = socket(&agent)
+            .is_some_and(|socket| sockets.contains(&socket) && is_unreachable(&socket));
         if is_orphan && process::kill(agent.id).is_ok() {
             ended.push(agent.id);
         }

@@ -78,7 +78,9 @@ pub(super) async fn run(ui: Ui, context: &Context, args: AgentArgs) -> Result<()
 async fn stop(ui: Ui, context: &Context) -> Result<(), Failure> {
     let before = client::ask_if_running(&context.agent_socket, &Question::Status).await;
     let answer = client::ask_if_running(&context.agent_socket, &Question::Stop).await?;
-    let orphans = orphans::end();
+    let sockets = context.host.paths.agent_sockets();
+    let sockets: Vec<_> = sockets.chain([context.agent_socket.clone()]).collect();
+    let orphans = orphans::end(&sockets);
     if let (Ok(Some(Answer::Status(status))), Some(_)) = (before, &answer)
         && status.sign_ins > 0
     {

@@ -6,6 +6,9 @@ use super::env::Env;
 use super::passwd;
 use super::places::Places;
 
+/// The name of the agent's socket.
+const AGENT_SOCKET: &str = "agent.sock";
+
 /// The places of our files.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Paths {
@@ -19,6 +22,8 @@ pub struct Paths {
     pub state: PathBuf,
     /// Locks and the agent's socket: `$XDG_RUNTIME_DIR/entra-ssh`, if it is there and the user's.
     pub runtime: PathBuf,
+    /// Where the agent's socket may be that a program of this user has started, which saw another runtime folder.
+    pub runtimes: Vec<PathBuf>,
 }
 
 impl Paths {
@@ -48,18 +53,18 @@ impl Paths {
         if let Some(runtime) = &runtime {
             without_control_characters(runtime)?;
         }
-        let runtime = Places {
+        let places = Places {
             runtime: runtime.as_deref(),
             of_all_users: Path::new("/run/user"),
             state: &xdg("XDG_STATE_HOME", ".local/state"),
             temporary: temporary_folder(),
         };
-        let runtime = runtime.choose(user());
         let paths = Self {
+            runtime: places.choose(user()),
+            runtimes: places.all(user()),
             config: xdg("XDG_CONFIG_HOME", ".config").join("entra-ssh"),
             data: xdg("XDG_DATA_HOME", ".local/share").join("entra-ssh"),
             state: xdg("XDG_STATE_HOME", ".local/state").join("entra-ssh"),
-            runtime,
             home,
         };
         for folder in [
@@ -97,7 +102,12 @@ impl Paths {
     /// Returns the agent's socket.
     #[must_use]
     pub fn agent_socket(&self) -> PathBuf {
-        self.runtime.join("agent.sock")
+        self.runtime.join(AGENT_SOCKET)
+    }
+
+    /// Returns where the agent's socket may be, for any environment of this user.
+    pub fn agent_sockets(&self) -> impl Iterator<Item = PathBuf> {
+        self.runtimes.iter().map(|folder| folder.join(AGENT_SOCKET))
     }
 
     /// Returns the link that the managed ssh config names in place of the agent's socket, which may come to lie elsewhere.

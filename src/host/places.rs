@@ -41,6 +41,18 @@ impl Places<'_> {
         {
             return self.state.join(OURS);
         }
+        self.of_last_resort(user)
+    }
+
+    /// Returns all folders that [`Places::choose`] may have returned, here or where another of them was there.
+    pub(super) fn all(&self, user: u32) -> Vec<PathBuf> {
+        let of_system = self.of_all_users.join(user.to_string());
+        let bases = [self.runtime, Some(of_system.as_path()), Some(self.state)];
+        let ours = bases.into_iter().flatten().map(|base| base.join(OURS));
+        ours.chain([self.of_last_resort(user)]).collect()
+    }
+
+    fn of_last_resort(&self, user: u32) -> PathBuf {
         self.temporary.join(format!("{OURS}-{user}"))
     }
 }
@@ -126,6 +138,7 @@ mod tests {
                 temporary: &self.path("tmp"),
             };
             let chosen = places.choose(self.user);
+            assert!(places.all(self.user).contains(&chosen));
             let chosen = chosen.strip_prefix(self.folder.path()).unwrap();
             let id = self.user.to_string();
             chosen.to_str().unwrap().replace(&id, "UID")
