@@ -162,7 +162,7 @@ fn no_answer(socket: &Path, error: NoAnswer) -> Failure {
             socket.display()
         ))
         .caused_by(&error)
-        .hint("end it, and it is started anew: pkill -u $USER -f 'entra-ssh agent run'"),
+        .hint("end it, and the next command starts another: pkill -u $USER -f 'entra-ssh agent run'"),
         NoAnswer::Stopped(process) => {
             Failure::new(format!("the agent, process {process}, is stopped")).hint(format!(
                 "let it go on: kill -CONT {process}; or end it, and it is started again: kill -KILL {process}"

@@ -134,7 +134,7 @@ impl Explanation {
             .collect();
         if self.valid_before == UnixTime::FOREVER {
             warnings.push(
-                "the certificate never expires: whoever gets its key can log in for ever".into(),
+                "the certificate never expires: anyone who gets its key can log in forever".into(),
             );
         }
         warnings

@@ -138,7 +138,7 @@ fn what_is_odd_about_a_certificate_is_in_its_summary() {
          the certificate is accepted only from `10.0.0.0/8` (source-address)\n\
          the certificate is for a security key that verifies its user (verify-required)\n\
          sshd refuses the certificate, which has the unknown critical option `tea@example.com`\n\
-         the certificate never expires: whoever gets its key can log in for ever"
+         the certificate never expires: anyone who gets its key can log in forever"
     );
 }
 

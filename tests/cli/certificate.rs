@@ -348,7 +348,7 @@ fn what_is_odd_about_a_certificate_is_said_once_when_it_is_issued() {
     let expected = "warning: the certificate runs the command `uptime` instead of what you ask for (force-command)\n\
         warning: the certificate is accepted only from `10.0.0.0/8` (source-address)\n\
         warning: sshd refuses the certificate, which has the unknown critical option `tea@example.com`\n\
-        warning: the certificate never expires: whoever gets its key can log in for ever\n";
+        warning: the certificate never expires: anyone who gets its key can log in forever\n";
     world
         .sandbox
         .fault(Fault::certificate(Variation::Constrained).times(0));
