@@ -30,10 +30,11 @@ const MAX_PROC_BYTES: usize = 256 * 1024;
 pub fn harden() {
     #[cfg(unix)]
     {
-        use rustix::process::{Resource, Rlimit, setrlimit};
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
         let none = Rlimit {
             current: Some(0),
-            maximum: None,
+            // Only root may raise it, and sudo may have lowered it.
+            maximum: getrlimit(Resource::Core).maximum,
         };
         let limited = setrlimit(Resource::Core, none);
         debug_assert!(limited.is_ok(), "a limit can always be lowered");

@@ -105,6 +105,22 @@ fn without_being_asked_nothing_is_told() {
 }
 
 #[test]
+fn core_files_are_off_where_their_limit_cannot_be_raised_again() {
+    let world = World::with(options_with(&[]));
+    let command = format!(
+        "ulimit -c 8 && exec {} agent run --agent-socket {}",
+        crate::world::program().display(),
+        world.socket().display()
+    );
+    let mut shell = world.program("sh").args(["-c", &command]).start();
+    shell.wait_until("the agent", |_| world.socket().exists().then_some(()));
+    let limits = fs::read_to_string(format!("/proc/{}/limits", shell.id())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core"));
+    let fields: Vec<&str> = core.unwrap().split_whitespace().collect();
+    assert_eq!(fields[4..6], ["0", "4096"], "{limits}");
+}
+
+#[test]
 fn no_process_shows_a_secret_and_none_leaves_a_core_file() {
     let world = World::with(options_with(&["web01"]));
     world.login_deploy();
