@@ -6,6 +6,7 @@
 //! caller.
 
 use std::fmt;
+use std::io;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -143,13 +144,28 @@ fn variables() -> impl Iterator<Item = &'static str> {
         .chain(std::iter::once(SESSION_BUS_VARIABLE))
 }
 
-/// Writes what is asked, without leaving copies of secrets behind.
+/// Writes what is asked, without leaving copies of secrets behind: a buffer that grows leaves its old places as they were, so that
+/// its length is counted first.
 pub(super) fn to_json(asked: &impl Serialize) -> serde_json::Result<Zeroizing<Vec<u8>>> {
-    // As much as there can be: a buffer that grows leaves its old places as they were.
-    let limit = MAX_VALUE_BYTES * (NETWORK_VARIABLES.len() + 1) + 2 * MAX_ENTRY_BYTES;
-    let mut json = Zeroizing::new(Vec::with_capacity(limit));
+    let mut length = Length(0);
+    serde_json::to_writer(&mut length, asked)?;
+    let mut json = Zeroizing::new(Vec::with_capacity(length.0));
     serde_json::to_writer(&mut *json, asked)?;
     Ok(json)
+}
+
+/// Counts the bytes that are written to it.
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -189,6 +205,7 @@ mod tests {
         ]);
         let caller = Caller::new(&env, None).unwrap();
         let json = to_json(&caller).unwrap();
+        assert_eq!(json.capacity(), json.len(), "it has not grown");
         let read: Caller = serde_json::from_slice(&json).unwrap();
         let expected = [
             ("HTTPS_PROXY", "http://ada:hunter2@proxy:3128"),
