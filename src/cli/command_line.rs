@@ -16,12 +16,16 @@ const POINTER: &str = "Options of every command, such as --profile and --output:
 /// # Errors
 /// What is wrong with it; or help, or the version, if that was asked for.
 pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
-    let mut command = command();
-    let matches = command.try_get_matches_from_mut(arguments)?;
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    // Only those who are shown a page wait for all pages to be made, and not every connection of ssh.
+    let matches = match Cli::command().try_get_matches_from(&arguments) {
+        Ok(matches) => matches,
+        Err(_) => command().try_get_matches_from(&arguments)?,
+    };
     if matches.value_source("profile") == Some(ValueSource::CommandLine) && is_for_all(&matches) {
         // That of a variable gives way to `--all`.
         let text = "the argument '--all' cannot be used with '--profile <PROFILE>'";
-        return Err(command.error(ErrorKind::ArgumentConflict, text));
+        return Err(command().error(ErrorKind::ArgumentConflict, text));
     }
     Cli::from_arg_matches(&matches)
 }
