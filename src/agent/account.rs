@@ -40,7 +40,7 @@ pub(super) struct Account {
     shared: Shared,
 }
 
-/// What is held for one account in one tenant, whoever asks.
+/// State of one account in one tenant, shared by all callers.
 #[derive(Debug)]
 struct Held {
     /// The newest certificate first. Those that it has replaced still sign: a login under way has been offered one of them.

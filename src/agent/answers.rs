@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::account::Account;
 use super::accounts::From;
 use super::ask::{
     Answer, AskResult, Asked, CertificateAnswer, MachinesQuestion, Question, RelayAnswer,
@@ -84,12 +85,7 @@ impl Agent {
             login_name: issued.certificate.login_name().clone(),
             certificate: explanation.summarize(self.host.clock.now(), None),
             is_locked: self.passphrase_lock.is_locked(),
-            unsaved: account
-                .sign_in()
-                .unsaved()
-                .into_iter()
-                .map(Line::from)
-                .collect(),
+            unsaved: unsaved(&account),
         }))
     }
 
@@ -132,12 +128,13 @@ impl Agent {
             certificate: explanation.summarize(self.host.clock.now(), None),
             is_new,
             line: issued.certificate.to_openssh(),
-            unsaved: account
-                .sign_in()
-                .unsaved()
-                .into_iter()
-                .map(Line::from)
-                .collect(),
+            unsaved: unsaved(&account),
         }))
     }
+}
+
+/// Returns a warning for each thing that the account's keyring did not take.
+fn unsaved(account: &Account) -> Vec<Line> {
+    let warnings = account.sign_in().unsaved();
+    warnings.into_iter().map(Line::from).collect()
 }

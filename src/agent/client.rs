@@ -27,7 +27,7 @@ const START_POLL: Duration = Duration::from_millis(5);
 /// How long an answer may take; a renewal may be in it.
 const ANSWER_LIMIT: Duration = Duration::from_secs(100);
 
-/// How often an agent that does not answer is looked at.
+/// How often to check an agent that does not answer.
 const STOPPED_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// How many looks in a row must find it stopped: somebody may be about to let it go on.
 const STOPPED_LOOKS: u32 = 3;
@@ -183,7 +183,7 @@ fn understand(socket: &Path, message: &[u8]) -> Result<Answer, Failure> {
         })?
 }
 
-/// Why there is no answer.
+/// Why the agent gave no answer.
 enum NoAnswer {
     /// The connection broke, or the time was up.
     Broken(io::Error),

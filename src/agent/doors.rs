@@ -84,7 +84,7 @@ impl Doors {
     fn listen(socket: &Path, lock: Lock) -> io::Result<Self> {
         let folder = socket.parent().unwrap_or(Path::new("/"));
         let ask_socket = ask_socket(socket);
-        // The one that ssh is told of comes first: whoever finds the other may count on it.
+        // The socket for ssh comes first, so that a caller that finds the other can rely on it.
         let for_ssh = listen(socket)?;
         let for_us = listen(&ask_socket)?;
         Ok(Self {

@@ -11,7 +11,7 @@ const LONGEST_REST: Duration = Duration::from_secs(60);
 /// How long nothing is tried after a failure that only a person can mend.
 const REST_FOR_A_PERSON: Duration = Duration::from_secs(600);
 
-/// How long nothing is tried after Entra took our requests for a loop, whoever asks: each further one prolongs it.
+/// How long to send no request after Entra refused a request loop, for any caller: each further request prolongs the refusal.
 const REST_AFTER_A_LOOP: Duration = Duration::from_secs(300);
 
 /// What Entra says when it takes requests for a loop.
@@ -89,7 +89,7 @@ impl Renewal {
     /// Checks that a try may be made for a caller who waits.
     ///
     /// # Errors
-    /// The last failure, while nothing may be tried whoever asks.
+    /// The last failure, while no caller may cause a request.
     pub(super) fn check_allowed(&self, now: Instant) -> Result<(), Failure> {
         match &self.failure {
             Some(failure) if is_loop(failure) && !self.rest(now).is_zero() => Err(failure.clone()),
