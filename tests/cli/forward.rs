@@ -8,7 +8,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use sandbox::{Fault, MachineKind, Options};
 use serde_json::Value;
 
-use crate::world::{ADA, Invocation, LIMIT, Running, World, options, options_with, wait_for};
+use crate::world::{
+    ADA, Invocation, LIMIT, RefusingPort, Running, World, free_address, options, options_with,
+    wait_for,
+};
 
 /// A forward that listens.
 pub(crate) struct Forward {
@@ -131,9 +134,7 @@ fn a_socks_proxy_of_ssh_reaches_what_the_machine_reaches() {
         client.write_all(b"pong").unwrap();
         request
     });
-    let socks = TcpListener::bind("127.0.0.1:0").unwrap();
-    let socks_address = socks.local_addr().unwrap();
-    drop(socks);
+    let socks_address = free_address();
     let dynamic = socks_address.to_string();
     let session = through(&world, &forward, &["-N", "-D", &dynamic]).start();
     let mut client = None;
@@ -237,9 +238,8 @@ fn a_vm_is_led_to_at_the_address_that_it_has_at_the_moment() {
     output.succeeded();
     assert!(output.stdout.as_bytes() == bytes);
     // A port that nobody listens on is found out by whoever connects, and told.
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = nobody.local_addr().unwrap().port().to_string();
-    drop(nobody);
+    let refusing = RefusingPort::open();
+    let port = refusing.number().to_string();
     let forward = Forward::start(world.command(&["forward", "vm01", "--port", &port]));
     forward.connect_in_vain();
     let told = format!("`vm01` refuses connections at `127.0.0.1:{port}`");

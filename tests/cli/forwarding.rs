@@ -2,14 +2,14 @@
 //! is configured as on Azure's machines.
 
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::thread;
 
 use sandbox::{MachineKind, Options};
 
 use crate::world::{
-    ADA, CONTOSO, DEPLOY, DEPLOY_SECRET, LIMIT, Running, World, options_with, package,
+    ADA, CONTOSO, DEPLOY, DEPLOY_SECRET, LIMIT, Running, World, free_address, options_with, package,
 };
 
 /// The profiles, each with the host alias of the same name, and their login names.
@@ -59,12 +59,6 @@ fn serve() -> u16 {
     port
 }
 
-/// Returns a port that was free a moment ago, for a program that must be told one.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap().port()
-}
-
 /// Reads until the other side closes the connection.
 fn read_all(mut connection: impl std::io::Read) -> String {
     let mut text = String::new();
@@ -72,14 +66,14 @@ fn read_all(mut connection: impl std::io::Read) -> String {
     text
 }
 
-fn connect(port: u16) -> TcpStream {
-    let connection = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+fn connect(address: SocketAddr) -> TcpStream {
+    let connection = TcpStream::connect(address).unwrap();
     connection.set_read_timeout(Some(LIMIT)).unwrap();
     connection
 }
 
 /// Connects by a SOCKS proxy (RFC 1928) to a port of the machine's own.
-fn connect_through_socks(proxy: u16, port: u16) -> TcpStream {
+fn connect_through_socks(proxy: SocketAddr, port: u16) -> TcpStream {
     let mut connection = connect(proxy);
     let [high, low] = port.to_be_bytes();
     connection.write_all(&[5, 1, 0]).unwrap();
@@ -105,18 +99,22 @@ fn number_between(text: &str, before: &str, after: &str) -> Option<u16> {
 fn ports_are_forwarded_for_every_kind_of_login() {
     let (world, service) = (world(), serve());
     for (host, _) in LOGINS {
-        let (local, socks) = (free_port(), free_port());
+        let (local, socks) = (free_address(), free_address());
         let mut session = world
             .ssh(&["-N", "-o", "ExitOnForwardFailure=yes", host])
-            .args(["-L", &format!("127.0.0.1:{local}:127.0.0.1:{service}")])
+            .args(["-L", &format!("{local}:127.0.0.1:{service}")])
             .args(["-R", &format!("127.0.0.1:0:127.0.0.1:{service}")])
-            .args(["-D", &format!("127.0.0.1:{socks}")])
+            .args(["-D", &socks.to_string()])
             .start();
         let remote = session.wait_until("the port of the machine", |session| {
             number_between(&session.stderr(), "Allocated port ", " ")
         });
         assert_eq!(read_all(connect(local)), "here\n", "-L as {host}");
-        assert_eq!(read_all(connect(remote)), "here\n", "-R as {host}");
+        assert_eq!(
+            read_all(connect((Ipv4Addr::LOCALHOST, remote).into())),
+            "here\n",
+            "-R as {host}"
+        );
         let through = connect_through_socks(socks, service);
         assert_eq!(read_all(through), "here\n", "-D as {host}");
     }
@@ -197,7 +195,7 @@ fn the_users_rc_file_runs_for_every_kind_of_login() {
 /// Opens a window as VS Code does: a shell without a terminal that starts the server unless it runs, says where it listens, and
 /// stays; the window reaches the server by the SOCKS proxy of the same ssh.
 fn open_window(world: &World, host: &str) -> Window {
-    let socks = free_port();
+    let socks = free_address();
     let mut session = world
         .ssh(&["-v", "-T", "-D", &socks.to_string()])
         .args(["-o", "ConnectTimeout=120", host, "bash"])
@@ -233,7 +231,7 @@ fn server_socket(world: &World, host: &str) -> PathBuf {
 
 struct Window {
     session: Running,
-    socks: u16,
+    socks: SocketAddr,
     server: u16,
 }
 
@@ -255,7 +253,7 @@ fn what_vs_code_does_works_for_every_kind_of_login() {
             assert_eq!(window.ask(), greeting);
         }
         // Without dynamic forwarding each port has an ssh of its own; the server may listen on a socket, too.
-        let (local, socket) = (free_port(), world.root().join(format!("{host}.sock")));
+        let (local, socket) = (free_address(), world.root().join(format!("{host}.sock")));
         let there = server_socket(&world, host);
         let mut forwarding = world
             .ssh(&["-N", "-o", "ExitOnForwardFailure=yes", host])

@@ -1,6 +1,7 @@
 //! What differs from run to run, taken out of what programs print.
 
 use super::World;
+use super::ports::own_loopback;
 use super::run::Output;
 
 impl World {
@@ -12,6 +13,7 @@ impl World {
             (self.home().display().to_string(), "[HOME]"),
             (self.runtime().display().to_string(), "[RUN]"),
             (self.sandbox.authority().to_owned(), "[SANDBOX]"),
+            (own_loopback().to_string(), "127.0.0.1"),
         ] {
             text = text.replace(&value, name);
         }

@@ -1,10 +1,10 @@
 //! A real HTTP proxy that asks for a password, for one world alone: tinyproxy.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 
-use super::{Running, World, wait_for};
+use super::{Running, World, free_address, wait_for};
 
 /// Whom it lets through.
 const PROXY_USER: &str = "proxy-user";
@@ -13,7 +13,7 @@ const PROXY_PASSWORD: &str = "proxy-pass-0451";
 
 /// A running proxy; it ends when this is dropped.
 pub(crate) struct HttpProxy {
-    port: u16,
+    address: SocketAddr,
     log: PathBuf,
     _process: Running,
 }
@@ -23,14 +23,13 @@ impl HttpProxy {
     pub(crate) fn start(world: &World) -> Self {
         let folder = world.root().join("proxy");
         fs::create_dir(&folder).unwrap();
-        // It takes no port of the system's choice; whoever asks next gets another one than this.
-        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
+        let address = free_address();
         let (config, log) = (folder.join("tinyproxy.conf"), folder.join("tinyproxy.log"));
         let text = format!(
-            "Port {port}\nListen 127.0.0.1\nAllow 127.0.0.1\nMaxClients 100\nTimeout 120\n\
+            "Port {}\nListen {}\nAllow 127.0.0.1\nMaxClients 100\nTimeout 120\n\
              LogFile \"{}\"\nLogLevel Connect\nPidFile \"{}\"\nBasicAuth {PROXY_USER} {PROXY_PASSWORD}\n",
+            address.port(),
+            address.ip(),
             log.display(),
             folder.join("tinyproxy.pid").display()
         );
@@ -41,10 +40,10 @@ impl HttpProxy {
             .arg(config)
             .start();
         wait_for("tinyproxy to listen", || {
-            TcpStream::connect(("127.0.0.1", port)).is_ok()
+            TcpStream::connect(address).is_ok()
         });
         Self {
-            port,
+            address,
             log,
             _process: process,
         }
@@ -57,7 +56,7 @@ impl HttpProxy {
 
     /// Returns the value of `HTTPS_PROXY` with another password.
     pub(crate) fn address_with(&self, password: &str) -> String {
-        format!("http://{PROXY_USER}:{password}@127.0.0.1:{}", self.port)
+        format!("http://{PROXY_USER}:{password}@{}", self.address)
     }
 
     /// Returns the targets of all tunnels that were asked for so far, `host:port`, those that were refused for the
@@ -87,7 +86,7 @@ fn the_proxy_lets_nobody_through_without_the_password_and_writes_down_who_goes_w
     let proxy = HttpProxy::start(&world);
     let target = world.sandbox.authority().trim_start_matches("https://");
     let ask = |credentials: &str| {
-        let mut stream = TcpStream::connect(("127.0.0.1", proxy.port)).unwrap();
+        let mut stream = TcpStream::connect(proxy.address).unwrap();
         let encoded =
             base64::Engine::encode(&base64::prelude::BASE64_STANDARD, credentials.as_bytes());
         write!(
