@@ -14,9 +14,9 @@ use crate::host::files;
 use crate::host::lock::Lock;
 use crate::keyring::Kind;
 use crate::keyring::entry::Entry;
-use crate::profile::Profile;
 use crate::secret::SecretBytes;
-use crate::sign_in::SignIn;
+use crate::session::account::SignIn;
+use crate::session::profile::Profile;
 use crate::time::UnixTime;
 
 pub use self::spare_keys::SpareKeys;

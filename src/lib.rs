@@ -23,7 +23,7 @@
 //!
 //! ```text
 //! floor 4  cli           one file a command
-//! floor 3  services      failure < profile < sign_in < issue, target < agent: each may use those before it
+//! floor 3  services      failure < session < issue, inventory < agent: each may use those before it
 //! floor 2  domains       azure  certificate*  direct  entra  keyring  openssh  relay  ssh_config
 //! floor 1  host          the only doors to the machine: clock, environment, files, processes, network
 //! floor 0  words         cloud  hex  ids  line  rfc4251  secret  time: pure values
@@ -53,15 +53,14 @@ pub mod failure;
 pub mod hex;
 pub mod host;
 pub mod ids;
+pub mod inventory;
 pub mod issue;
 pub mod keyring;
 pub mod line;
 pub mod openssh;
-pub mod profile;
 pub mod relay;
 pub mod rfc4251;
 pub mod secret;
-pub mod sign_in;
+pub mod session;
 pub mod ssh_config;
-pub mod target;
 pub mod time;

@@ -37,7 +37,7 @@ const FLOORS: &[(&str, Order, &[&str])] = &[
     (
         "services",
         Order::Listed,
-        &["failure", "profile", "sign_in", "issue", "target", "agent"],
+        &["failure", "session", "issue", "inventory", "agent"],
     ),
     ("cli", Order::None, &["cli"]),
 ];

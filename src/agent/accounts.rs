@@ -15,8 +15,8 @@ use crate::host::http::Http;
 use crate::host::{Host, tls};
 use crate::ids::{ProfileName, SubscriptionId, TenantId};
 use crate::line::Line;
-use crate::profile::{CloudName, Profile, Profiles};
-use crate::sign_in::{EnvironmentIdentity, SignIn};
+use crate::session::account::{EnvironmentIdentity, SignIn};
+use crate::session::profile::{CloudName, Profile, Profiles};
 
 /// How many subscriptions' tenants are remembered.
 const MAX_SUBSCRIPTIONS: usize = 10_000;

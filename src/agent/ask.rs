@@ -23,8 +23,8 @@ use crate::ids::{
     MachineName, Principal, ProfileName, ResourceGroup, ResourceId, SubscriptionId, TenantId,
 };
 use crate::line::Line;
-use crate::profile::CloudName;
 use crate::secret::Secret;
+use crate::session::profile::CloudName;
 use crate::time::UnixTime;
 
 /// The extension's name.

@@ -18,9 +18,9 @@ use crate::host::env::Env;
 use crate::host::{NETWORK_VARIABLES, SESSION_BUS_VARIABLE};
 use crate::keyring::Kind;
 use crate::keyring::entry::Entry;
-use crate::profile::Profile;
 use crate::secret::SecretBytes;
-use crate::sign_in::EnvironmentIdentity;
+use crate::session::account::EnvironmentIdentity;
+use crate::session::profile::Profile;
 
 /// The longest value of a variable that is sent or taken, in bytes.
 const MAX_VALUE_BYTES: usize = 8 * 1024;
@@ -172,8 +172,8 @@ impl io::Write for Length {
 mod tests {
     use super::*;
     use crate::keyring::Backend;
-    use crate::profile::{CloudName, Flow, KeyOptions, Method};
     use crate::secret::Secret;
+    use crate::session::profile::{CloudName, Flow, KeyOptions, Method};
 
     fn identity() -> EnvironmentIdentity {
         EnvironmentIdentity {

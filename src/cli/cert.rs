@@ -13,8 +13,8 @@ use crate::failure::{Failure, FailureKind, file_failure};
 use crate::host::files;
 use crate::ids::TenantId;
 use crate::issue;
-use crate::profile::{KeyOptions, Profile};
-use crate::sign_in::SignIn;
+use crate::session::account::SignIn;
+use crate::session::profile::{KeyOptions, Profile};
 
 /// Issue a certificate for a new key, which stays in the keyring, or for a key of yours
 #[derive(Args, Debug)]

@@ -1,7 +1,7 @@
 use clap::{Args, ValueEnum};
 
 use crate::failure::{Failure, FailureKind};
-use crate::profile::{self, KeyOptions};
+use crate::session::profile::{self, KeyOptions};
 
 /// What the keys of a profile are to be like; kept in the profile.
 #[derive(Args, Clone, Copy, Debug)]

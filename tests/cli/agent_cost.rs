@@ -22,8 +22,8 @@ use entra_ssh::host::env::Env;
 use entra_ssh::host::paths::Paths;
 use entra_ssh::host::vault::OwnMemory;
 use entra_ssh::issue;
-use entra_ssh::profile::Profiles;
-use entra_ssh::sign_in::SignIn;
+use entra_ssh::session::account::SignIn;
+use entra_ssh::session::profile::Profiles;
 
 use crate::agent::{
     REQUEST_IDENTITIES, SIGN_REQUEST, SIGN_RESPONSE, ask, identities, signed_in_with_agent, string,

@@ -6,8 +6,8 @@ use super::super::ui::Ui;
 use crate::agent::ask::{Answer, MachinesQuestion, Question, another_version};
 use crate::failure::{Failure, FailureKind};
 use crate::ids::{MachineName, ProfileName, ResourceGroup, ResourceId, SubscriptionId, TenantId};
-use crate::profile::Profile;
-use crate::target::{self, Target};
+use crate::inventory::target::{self, Target};
+use crate::session::profile::Profile;
 
 /// A machine and who reaches it.
 #[derive(Debug)]

@@ -20,8 +20,8 @@ use crate::failure::{Failure, FailureKind, file_failure};
 use crate::ids::{
     Address, HostAlias, ParseIdError, Principal, ResourceGroup, ResourceId, TenantId,
 };
+use crate::inventory::target::Target;
 use crate::ssh_config::{Block, Identity, ManagedConfig, Route};
-use crate::target::Target;
 
 /// Add machines, so that plain `ssh NAME` reaches them from now on
 #[derive(Args, Debug)]

@@ -14,9 +14,9 @@ use crate::direct;
 use crate::failure::Failure;
 use crate::host::tls;
 use crate::ids::{Address, ProfileName, ResourceId};
+use crate::inventory::target::Target;
 use crate::relay::Capacity;
 use crate::ssh_config::Identity;
-use crate::target::Target;
 
 /// A machine and how it is reached.
 #[derive(Clone)]

@@ -12,8 +12,8 @@ use crate::host::env::Env;
 use crate::host::files;
 use crate::ids::ClientId;
 use crate::keyring::entry::Entry;
-use crate::profile::Method;
 use crate::secret::{Secret, SecretBytes};
+use crate::session::profile::Method;
 
 /// The longest client secret or password that is read, in bytes.
 const MAX_SECRET_BYTES: usize = 4096;

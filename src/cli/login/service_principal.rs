@@ -4,8 +4,8 @@ use crate::entra::{self, Application, Identity, Proof, ServicePrincipal, Wanted}
 use crate::failure::{Failure, FailureKind};
 use crate::host::env::Env;
 use crate::ids::{ClientId, TenantId};
-use crate::profile::Flow;
 use crate::secret::Secret;
+use crate::session::profile::Flow;
 
 /// Where a client secret is looked for if no file is named.
 const SECRET_VARIABLES: [&str; 2] = ["ENTRA_SSH_CLIENT_SECRET", "AZURE_CLIENT_SECRET"];

@@ -1,5 +1,5 @@
 use crate::keyring::entry::Entry;
-use crate::profile::Profile;
+use crate::session::profile::Profile;
 
 /// An account that the variables of a process name, which is stored nowhere: neither its secret nor its certificates.
 #[derive(Clone, Debug)]

@@ -24,8 +24,8 @@ use crate::host::http::Http;
 use crate::ids::{ClientId, TenantId};
 use crate::keyring::entry::Entry;
 use crate::keyring::{EntryName, Keyring, Kind};
-use crate::profile::{Method, Profile, Profiles, command, login_command};
 use crate::secret::Secret;
+use crate::session::profile::{Method, Profile, Profiles, command, login_command};
 use crate::time::{Spoken, UnixTime};
 
 pub use self::environment::EnvironmentIdentity;
