@@ -6,7 +6,7 @@
 
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
-use entra_ssh::relay::frame::{Decoder, Event, Opcode, apply_mask, header};
+use entra_ssh::internal::relay::frame::{Decoder, Event, Opcode, apply_mask, header};
 
 /// What `proxy` reads at once, in bytes.
 const BLOCK_BYTES: usize = 64 * 1024;

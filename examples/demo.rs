@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     // The demonstration brings the command along: under its name, this program is the command.
     let name = env::args_os().next().map(PathBuf::from);
     if name.as_deref().and_then(Path::file_name) == Some(OsStr::new("entra-ssh")) {
-        return entra_ssh::cli::run();
+        return entra_ssh::internal::run();
     }
     match demonstrate() {
         Ok(()) => ExitCode::SUCCESS,

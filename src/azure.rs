@@ -17,10 +17,12 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use self::addresses::{PowerState, VmAddresses};
-pub use self::error::AzureError;
-pub use self::relay_credentials::RelayCredentials;
-pub use self::tenants::tenant_of_subscription;
+#[cfg(test)]
+pub(crate) use self::addresses::PowerState;
+pub(crate) use self::addresses::VmAddresses;
+pub(crate) use self::error::AzureError;
+pub(crate) use self::relay_credentials::RelayCredentials;
+pub(crate) use self::tenants::tenant_of_subscription;
 
 use crate::cloud::Cloud;
 use crate::host::http::Http;

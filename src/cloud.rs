@@ -31,7 +31,7 @@ const RESOURCE_MANAGER_SCOPE: &str = "https://management.core.windows.net//.defa
 const TOKEN_EXCHANGE_AUDIENCE: &str = "api://AzureADTokenExchange";
 
 /// Names of the built-in clouds, as the Azure CLI writes them.
-pub const BUILT_IN: [&str; 3] = ["AzureCloud", "AzureUSGovernment", "AzureChinaCloud"];
+pub(crate) const BUILT_IN: [&str; 3] = ["AzureCloud", "AzureUSGovernment", "AzureChinaCloud"];
 
 /// One cloud: its endpoints, scopes and client.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -191,7 +191,7 @@ fn endpoint(
 
 /// Tells whether an address holds a user name or a password, which would be printed with it.
 #[must_use]
-pub fn has_credentials(url: &Url) -> bool {
+pub(crate) fn has_credentials(url: &Url) -> bool {
     !url.username().is_empty() || url.password().is_some()
 }
 

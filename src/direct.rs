@@ -12,6 +12,6 @@ mod carry;
 mod error;
 mod place;
 
-pub use self::carry::{Output, carry};
-pub use self::error::DirectError;
-pub use self::place::{Addresses, Place, connect};
+pub(crate) use self::carry::carry;
+pub(crate) use self::error::DirectError;
+pub(crate) use self::place::{Addresses, Place, connect};

@@ -20,16 +20,16 @@ mod service_principal;
 
 use url::Url;
 
-pub use self::aadsts::{Advice, Remedy};
-pub use self::authorization_code::{AuthorizationCode, Pasted};
-pub use self::certificate_request::{CertificateRequest, Wanted};
-pub use self::device_code::{DeviceCode, Step, begin_device_code, wait_for_device_code};
-pub use self::discovery::tenant_id;
-pub use self::error::{EntraError, Refusal};
-pub use self::prompt::{Application, Prompt};
-pub use self::refresh::refresh;
-pub use self::reply::{Identity, Tokens};
-pub use self::service_principal::{
+pub(crate) use self::aadsts::{Advice, Remedy};
+pub(crate) use self::authorization_code::{AuthorizationCode, Pasted};
+pub(crate) use self::certificate_request::{CertificateRequest, Wanted};
+pub(crate) use self::device_code::{begin_device_code, wait_for_device_code};
+pub(crate) use self::discovery::tenant_id;
+pub(crate) use self::error::{EntraError, Refusal};
+pub(crate) use self::prompt::{Application, Prompt};
+pub(crate) use self::refresh::refresh;
+pub(crate) use self::reply::{Identity, Tokens};
+pub(crate) use self::service_principal::{
     AssertionError, ClientCertificate, ClientCertificateError, OidcRequest, Presented, Proof,
     ServicePrincipal, client_credentials,
 };

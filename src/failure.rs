@@ -3,7 +3,7 @@
 //! The domains below say what happened; what to do about it is said here and nowhere else, in one table a domain. The agent
 //! sends a failure to whoever asked, so that a proxy tells what the agent met.
 
-pub mod last;
+pub(crate) mod last;
 mod network;
 
 use std::error::Error;
@@ -169,13 +169,13 @@ impl fmt::Display for Failure {
 
 /// Returns a failure to use a file.
 #[must_use]
-pub fn file_failure(what: &str, path: &std::path::Path, error: &std::io::Error) -> Failure {
+pub(crate) fn file_failure(what: &str, path: &std::path::Path, error: &std::io::Error) -> Failure {
     Failure::new(format!("cannot {what} `{}`", path.display())).caused_by(error)
 }
 
 /// Returns what explains a login that is denied because ssh asks for another account than the certificate is for.
 #[must_use]
-pub fn wrong_login_name(login_name: &str, certified: &str) -> Failure {
+pub(crate) fn wrong_login_name(login_name: &str, certified: &str) -> Failure {
     Failure::new(format!(
         "ssh logs in as `{login_name}`, and the certificate is for `{certified}`"
     ))
@@ -203,7 +203,7 @@ const PLACE_HINT: &str = "set XDG_RUNTIME_DIR to a folder that is yours and that
 
 /// Returns a failure to make or use the folder of sockets or locks.
 #[must_use]
-pub fn place_failure(what: impl Into<Line>, error: &std::io::Error) -> Failure {
+pub(crate) fn place_failure(what: impl Into<Line>, error: &std::io::Error) -> Failure {
     let failure = Failure::new(what).caused_by(error);
     match error.kind() {
         std::io::ErrorKind::TimedOut => failure,

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 /// assert_eq!(entra_ssh::hex::encode(&[0x0a, 0xff]), "0aff");
 /// ```
 #[must_use]
-pub fn encode(bytes: &[u8]) -> String {
+pub(crate) fn encode(bytes: &[u8]) -> String {
     bytes
         .iter()
         .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {

@@ -3,37 +3,37 @@
 //! Everything above asks here for the time, the environment, files, locks, programs and the network, so that a test can
 //! hand in another world and a reader can find every side effect in one folder.
 
-pub mod browser;
-pub mod clock;
-pub mod closed_output;
-pub mod descriptor_passing;
-pub mod env;
-pub mod files;
-pub mod folder_watch;
-pub mod http;
-pub mod http_proxy;
+pub(crate) mod browser;
+pub(crate) mod clock;
+pub(crate) mod closed_output;
+pub(crate) mod descriptor_passing;
+pub(crate) mod env;
+pub(crate) mod files;
+pub(crate) mod folder_watch;
+pub(crate) mod http;
+pub(crate) mod http_proxy;
 #[cfg(unix)]
-pub mod inherited;
-pub mod interrupts;
-pub mod liveness;
-pub mod lock;
-pub mod loopback;
-pub mod memory;
+pub(crate) mod inherited;
+pub(crate) mod interrupts;
+pub(crate) mod liveness;
+pub(crate) mod lock;
+pub(crate) mod loopback;
+pub(crate) mod memory;
 #[cfg(unix)]
-pub mod own_socket;
+pub(crate) mod own_socket;
 mod passwd;
-pub mod paths;
+pub(crate) mod paths;
 mod places;
 #[cfg(unix)]
-pub mod poll;
-pub mod process;
-pub mod program;
-pub mod standard_streams;
-pub mod tcp;
+pub(crate) mod poll;
+pub(crate) mod process;
+pub(crate) mod program;
+pub(crate) mod standard_streams;
+pub(crate) mod tcp;
 #[cfg(unix)]
-pub mod terminal;
-pub mod tls;
-pub mod vault;
+pub(crate) mod terminal;
+pub(crate) mod tls;
+pub(crate) mod vault;
 
 use std::sync::Arc;
 
@@ -43,10 +43,10 @@ use self::paths::{Paths, PathsError};
 use self::vault::{OwnMemory, Vault};
 
 /// Where the address of the user's D-Bus is looked for.
-pub const SESSION_BUS_VARIABLE: &str = "DBUS_SESSION_BUS_ADDRESS";
+pub(crate) const SESSION_BUS_VARIABLE: &str = "DBUS_SESSION_BUS_ADDRESS";
 
 /// What says how the network is reached: the proxy, and the roots that it needs.
-pub const NETWORK_VARIABLES: [&str; 8] = [
+pub(crate) const NETWORK_VARIABLES: [&str; 8] = [
     "ALL_PROXY",
     "HTTPS_PROXY",
     "NO_PROXY",

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::line::{Line, is_shown};
 
 pub(crate) use self::resource_id::ResourceIdParts;
-pub use self::resource_id::{MachineKind, ResourceId};
+pub(crate) use self::resource_id::{MachineKind, ResourceId};
 
 /// What is wrong with a text that should have been a name.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

@@ -1,3 +1,3 @@
 //! Machines: from what the user typed to a machine and the account that reaches it.
 
-pub mod target;
+pub(crate) mod target;

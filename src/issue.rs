@@ -19,7 +19,7 @@ use crate::session::account::SignIn;
 use crate::session::profile::Profile;
 use crate::time::UnixTime;
 
-pub use self::spare_keys::SpareKeys;
+pub(crate) use self::spare_keys::SpareKeys;
 
 /// A certificate is renewed when less than this is left of it, or less than a third of its life if that is shorter.
 const RENEWAL_MARGIN: Duration = Duration::from_secs(600);
@@ -35,7 +35,7 @@ const REFUSES_KEYS: [&str; 2] = ["AADSTS9002313", "AADSTS50032"];
 
 /// A key pair and its certificate.
 #[derive(Clone, Debug)]
-pub struct Issued {
+pub(crate) struct Issued {
     /// The key pair.
     pub key_pair: Arc<KeyPair>,
     /// Its certificate.
@@ -47,33 +47,33 @@ pub struct Issued {
 impl Issued {
     /// Tells whether it is time for the next one.
     #[must_use]
-    pub fn is_due(&self, now: UnixTime) -> bool {
+    pub(crate) fn is_due(&self, now: UnixTime) -> bool {
         now.after(self.renewal_margin()) >= self.certificate.validity().1
     }
 
     /// Returns how long before its end it is time for the next one.
     #[must_use]
-    pub fn renewal_margin(&self) -> Duration {
+    pub(crate) fn renewal_margin(&self) -> Duration {
         renewal_margin(&self.certificate, self.obtained)
     }
 
     /// Tells whether it ends so soon that a login could fail with it: the next one is to be waited for.
     #[must_use]
-    pub fn is_urgent(&self, now: UnixTime) -> bool {
+    pub(crate) fn is_urgent(&self, now: UnixTime) -> bool {
         let (from, to) = self.certificate.validity();
         now.after(URGENT_MARGIN.min(life((from, to), self.obtained) / 6)) >= to
     }
 
     /// Tells whether it can still be used.
     #[must_use]
-    pub fn is_live(&self, now: UnixTime) -> bool {
+    pub(crate) fn is_live(&self, now: UnixTime) -> bool {
         now < self.certificate.validity().1
     }
 }
 
 /// Returns how long before its end it is time for the next certificate, given when we obtained this one.
 #[must_use]
-pub fn renewal_margin(certificate: &Certificate, obtained: UnixTime) -> Duration {
+pub(crate) fn renewal_margin(certificate: &Certificate, obtained: UnixTime) -> Duration {
     RENEWAL_MARGIN.min(life(certificate.validity(), obtained) / 3)
 }
 
@@ -89,7 +89,7 @@ fn life((from, to): (UnixTime, UnixTime), obtained: UnixTime) -> Duration {
 /// # Errors
 /// [`Failure`] if the keyring cannot be read. What does not hold (any more) is not an error: a new certificate takes its
 /// place.
-pub async fn stored(sign_in: &SignIn) -> Result<Option<Issued>, Failure> {
+pub(crate) async fn stored(sign_in: &SignIn) -> Result<Option<Issued>, Failure> {
     let name = sign_in.entry(Kind::Certificate);
     let Some(bytes) = sign_in.keyring().load(&name).await? else {
         return Ok(None);
@@ -104,7 +104,7 @@ pub async fn stored(sign_in: &SignIn) -> Result<Option<Issued>, Failure> {
 ///
 /// # Errors
 /// [`Failure`] if the keyring cannot be read.
-pub async fn kept(sign_in: &SignIn) -> Result<Option<Unverified>, Failure> {
+pub(crate) async fn kept(sign_in: &SignIn) -> Result<Option<Unverified>, Failure> {
     let name = sign_in.entry(Kind::Certificate);
     let Some(bytes) = sign_in.keyring().load(&name).await? else {
         return Ok(None);
@@ -163,7 +163,7 @@ fn is_refused_for_its_kind(failure: &Failure, key: &PublicKey) -> bool {
 ///
 /// # Errors
 /// As [`certify`], and if the keyring does not take it, or another process keeps the lock.
-pub async fn fresh(
+pub(crate) async fn fresh(
     sign_in: &SignIn,
     keys: &SpareKeys,
     is_good: impl Fn(&Issued) -> bool,
@@ -227,7 +227,7 @@ async fn keep(
 ///
 /// # Errors
 /// As [`lock`].
-pub async fn lock_for(sign_in: &SignIn) -> Result<Option<Lock>, Failure> {
+pub(crate) async fn lock_for(sign_in: &SignIn) -> Result<Option<Lock>, Failure> {
     if !sign_in.is_stored() {
         return Ok(None);
     }
@@ -248,7 +248,7 @@ pub async fn lock_for(sign_in: &SignIn) -> Result<Option<Lock>, Failure> {
 ///
 /// # Errors
 /// [`Failure`] if another process keeps it for longer than a renewal takes.
-pub async fn lock(folder: &Path, profile: &Profile) -> Result<Lock, Failure> {
+pub(crate) async fn lock(folder: &Path, profile: &Profile) -> Result<Lock, Failure> {
     let name = lock_name(profile);
     Lock::take(folder, &name, LOCK_PATIENCE)
         .await
@@ -275,7 +275,7 @@ fn lock_failure(folder: &Path, name: &str, error: &io::Error) -> Failure {
 ///
 /// # Errors
 /// [`Failure`] if another process keeps it for longer than that takes.
-pub async fn lock_shared_entries(folder: &Path) -> Result<Lock, Failure> {
+pub(crate) async fn lock_shared_entries(folder: &Path) -> Result<Lock, Failure> {
     Lock::take(folder, "shared-entries", LOCK_PATIENCE)
         .await
         .map_err(|error| {

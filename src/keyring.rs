@@ -8,7 +8,7 @@
 //! limit.
 
 mod choice;
-pub mod entry;
+pub(crate) mod entry;
 mod error;
 mod file_store;
 #[cfg(target_os = "linux")]
@@ -22,9 +22,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::choice::{Backend, Choice};
-pub use self::entry::{EntryName, Kind};
-pub use self::error::KeyringError;
+pub(crate) use self::choice::{Backend, Choice};
+pub(crate) use self::entry::{EntryName, Kind};
+pub(crate) use self::error::KeyringError;
 
 use self::file_store::FileStore;
 use self::system_store::{SystemStore, Trial};

@@ -42,25 +42,32 @@
 //! assert!(matches!(refusal, CertificateError::NotACertificate { .. }));
 //! ```
 
-pub mod agent;
-pub mod azure;
+#![expect(
+    unnameable_types,
+    reason = "`internal` re-exports what tests use, and not every type around it"
+)]
+
+mod agent;
+mod azure;
 pub mod certificate;
-pub mod cli;
-pub mod cloud;
-pub mod direct;
-pub mod entra;
-pub mod failure;
-pub mod hex;
-pub mod host;
-pub mod ids;
-pub mod inventory;
-pub mod issue;
-pub mod keyring;
-pub mod line;
-pub mod openssh;
-pub mod relay;
-pub mod rfc4251;
-pub mod secret;
-pub mod session;
-pub mod ssh_config;
-pub mod time;
+mod cli;
+mod cloud;
+mod direct;
+mod entra;
+mod failure;
+mod hex;
+mod host;
+mod ids;
+#[doc(hidden)]
+pub mod internal;
+mod inventory;
+mod issue;
+mod keyring;
+mod line;
+mod openssh;
+mod relay;
+mod rfc4251;
+mod secret;
+mod session;
+mod ssh_config;
+mod time;

@@ -12,7 +12,7 @@ use std::ops::Deref;
 use serde::{Deserialize, Serialize};
 
 /// The longest text, in characters; Azure's longest messages list policies and have about 1,500.
-pub const MAX_CHARS: usize = 2000;
+pub(crate) const MAX_CHARS: usize = 2000;
 
 /// Text on one line, without what a terminal obeys or does not show, and not longer than [`MAX_CHARS`].
 ///
@@ -104,7 +104,7 @@ impl fmt::Display for Line {
 /// Tells whether a character is shown as itself: it is no control character, and neither ignored by default nor for the
 /// order of text (`Default_Ignorable_Code_Point` and `Bidi_Control` of Unicode 16, and what breaks lines and annotates).
 #[must_use]
-pub fn is_shown(c: char) -> bool {
+pub(crate) fn is_shown(c: char) -> bool {
     !c.is_control()
         && !matches!(c,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
@@ -115,7 +115,7 @@ pub fn is_shown(c: char) -> bool {
 
 /// Returns text with line breaks and tabs as they are, and a sign in place of every other character that is not shown.
 #[must_use]
-pub fn printable(text: &str) -> Cow<'_, str> {
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     let is_fine = |c| is_shown(c) || matches!(c, '\n' | '\t');
     if text.chars().all(is_fine) {
         return text.into();
@@ -132,7 +132,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 
 /// Returns text on one line, of any length: line breaks and tabs become a space, whatever else is not shown a sign.
 #[must_use]
-pub fn cleaned(text: &str) -> Cow<'_, str> {
+pub(crate) fn cleaned(text: &str) -> Cow<'_, str> {
     if text.chars().all(is_shown) {
         return text.into();
     }
@@ -153,7 +153,7 @@ pub fn cleaned(text: &str) -> Cow<'_, str> {
 
 /// Returns JSON with every character that is not shown escaped (RFC 8259, section 7). The value is the same.
 #[must_use]
-pub fn escape_json(json: String) -> String {
+pub(crate) fn escape_json(json: String) -> String {
     if json.chars().all(is_shown) {
         return json;
     }

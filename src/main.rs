@@ -10,8 +10,8 @@ use std::process::ExitCode;
 )]
 #[used]
 #[unsafe(link_section = ".init_array")]
-static BEFORE_THE_RUNTIME: extern "C" fn() = entra_ssh::host::closed_output::look;
+static BEFORE_THE_RUNTIME: extern "C" fn() = entra_ssh::internal::look_at_standard_output;
 
 fn main() -> ExitCode {
-    entra_ssh::cli::run()
+    entra_ssh::internal::run()
 }

@@ -13,7 +13,7 @@ mod buffer;
 mod dial;
 mod endpoint;
 mod error;
-pub mod frame;
+pub(crate) mod frame;
 mod handshake;
 mod masks;
 mod outgoing;

@@ -1,4 +1,4 @@
 //! Sessions with Entra: profiles, and the accounts that they sign in to.
 
-pub mod account;
-pub mod profile;
+pub(crate) mod account;
+pub(crate) mod profile;

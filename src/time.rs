@@ -80,7 +80,7 @@ impl fmt::Display for UnixTime {
 
 /// Prints a length of time as people say it: `58 min`, `1 h 5 min`, `40 s`.
 #[derive(Clone, Copy, Debug)]
-pub struct Spoken(pub Duration);
+pub(crate) struct Spoken(pub Duration);
 
 impl fmt::Display for Spoken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,12 +2,12 @@
 
 #![expect(clippy::indexing_slicing, reason = "tests")]
 
-use entra_ssh::openssh::agent_protocol::{
+use entra_ssh::internal::openssh::agent_protocol::{
     MAX_MESSAGE_BYTES, OfferedKey, Passphrase, Request, Response, message_length,
 };
-use entra_ssh::openssh::host_key::{self, Verdict};
-use entra_ssh::openssh::session_bind::SessionBind;
-use entra_ssh::openssh::userauth::UserauthRequest;
+use entra_ssh::internal::openssh::host_key::{self, Verdict};
+use entra_ssh::internal::openssh::session_bind::SessionBind;
+use entra_ssh::internal::openssh::userauth::UserauthRequest;
 use proptest::collection::vec;
 use proptest::prelude::*;
 

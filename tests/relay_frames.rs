@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use entra_ssh::relay::frame::{Decoder, Event, MAX_HEADER_BYTES, Opcode, apply_mask, header};
+use entra_ssh::internal::relay::frame::{
+    Decoder, Event, MAX_HEADER_BYTES, Opcode, apply_mask, header,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 

@@ -17,10 +17,10 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use entra_ssh::host::env::Env;
-use entra_ssh::host::{standard_streams, tls};
-use entra_ssh::relay::{self, Capacity, Ending, Endpoint, Output, RelayError};
-use entra_ssh::secret::Secret;
+use entra_ssh::internal::host::env::Env;
+use entra_ssh::internal::host::{standard_streams, tls};
+use entra_ssh::internal::relay::{self, Capacity, Ending, Endpoint, Output, RelayError};
+use entra_ssh::internal::secret::Secret;
 use rcgen::{CertificateParams, KeyPair};
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};

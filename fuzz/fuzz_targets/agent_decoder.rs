@@ -3,10 +3,10 @@
 
 #![no_main]
 
-use entra_ssh::openssh::agent_protocol::{Request, Response, message_length};
-use entra_ssh::openssh::host_key;
-use entra_ssh::openssh::session_bind::SessionBind;
-use entra_ssh::openssh::userauth::UserauthRequest;
+use entra_ssh::internal::openssh::agent_protocol::{Request, Response, message_length};
+use entra_ssh::internal::openssh::host_key;
+use entra_ssh::internal::openssh::session_bind::SessionBind;
+use entra_ssh::internal::openssh::userauth::UserauthRequest;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

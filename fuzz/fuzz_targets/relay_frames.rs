@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use entra_ssh::relay::frame::{Decoder, Event};
+use entra_ssh::internal::relay::frame::{Decoder, Event};
 use libfuzzer_sys::fuzz_target;
 
 #[derive(Debug, Default, PartialEq)]

@@ -28,12 +28,12 @@ use crate::session::profile::CloudName;
 use crate::time::UnixTime;
 
 /// The extension's name.
-pub const EXTENSION: &str = "ask@entra-ssh";
+pub(crate) const EXTENSION: &str = "ask@entra-ssh";
 
 /// What comes over the socket: a question, and who asks. How the agent is, and that it is to end, any version can ask any other.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-pub enum Asked {
+pub(crate) enum Asked {
     /// From somewhere.
     From {
         /// The caller.
@@ -47,7 +47,7 @@ pub enum Asked {
 
 /// A question and who asks, on their way to the agent.
 #[derive(Debug, Serialize)]
-pub struct Asking<'a> {
+pub(crate) struct Asking<'a> {
     /// The caller.
     pub caller: &'a Caller,
     /// The question.
@@ -308,11 +308,11 @@ pub struct StatusAnswer {
 }
 
 /// What comes back.
-pub type AskResult = Result<Answer, Failure>;
+pub(crate) type AskResult = Result<Answer, Failure>;
 
 /// Returns the failure of an agent and a program that do not understand each other.
 #[must_use]
-pub fn another_version() -> Failure {
+pub(crate) fn another_version() -> Failure {
     Failure::new("the running agent is of another version")
         .hint("start it anew: entra-ssh agent stop")
 }

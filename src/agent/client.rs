@@ -94,7 +94,7 @@ fn has_died(error: &io::Error) -> bool {
 ///
 /// # Errors
 /// [`Failure`] if its program cannot be started or opens no socket in time.
-pub async fn start(socket: &Path) -> Result<UnixStream, Failure> {
+pub(crate) async fn start(socket: &Path) -> Result<UnixStream, Failure> {
     let failed = |error: &dyn Error| {
         Failure::new("cannot start the agent")
             .caused_by(error)

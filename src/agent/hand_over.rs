@@ -66,7 +66,7 @@ pub(super) async fn fail(mut next: Child, memory: &OwnMemory) {
 ///
 /// # Errors
 /// What the system says; [`io::ErrorKind::InvalidData`] if it is cut or damaged.
-pub fn receive(input: impl io::Read) -> io::Result<OwnMemory> {
+pub(crate) fn receive(input: impl io::Read) -> io::Result<OwnMemory> {
     let bytes = Zeroizing::new(files::read_stream_capped(input, MAX_BYTES)?);
     let memory = OwnMemory::default();
     let mut reader = Reader::new(&bytes);

@@ -98,14 +98,14 @@ pub(super) fn answer(memory: &OwnMemory, question: &MemoryQuestion) -> Result<An
 
 /// The memory of the agent at a socket. Calls block, and start the agent only to save something.
 #[derive(Debug)]
-pub struct AgentMemory {
+pub(crate) struct AgentMemory {
     socket: PathBuf,
 }
 
 impl AgentMemory {
     /// Returns the memory of the agent at this socket.
     #[must_use]
-    pub const fn new(socket: PathBuf) -> Self {
+    pub(crate) const fn new(socket: PathBuf) -> Self {
         Self { socket }
     }
 

@@ -8,7 +8,7 @@ use crate::host::process::{self, OwnProcess};
 
 /// Ends the agents of this user at these sockets whose folder is gone, and returns their process IDs.
 #[must_use]
-pub fn end(sockets: &[PathBuf]) -> Vec<u32> {
+pub(crate) fn end(sockets: &[PathBuf]) -> Vec<u32> {
     let mut ended = Vec::new();
     for agent in process::of_this_user() {
         let is_orphan = socket(&agent)

@@ -25,7 +25,7 @@ use crate::line::Line;
 use crate::time::UnixTime;
 
 /// How long the agent stays without a question, in seconds.
-pub const DEFAULT_IDLE_SECONDS: u32 = 3600;
+pub(crate) const DEFAULT_IDLE_SECONDS: u32 = 3600;
 /// How many connections are served at once; more wait.
 const MAX_CONNECTIONS: usize = 512;
 /// How many of these may be forwarded: other machines, which `ssh -A` lends the agent to, must not take all places.
@@ -77,7 +77,7 @@ enum End {
 ///
 /// # Errors
 /// [`Failure`] if the sockets cannot be opened.
-pub async fn serve(
+pub(crate) async fn serve(
     host: Host,
     socket: &Path,
     idle: Duration,

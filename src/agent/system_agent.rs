@@ -28,7 +28,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// [`Failure`] if it does not answer or does not take them.
-pub async fn keep(
+pub(crate) async fn keep(
     socket: &Path,
     issued: &Issued,
     account: &str,
@@ -100,7 +100,7 @@ fn refused(socket: &Path) -> Failure {
 
 /// Takes out what is ours of an account; tells whether there was any. An agent that does not answer holds nothing any more that
 /// could be taken out.
-pub async fn forget(socket: &Path, account: &str) -> bool {
+pub(crate) async fn forget(socket: &Path, account: &str) -> bool {
     let comment = format!("{MARK}{account}");
     let Ok(mut stream) = UnixStream::connect(socket).await else {
         return false;

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use super::client::ask_socket;
 
 /// The name of the socket unit.
-pub const SOCKET_UNIT: &str = "entra-ssh-agent.socket";
+pub(crate) const SOCKET_UNIT: &str = "entra-ssh-agent.socket";
 /// The name of the service unit.
-pub const SERVICE_UNIT: &str = "entra-ssh-agent.service";
+pub(crate) const SERVICE_UNIT: &str = "entra-ssh-agent.service";
 
 /// Returns the socket unit of an agent whose socket lies at `socket`.
 ///
 /// # Errors
 /// [`UnwritableUnitError`] if systemd cannot be told this path.
-pub fn socket_unit(socket: &Path) -> Result<String, UnwritableUnitError> {
+pub(crate) fn socket_unit(socket: &Path) -> Result<String, UnwritableUnitError> {
     Ok(format!(
         "[Unit]\n\
          Description=Sockets of the entra-ssh agent\n\
@@ -37,7 +37,7 @@ pub fn socket_unit(socket: &Path) -> Result<String, UnwritableUnitError> {
 ///
 /// # Errors
 /// [`UnwritableUnitError`] if systemd cannot be told one of the paths.
-pub fn service_unit(
+pub(crate) fn service_unit(
     program: &Path,
     socket: &Path,
     idle_seconds: u32,
@@ -103,7 +103,7 @@ fn refusal(path: &Path, reason: &'static str) -> UnwritableUnitError {
 /// Why a path cannot be written into a unit.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the path `{}` {reason}, which a systemd unit cannot express", .path.display().to_string().escape_debug())]
-pub struct UnwritableUnitError {
+pub(crate) struct UnwritableUnitError {
     /// The path.
     pub path: PathBuf,
     /// What is wrong with it: "is not absolute".

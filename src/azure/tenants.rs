@@ -10,7 +10,7 @@ use crate::ids::{SubscriptionId, TenantId};
 ///
 /// # Errors
 /// [`HttpError`].
-pub async fn tenant_of_subscription(
+pub(crate) async fn tenant_of_subscription(
     http: &Http,
     cloud: &Cloud,
     subscription: &SubscriptionId,

@@ -19,7 +19,7 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 const LINGER_LIMIT: Duration = Duration::from_secs(2);
 
 /// Where carried bytes go: an output that can be closed, and that can tell when nobody reads it any more.
-pub trait Output: AsyncWrite + Unpin {
+pub(crate) trait Output: AsyncWrite + Unpin {
     /// Tells whether whoever read this output has gone.
     fn is_abandoned(&self) -> bool {
         false
@@ -62,7 +62,7 @@ enum End {
 ///
 /// # Errors
 /// [`DirectError::Dropped`] if the connection broke before the input had ended.
-pub async fn carry(
+pub(crate) async fn carry(
     machine: &str,
     mut stream: TcpStream,
     input: impl AsyncRead + Unpin,

@@ -38,7 +38,7 @@ pub enum Addresses {
 ///
 /// # Errors
 /// [`DirectError`].
-pub async fn connect(place: &Place) -> Result<TcpStream, DirectError> {
+pub(crate) async fn connect(place: &Place) -> Result<TcpStream, DirectError> {
     tracing::info!(machine = %place.machine, at = %place, "connects to the machine");
     let connected = match &place.addresses {
         Addresses::Named(address) => {

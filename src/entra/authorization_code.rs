@@ -12,7 +12,7 @@ use crate::secret::Secret;
 
 /// A sign-in in a browser under way: authorization code (RFC 6749, section 4.1) with PKCE (RFC 7636).
 #[derive(Debug)]
-pub struct AuthorizationCode {
+pub(crate) struct AuthorizationCode {
     token_url: Url,
     application: Application,
     scope: String,
@@ -28,7 +28,7 @@ const MIN_CODE_CHARS: usize = 40;
 
 /// What a user has pasted.
 #[derive(Debug)]
-pub enum Pasted {
+pub(crate) enum Pasted {
     /// The code of this sign-in.
     Code(Secret),
     /// Nothing.
@@ -42,7 +42,7 @@ pub enum Pasted {
 impl AuthorizationCode {
     /// Begins a sign-in, and returns it and the address to open; `random` is what nobody can guess.
     #[must_use]
-    pub fn begin(
+    pub(crate) fn begin(
         cloud: &Cloud,
         tenant: &TenantId,
         redirect_uri: String,
@@ -84,7 +84,7 @@ impl AuthorizationCode {
 
     /// Returns the address that the browser is sent back to, without a query.
     #[must_use]
-    pub fn redirect_uri(&self) -> &str {
+    pub(crate) fn redirect_uri(&self) -> &str {
         &self.redirect_uri
     }
 
@@ -92,7 +92,7 @@ impl AuthorizationCode {
     ///
     /// # Errors
     /// [`EntraError::Refused`] if it says that Entra or the user said no.
-    pub fn on_paste(&self, text: &str) -> Result<Pasted, EntraError> {
+    pub(crate) fn on_paste(&self, text: &str) -> Result<Pasted, EntraError> {
         let text = text.trim();
         let query = text.split_once('?').map_or(text, |(_, query)| query);
         let query = query.split('#').next().unwrap_or_default();
@@ -115,7 +115,7 @@ impl AuthorizationCode {
     ///
     /// # Errors
     /// [`EntraError::Refused`] if Entra or the person said no.
-    pub fn on_redirect(&self, query: &str) -> Result<Option<Secret>, EntraError> {
+    pub(crate) fn on_redirect(&self, query: &str) -> Result<Option<Secret>, EntraError> {
         let value = |name: &str| {
             form_urlencoded::parse(query.as_bytes())
                 .find(|(key, _)| key == name)
@@ -138,7 +138,7 @@ impl AuthorizationCode {
     ///
     /// # Errors
     /// [`EntraError`].
-    pub async fn redeem(
+    pub(crate) async fn redeem(
         &self,
         http: &Http,
         cloud: &Cloud,

@@ -28,7 +28,7 @@ const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
 
 /// A device code sign-in under way (RFC 8628).
 #[derive(Debug)]
-pub struct DeviceCode {
+pub(crate) struct DeviceCode {
     url: Url,
     application: Application,
     claims: String,
@@ -42,7 +42,7 @@ pub struct DeviceCode {
 
 /// What to do next.
 #[derive(Debug)]
-pub enum Step {
+pub(crate) enum Step {
     /// The person has signed in.
     SignedIn(Box<Tokens>),
     /// Ask again after this pause.
@@ -64,7 +64,7 @@ impl DeviceCode {
     ///
     /// # Errors
     /// [`EntraError::Refused`], [`EntraError::Unintelligible`], or [`EntraError::UnsafePage`].
-    pub fn from_reply(
+    pub(crate) fn from_reply(
         now: UnixTime,
         token_url: Url,
         prompt: Prompt<'_>,
@@ -94,19 +94,19 @@ impl DeviceCode {
 
     /// Returns what the person enters.
     #[must_use]
-    pub fn user_code(&self) -> &str {
+    pub(crate) fn user_code(&self) -> &str {
         &self.user_code
     }
 
     /// Returns where the person enters it.
     #[must_use]
-    pub const fn verification_uri(&self) -> &Url {
+    pub(crate) const fn verification_uri(&self) -> &Url {
         &self.verification_uri
     }
 
     /// Returns how long the code is good for.
     #[must_use]
-    pub const fn lifetime(&self) -> Duration {
+    pub(crate) const fn lifetime(&self) -> Duration {
         self.lifetime
     }
 
@@ -114,7 +114,7 @@ impl DeviceCode {
     ///
     /// # Errors
     /// [`EntraError::DeviceCodeExpired`] when time is up; [`EntraError::Refused`] if the person declined or Entra says no.
-    pub fn on_reply(&mut self, now: UnixTime, reply: &Reply) -> Result<Step, EntraError> {
+    pub(crate) fn on_reply(&mut self, now: UnixTime, reply: &Reply) -> Result<Step, EntraError> {
         let refusal = match read_tokens(&self.url, reply, Wanted::Token(self.application)) {
             Ok(tokens) => return Ok(Step::SignedIn(Box::new(tokens))),
             Err(EntraError::Refused(refusal)) => refusal,
@@ -154,7 +154,7 @@ fn sign_in_page(text: &Line) -> Result<Url, EntraError> {
 ///
 /// # Errors
 /// [`EntraError`].
-pub async fn begin_device_code(
+pub(crate) async fn begin_device_code(
     http: &Http,
     clock: &dyn Clock,
     cloud: &Cloud,
@@ -178,7 +178,7 @@ pub async fn begin_device_code(
 ///
 /// # Errors
 /// [`EntraError`].
-pub async fn wait_for_device_code(
+pub(crate) async fn wait_for_device_code(
     http: &Http,
     clock: &dyn Clock,
     cloud: &Cloud,

@@ -17,7 +17,7 @@ struct Configuration {
 ///
 /// # Errors
 /// [`EntraError`]; [`EntraError::Refused`] if there is no such tenant.
-pub async fn tenant_id(
+pub(crate) async fn tenant_id(
     http: &Http,
     cloud: &Cloud,
     tenant: TenantId,

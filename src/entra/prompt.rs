@@ -26,7 +26,7 @@ impl Application {
 
 /// What a person is asked to sign in for.
 #[derive(Clone, Copy, Debug)]
-pub struct Prompt<'a> {
+pub(crate) struct Prompt<'a> {
     /// The application, whose policies the sign-in has to meet.
     pub application: Application,
     /// The claims that a refusal asked for, in JSON.
@@ -38,7 +38,7 @@ pub struct Prompt<'a> {
 impl Prompt<'_> {
     /// Returns the prompt of a first sign-in.
     #[must_use]
-    pub const fn first() -> Self {
+    pub(crate) const fn first() -> Self {
         Self {
             application: Application::ResourceManager,
             claims: None,

@@ -13,7 +13,7 @@ pub(super) const LASTING: &str = "offline_access openid profile";
 ///
 /// # Errors
 /// [`EntraError`].
-pub async fn refresh(
+pub(crate) async fn refresh(
     http: &Http,
     cloud: &Cloud,
     tenant: &TenantId,

@@ -24,12 +24,12 @@ use crate::ids::{ClientId, TenantId};
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
-pub use self::assertion::{AssertionError, Presented};
-pub use self::client_certificate::{ClientCertificate, ClientCertificateError};
+pub(crate) use self::assertion::{AssertionError, Presented};
+pub(crate) use self::client_certificate::{ClientCertificate, ClientCertificateError};
 
 /// An application that signs in by itself.
 #[derive(Clone, Debug)]
-pub struct ServicePrincipal {
+pub(crate) struct ServicePrincipal {
     /// The application.
     pub client_id: ClientId,
     /// How it proves that it is the application.
@@ -39,7 +39,7 @@ pub struct ServicePrincipal {
 /// How an application proves who it is: by a secret, or by a client assertion (RFC 7523), which is made or fetched anew for
 /// every request.
 #[derive(Clone, Debug)]
-pub enum Proof {
+pub(crate) enum Proof {
     /// A token that Azure Pipelines issues for a service connection.
     AzurePipelines {
         /// Where it is asked for.
@@ -62,7 +62,7 @@ pub enum Proof {
 
 /// Where a pipeline asks for an ID token of its own.
 #[derive(Clone, Debug)]
-pub struct OidcRequest {
+pub(crate) struct OidcRequest {
     /// The address.
     pub url: Url,
     /// What opens it.
@@ -76,7 +76,7 @@ pub struct OidcRequest {
 ///
 /// # Errors
 /// [`EntraError`].
-pub async fn client_credentials(
+pub(crate) async fn client_credentials(
     http: &Http,
     cloud: &Cloud,
     tenant: &TenantId,

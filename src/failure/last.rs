@@ -12,11 +12,11 @@ use crate::line::Line;
 use crate::time::UnixTime;
 
 /// The largest record that is read, in bytes.
-pub const MAX_BYTES: usize = 64 * 1024;
+pub(crate) const MAX_BYTES: usize = 64 * 1024;
 
 /// A failure, as it is kept.
 #[derive(Debug, Deserialize, Serialize)]
-pub struct Record {
+pub(crate) struct Record {
     /// When it was met.
     pub at: UnixTime,
     /// What was typed, or what ssh ran, up to a `--`: what follows it is for ssh and the machine, and may hold a secret
@@ -28,7 +28,7 @@ pub struct Record {
 
 /// Keeps a failure of this process until the next one; a command line that made no sense has explained itself. That it cannot be kept must
 /// not hide it.
-pub fn keep(host: &Host, failure: &Failure) {
+pub(crate) fn keep(host: &Host, failure: &Failure) {
     // Root with another user's home would leave a folder there that its owner could not use.
     if failure.kind == FailureKind::Usage || files::is_foreign_to_root(&host.paths.home) {
         return;

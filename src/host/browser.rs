@@ -18,7 +18,7 @@ const OPENERS: [&str; 1] = ["explorer.exe"];
 
 /// Returns what opens an address: `BROWSER`, or what the desktop brings. `None` where a browser would have no screen.
 #[must_use]
-pub fn find(env: &Env) -> Option<PathBuf> {
+pub(crate) fn find(env: &Env) -> Option<PathBuf> {
     let path = env.var_os("PATH");
     if let Some(browser) = env.var("BROWSER") {
         // BROWSER may list several, as it does for xdg-open; the first that is there is taken.
@@ -43,7 +43,7 @@ pub fn find(env: &Env) -> Option<PathBuf> {
 ///
 /// # Errors
 /// What the system says if the program cannot be started.
-pub fn open(browser: &Path, address: &str) -> io::Result<Child> {
+pub(crate) fn open(browser: &Path, address: &str) -> io::Result<Child> {
     process::start_detached(browser, &[OsString::from(address)])
 }
 

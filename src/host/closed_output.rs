@@ -9,7 +9,7 @@ static WAS_CLOSED: AtomicBool = AtomicBool::new(false);
 
 /// Tells whether standard output was closed when this process began, as far as the system lets that be known.
 #[must_use]
-pub fn was_closed() -> bool {
+pub(crate) fn was_closed() -> bool {
     WAS_CLOSED.load(Ordering::Relaxed)
 }
 

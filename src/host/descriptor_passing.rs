@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 /// wants to talk through us has two pipes, or two sockets.
 #[cfg(unix)]
 #[must_use]
-pub fn is_awaited() -> bool {
+pub(crate) fn is_awaited() -> bool {
     use rustix::fs::{FileType, fstat};
     use rustix::net::{AddressFamily, getsockname};
     let (input, output) = (io::stdin(), io::stdout());
@@ -26,7 +26,7 @@ pub fn is_awaited() -> bool {
 /// # Errors
 /// What the system says, most likely that whoever waited has gone.
 #[cfg(unix)]
-pub fn pass(connection: TcpStream) -> io::Result<()> {
+pub(crate) fn pass(connection: TcpStream) -> io::Result<()> {
     pass_over(&io::stdout(), connection)
 }
 

@@ -12,15 +12,15 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-pub use self::draft::Draft;
-pub use self::text::decode_text;
+pub(crate) use self::draft::Draft;
+pub(crate) use self::text::decode_text;
 
 /// Reads a file of at most `limit` bytes that the user names. It may be a pipe or a device, whose other end has ten seconds.
 ///
 /// # Errors
 /// What the system says; [`io::ErrorKind::FileTooLarge`] if the file is longer than `limit`, and [`io::ErrorKind::TimedOut`] if
 /// a pipe or device did not end.
-pub fn read_capped(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+pub(crate) fn read_capped(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     let file = streams::open(path)?;
     if file.metadata()?.is_file() {
         read_stream_capped(file, limit)
@@ -33,7 +33,7 @@ pub fn read_capped(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// As [`read_capped`]; [`io::ErrorKind::InvalidData`] if the file is not text ([`decode_text`]).
-pub fn read_text_if_there(path: &Path, limit: usize) -> io::Result<Option<String>> {
+pub(crate) fn read_text_if_there(path: &Path, limit: usize) -> io::Result<Option<String>> {
     let Some(bytes) = if_there(read_capped(path, limit))?.map(Zeroizing::new) else {
         return Ok(None);
     };
@@ -51,7 +51,7 @@ pub fn read_text_if_there(path: &Path, limit: usize) -> io::Result<Option<String
 /// # Errors
 /// What the system says; [`io::ErrorKind::FileTooLarge`] if the file is longer than `limit`, and
 /// [`io::ErrorKind::InvalidInput`] if it is a pipe, a device or a folder.
-pub fn read_if_there(path: &Path, limit: usize) -> io::Result<Option<Vec<u8>>> {
+pub(crate) fn read_if_there(path: &Path, limit: usize) -> io::Result<Option<Vec<u8>>> {
     if_there(read_regular(path, limit))
 }
 
@@ -85,7 +85,7 @@ fn not_regular(metadata: &Metadata) -> io::Error {
 ///
 /// # Errors
 /// As [`read_capped`].
-pub fn read_stream_capped(stream: impl io::Read, limit: usize) -> io::Result<Vec<u8>> {
+pub(crate) fn read_stream_capped(stream: impl io::Read, limit: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let one_more = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     stream.take(one_more).read_to_end(&mut bytes)?;
@@ -104,7 +104,7 @@ fn cap(bytes: Vec<u8>, limit: usize) -> io::Result<Vec<u8>> {
 
 /// Tells whether the disk is why something could not be written: it is read-only or full.
 #[must_use]
-pub fn cannot_be_written(error: &io::Error) -> bool {
+pub(crate) fn cannot_be_written(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::QuotaExceeded
@@ -115,7 +115,7 @@ pub fn cannot_be_written(error: &io::Error) -> bool {
 
 /// Who may read a file that is written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Access {
+pub(crate) enum Access {
     /// The owner alone: 0600.
     Private,
     /// Everyone: 0644. For public keys and certificates that the user asked for by name.
@@ -130,7 +130,7 @@ pub enum Access {
 ///
 /// # Errors
 /// As [`Draft::new`] and [`Draft::keep`]; the old file is then as it was.
-pub fn write(path: &Path, contents: &[u8], access: Access) -> io::Result<()> {
+pub(crate) fn write(path: &Path, contents: &[u8], access: Access) -> io::Result<()> {
     Draft::new(path, contents, access)?.keep()
 }
 
@@ -139,7 +139,7 @@ pub fn write(path: &Path, contents: &[u8], access: Access) -> io::Result<()> {
 ///
 /// # Errors
 /// As [`write()`]; [`io::ErrorKind::TimedOut`] if nobody reads from a pipe within ten seconds.
-pub fn write_named(path: &Path, contents: &[u8]) -> io::Result<()> {
+pub(crate) fn write_named(path: &Path, contents: &[u8]) -> io::Result<()> {
     match fs::metadata(path) {
         Ok(metadata) if is_stream(&metadata) || links::is_open_file(path) => {
             links::refuse_foreign_links(path)?;
@@ -166,7 +166,7 @@ fn is_stream(_metadata: &Metadata) -> bool {
 /// # Errors
 /// What the system says; [`io::ErrorKind::PermissionDenied`] for a link that another user has put into a folder that everyone may
 /// write to.
-pub fn append_privately(path: &Path) -> io::Result<File> {
+pub(crate) fn append_privately(path: &Path) -> io::Result<File> {
     links::refuse_foreign_links(path)?;
     let mut options = fs::OpenOptions::new();
     options.create(true).append(true);
@@ -185,13 +185,13 @@ pub fn append_privately(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// What the system says; [`io::ErrorKind::PermissionDenied`] if the folder is there but others may write to it.
-pub fn make_private_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn make_private_folder(folder: &Path) -> io::Result<()> {
     private::make_folder(folder)
 }
 
 /// Tells whether this process is root's, and something is there that is another user's.
 #[must_use]
-pub fn is_foreign_to_root(path: &Path) -> bool {
+pub(crate) fn is_foreign_to_root(path: &Path) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt as _;
@@ -209,7 +209,7 @@ pub fn is_foreign_to_root(path: &Path) -> bool {
 ///
 /// # Errors
 /// What the system says.
-pub fn make_private(path: &Path) -> io::Result<()> {
+pub(crate) fn make_private(path: &Path) -> io::Result<()> {
     private::make_file(path)
 }
 
@@ -218,7 +218,7 @@ pub fn make_private(path: &Path) -> io::Result<()> {
 /// # Errors
 /// What the system says; [`io::ErrorKind::AlreadyExists`] if something else than a socket is there.
 #[cfg(unix)]
-pub fn remove_stale_socket(path: &Path) -> io::Result<()> {
+pub(crate) fn remove_stale_socket(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::FileTypeExt as _;
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.file_type().is_socket() => remove_if_there(path),
@@ -236,7 +236,7 @@ pub fn remove_stale_socket(path: &Path) -> io::Result<()> {
 /// # Errors
 /// What the system says; [`io::ErrorKind::AlreadyExists`] if something else than a link is there.
 #[cfg(unix)]
-pub fn point_link(link: &Path, target: &Path) -> io::Result<()> {
+pub(crate) fn point_link(link: &Path, target: &Path) -> io::Result<()> {
     match fs::symlink_metadata(link) {
         Ok(there) if !there.is_symlink() => return Err(io::ErrorKind::AlreadyExists.into()),
         Ok(_) if fs::read_link(link)? == target => return Ok(()),
@@ -254,7 +254,7 @@ pub fn point_link(link: &Path, target: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// What the system says.
-pub fn remove_if_there(path: &Path) -> io::Result<()> {
+pub(crate) fn remove_if_there(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 /// A watch over one folder.
 #[derive(Debug)]
-pub struct FolderWatch {
+pub(crate) struct FolderWatch {
     /// None where the system offers no watches.
     #[cfg(target_os = "linux")]
     events: Option<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>>,
@@ -14,7 +14,7 @@ pub struct FolderWatch {
 impl FolderWatch {
     /// Watches a folder. If the system does not do that, [`FolderWatch::changed`] never returns.
     #[must_use]
-    pub fn of(folder: &Path) -> Self {
+    pub(crate) fn of(folder: &Path) -> Self {
         use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
         let goes = WatchFlags::DELETE_SELF | WatchFlags::MOVE_SELF | WatchFlags::ONLYDIR;
         let wanted = goes | WatchFlags::DELETE | WatchFlags::MOVED_FROM;
@@ -32,7 +32,7 @@ impl FolderWatch {
     }
 
     /// Returns after something has left the folder, or the folder itself has gone.
-    pub async fn changed(&self) {
+    pub(crate) async fn changed(&self) {
         let Some(events) = &self.events else {
             return std::future::pending().await;
         };

@@ -20,8 +20,8 @@ use tokio::time::timeout;
 use url::Url;
 use zeroize::Zeroizing;
 
-pub use self::error::HttpError;
-pub use self::retry::current_wait;
+pub(crate) use self::error::HttpError;
+pub(crate) use self::retry::current_wait;
 
 use self::azure_transport::AzureTransport;
 use self::retry::{BUDGET, Next, Wait};
@@ -33,7 +33,7 @@ use crate::secret::Secret;
 use crate::time::UnixTime;
 
 /// The longest reply that is read, in bytes. A thousand machines with their tags are about half of it.
-pub const MAX_REPLY_BYTES: usize = 4 * 1024 * 1024;
+pub(crate) const MAX_REPLY_BYTES: usize = 4 * 1024 * 1024;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);

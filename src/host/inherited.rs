@@ -10,7 +10,7 @@ use listenfd::ListenFd;
 ///
 /// # Errors
 /// What the system says; [`io::ErrorKind::InvalidInput`] if one of them is something else.
-pub fn unix_listeners() -> io::Result<Vec<UnixListener>> {
+pub(crate) fn unix_listeners() -> io::Result<Vec<UnixListener>> {
     let mut inherited = ListenFd::from_env();
     let mut listeners = Vec::new();
     for index in 0..inherited.len() {

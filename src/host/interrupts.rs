@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// What asks this process to stop: `SIGINT`, as Ctrl-C sends it, and `SIGTERM`. Once this is open, they no longer end it.
 #[cfg(unix)]
 #[derive(Debug)]
-pub struct Interrupts {
+pub(crate) struct Interrupts {
     interrupt: Signal,
     terminate: Signal,
 }
@@ -19,7 +19,7 @@ impl Interrupts {
     ///
     /// # Errors
     /// What the system says.
-    pub fn open() -> io::Result<Self> {
+    pub(crate) fn open() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -27,7 +27,7 @@ impl Interrupts {
     }
 
     /// Waits until this process is asked to stop, or asked once more.
-    pub async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

@@ -20,7 +20,7 @@ const UNACKNOWLEDGED_MILLISECONDS: u32 = 60_000;
 ///
 /// # Errors
 /// What the system says.
-pub fn set(stream: &TcpStream) -> io::Result<()> {
+pub(crate) fn set(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     #[cfg(unix)]
     {

@@ -20,7 +20,7 @@ const MAX_OWNER_BYTES: usize = 256;
 ///
 /// The file stays: removing it would let a third process lock a new file of the same name beside a waiting second one.
 #[derive(Debug)]
-pub struct Lock {
+pub(crate) struct Lock {
     _file: File,
 }
 
@@ -29,7 +29,7 @@ impl Lock {
     ///
     /// # Errors
     /// [`io::ErrorKind::TimedOut`] if another process kept it longer; else what the system says.
-    pub async fn take(folder: &Path, name: &str, patience: Duration) -> io::Result<Self> {
+    pub(crate) async fn take(folder: &Path, name: &str, patience: Duration) -> io::Result<Self> {
         let deadline = Instant::now() + patience;
         loop {
             if let Some(lock) = Self::try_take(folder, name)? {
@@ -57,7 +57,7 @@ impl Lock {
     ///
     /// # Errors
     /// What the system says.
-    pub fn try_take(folder: &Path, name: &str) -> io::Result<Option<Self>> {
+    pub(crate) fn try_take(folder: &Path, name: &str) -> io::Result<Option<Self>> {
         let path = folder.join(name);
         let file = files::make_private_folder(folder)
             .and_then(|()| {
@@ -81,7 +81,7 @@ impl Lock {
 
     /// Returns the process that took the lock `name` in `folder` last, if it still runs.
     #[must_use]
-    pub fn owner(folder: &Path, name: &str) -> Option<u32> {
+    pub(crate) fn owner(folder: &Path, name: &str) -> Option<u32> {
         let text = files::read_text_if_there(&folder.join(name), MAX_OWNER_BYTES).ok()??;
         let (process, started) = text.trim().split_once(' ')?;
         let process = process.parse().ok()?;

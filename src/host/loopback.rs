@@ -26,7 +26,7 @@ const MAX_PORTS: usize = 32;
 /// A listener on a port of its own, for this machine only: at `127.0.0.1` and, on the same port, at `[::1]`, either of which a
 /// browser may take `localhost` for. Silent connections do not keep others waiting.
 #[derive(Debug)]
-pub struct Loopback {
+pub(crate) struct Loopback {
     listeners: Vec<TcpListener>,
     port: u16,
     connections: JoinSet<Option<Visit>>,
@@ -37,7 +37,7 @@ pub struct Loopback {
 
 /// A request for the page that a browser was sent back to. It waits for its answer.
 #[derive(Debug)]
-pub struct Visit {
+pub(crate) struct Visit {
     stream: TcpStream,
     query: String,
 }
@@ -47,7 +47,7 @@ impl Loopback {
     ///
     /// # Errors
     /// What the system says.
-    pub async fn open() -> io::Result<Self> {
+    pub(crate) async fn open() -> io::Result<Self> {
         Self::with_limit(REQUEST_LIMIT).await
     }
 
@@ -64,7 +64,7 @@ impl Loopback {
 
     /// Returns the address that a browser can be sent back to; of `http://localhost` Entra takes any port.
     #[must_use]
-    pub fn redirect_uri(&self) -> String {
+    pub(crate) fn redirect_uri(&self) -> String {
         format!("http://localhost:{}", self.port)
     }
 
@@ -72,7 +72,7 @@ impl Loopback {
     ///
     /// # Errors
     /// What the system says.
-    pub async fn visit(&mut self) -> io::Result<Visit> {
+    pub(crate) async fn visit(&mut self) -> io::Result<Visit> {
         loop {
             tokio::select! {
                 accepted = accept(&self.listeners) => {
@@ -89,7 +89,13 @@ impl Loopback {
     }
 
     /// Shows a page beside the wait for the next request.
-    pub fn turn_away(&mut self, visit: Visit, status: &'static str, heading: &str, sentence: &str) {
+    pub(crate) fn turn_away(
+        &mut self,
+        visit: Visit,
+        status: &'static str,
+        heading: &str,
+        sentence: &str,
+    ) {
         let page = page(heading, sentence);
         let Visit { mut stream, .. } = visit;
         self.serve(async move {
@@ -164,12 +170,12 @@ async fn visit_of(mut stream: TcpStream, limit: Duration) -> Option<Visit> {
 impl Visit {
     /// Returns the query, still encoded.
     #[must_use]
-    pub fn query(&self) -> &str {
+    pub(crate) fn query(&self) -> &str {
         &self.query
     }
 
     /// Shows a page of one heading and one sentence.
-    pub async fn show(mut self, status: &str, heading: &str, sentence: &str) {
+    pub(crate) async fn show(mut self, status: &str, heading: &str, sentence: &str) {
         respond(&mut self.stream, status, &page(heading, sentence)).await;
     }
 }

@@ -7,7 +7,7 @@
 /// there, encrypted swap or a unit with `MemorySwapMax=0` is what helps. To lock single pages takes pointers, which this
 /// program does without.
 #[must_use]
-pub fn keep_out_of_swap() -> bool {
+pub(crate) fn keep_out_of_swap() -> bool {
     #[cfg(target_os = "linux")]
     {
         use rustix::mm::{MlockAllFlags, mlockall};

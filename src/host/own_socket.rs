@@ -76,7 +76,7 @@ impl SocketError {
 ///
 /// # Errors
 /// [`SocketError`].
-pub async fn connect(socket: &Path) -> Result<UnixStream, SocketError> {
+pub(crate) async fn connect(socket: &Path) -> Result<UnixStream, SocketError> {
     check(socket)?;
     let failed = |source| SocketError::Connect {
         socket: socket.to_owned(),
@@ -109,7 +109,7 @@ pub async fn connect(socket: &Path) -> Result<UnixStream, SocketError> {
 ///
 /// # Errors
 /// [`SocketError`]; that there is no folder is none.
-pub fn check(socket: &Path) -> Result<(), SocketError> {
+pub(crate) fn check(socket: &Path) -> Result<(), SocketError> {
     use std::os::unix::fs::MetadataExt as _;
     if socket.as_os_str().len() > MAX_SOCKET_PATH_BYTES {
         return Err(SocketError::TooLong {

@@ -170,7 +170,7 @@ impl Paths {
 ///
 /// # Errors
 /// [`PathsError::ControlCharacter`].
-pub fn without_control_characters(path: &Path) -> Result<(), PathsError> {
+pub(crate) fn without_control_characters(path: &Path) -> Result<(), PathsError> {
     if path.to_string_lossy().chars().any(char::is_control) {
         return Err(PathsError::ControlCharacter {
             path: path.to_path_buf(),

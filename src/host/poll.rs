@@ -20,13 +20,13 @@ const CALLS_A_TURN: u8 = 64;
 
 /// Waits for descriptors.
 #[derive(Debug, Default)]
-pub struct Poller {
+pub(crate) struct Poller {
     watched: Vec<Rc<Shared>>,
 }
 
 /// A descriptor in non-blocking mode that a [`Poller`] waits for. It can be read and written within [`Poller::until`] alone.
 #[derive(Debug)]
-pub struct Watched {
+pub(crate) struct Watched {
     shared: Rc<Shared>,
 }
 
@@ -42,7 +42,7 @@ struct Shared {
 
 impl Poller {
     /// Watches a descriptor, which must be in non-blocking mode.
-    pub fn watch(&mut self, descriptor: OwnedFd) -> Watched {
+    pub(crate) fn watch(&mut self, descriptor: OwnedFd) -> Watched {
         let shared = Rc::new(Shared {
             descriptor,
             ready: Cell::new(PollFlags::IN | PollFlags::OUT),
@@ -57,7 +57,7 @@ impl Poller {
     /// Returns `None` once the deadline has passed.
     ///
     /// The thread does nothing else meanwhile, so that a runtime on it stands still, and the job's waker wakes nobody.
-    pub fn until<T>(
+    pub(crate) fn until<T>(
         &self,
         deadline: Instant,
         mut job: impl FnMut(&mut Context<'_>) -> Poll<T>,
@@ -137,7 +137,7 @@ impl Shared {
 impl Watched {
     /// Tells whether this is a pipe's end for writing, and nobody has the other one any more.
     #[must_use]
-    pub fn has_no_reader(&self) -> bool {
+    pub(crate) fn has_no_reader(&self) -> bool {
         has_no_reader(&self.shared.descriptor)
     }
 }

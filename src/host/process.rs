@@ -9,11 +9,13 @@ use std::process::{Child, Command, Stdio};
 
 use zeroize::Zeroizing;
 
-pub use self::captured::{Captured, capture};
+#[cfg(test)]
+pub(crate) use self::captured::Captured;
+pub(crate) use self::captured::capture;
 use super::program::RUNNING;
 
 /// Variables that carry secrets and that no child of ours is to see.
-pub const SECRET_VARIABLES: [&str; 5] = [
+pub(crate) const SECRET_VARIABLES: [&str; 5] = [
     "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
     "AZURE_CLIENT_CERTIFICATE_PASSWORD",
     "AZURE_CLIENT_SECRET",
@@ -27,7 +29,7 @@ const MAX_PROC_BYTES: usize = 256 * 1024;
 
 /// Keeps what this process has in memory from being written to core files and, where the system can do that, from other
 /// processes of the user. Programs that are started later are not affected.
-pub fn harden() {
+pub(crate) fn harden() {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -55,7 +57,7 @@ pub fn harden() {
     clippy::disallowed_methods,
     reason = "the one place that starts programs"
 )]
-pub fn replace_with(program: &OsStr, arguments: &[OsString]) -> io::Result<u8> {
+pub(crate) fn replace_with(program: &OsStr, arguments: &[OsString]) -> io::Result<u8> {
     let mut command = Command::new(program);
     command.args(arguments);
     for name in SECRET_VARIABLES {
@@ -83,7 +85,7 @@ fn become_it(mut command: Command) -> io::Result<u8> {
 ///
 /// # Errors
 /// What the system says if the program cannot be started.
-pub fn start_detached(program: &Path, arguments: &[OsString]) -> io::Result<Child> {
+pub(crate) fn start_detached(program: &Path, arguments: &[OsString]) -> io::Result<Child> {
     spawn_detached(program, arguments, Stdio::null())
 }
 
@@ -92,7 +94,7 @@ pub fn start_detached(program: &Path, arguments: &[OsString]) -> io::Result<Chil
 ///
 /// # Errors
 /// What the system says if the program cannot be started.
-pub fn start_detached_with(
+pub(crate) fn start_detached_with(
     program: &Path,
     arguments: &[OsString],
     input: Zeroizing<Vec<u8>>,
@@ -135,7 +137,7 @@ fn spawn_detached(program: &Path, arguments: &[OsString], stdin: Stdio) -> io::R
 
 /// A process of this user.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct OwnProcess {
+pub(crate) struct OwnProcess {
     /// Its ID.
     pub id: u32,
     /// Its command line.
@@ -144,7 +146,7 @@ pub struct OwnProcess {
 
 /// Returns the processes that run as this user, but this one; none where the system has no `/proc`.
 #[must_use]
-pub fn of_this_user() -> Vec<OwnProcess> {
+pub(crate) fn of_this_user() -> Vec<OwnProcess> {
     #[cfg(unix)]
     {
         let Ok(entries) = std::fs::read_dir("/proc") else {
@@ -189,7 +191,7 @@ fn own_process(id: u32) -> Option<OwnProcess> {
 ///
 /// # Errors
 /// What the system says.
-pub fn kill(id: u32) -> io::Result<()> {
+pub(crate) fn kill(id: u32) -> io::Result<()> {
     #[cfg(unix)]
     {
         use rustix::process::{Pid, Signal, kill_process};
@@ -205,7 +207,7 @@ pub fn kill(id: u32) -> io::Result<()> {
 }
 
 /// Leaves the session of the terminal, so that closing it does not end us. That we lead a group already is fine.
-pub fn leave_session() {
+pub(crate) fn leave_session() {
     #[cfg(unix)]
     if rustix::process::setsid().is_err() {
         // We lead a process group: whoever started us has taken care of this.
@@ -213,7 +215,7 @@ pub fn leave_session() {
 }
 
 /// Has the thread that calls this give way to everything else on the machine. Where only a whole process can, nothing changes.
-pub fn give_way() {
+pub(crate) fn give_way() {
     #[cfg(target_os = "linux")]
     if rustix::process::setpriority_process(None, 19).is_err() {
         // It goes on at the priority that it has.
@@ -222,7 +224,7 @@ pub fn give_way() {
 
 /// Tells whether a process is stopped (SIGSTOP, a debugger, Ctrl-Z). Only Linux says so.
 #[must_use]
-pub fn is_stopped(process: u32) -> bool {
+pub(crate) fn is_stopped(process: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat"));
     // The second field is a name in parentheses, which may hold anything; the state follows.
     stat.is_ok_and(|stat| {
@@ -233,12 +235,12 @@ pub fn is_stopped(process: u32) -> bool {
 
 /// Finds a program the way a shell does: the first file of that name on the `PATH` that may be executed.
 #[must_use]
-pub fn find_program(name: &str, path_variable: Option<&OsStr>) -> Option<PathBuf> {
+pub(crate) fn find_program(name: &str, path_variable: Option<&OsStr>) -> Option<PathBuf> {
     find_programs(name, path_variable?).next()
 }
 
 /// Finds all files of that name on the `PATH` that may be executed, in its order.
-pub fn find_programs(name: &str, path_variable: &OsStr) -> impl Iterator<Item = PathBuf> {
+pub(crate) fn find_programs(name: &str, path_variable: &OsStr) -> impl Iterator<Item = PathBuf> {
     std::env::split_paths(path_variable)
         .map(move |folder| folder.join(name))
         .filter(|candidate| is_executable(candidate))
@@ -246,7 +248,7 @@ pub fn find_programs(name: &str, path_variable: &OsStr) -> impl Iterator<Item = 
 
 /// Tells whether a path leads to a file that this process may execute.
 #[must_use]
-pub fn is_executable(path: &Path) -> bool {
+pub(crate) fn is_executable(path: &Path) -> bool {
     #[cfg(unix)]
     let is_allowed = rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok();
     #[cfg(not(unix))]

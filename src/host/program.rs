@@ -11,7 +11,7 @@ use super::process;
 
 /// The file of a program as it was when this was made.
 #[derive(Clone, Debug)]
-pub struct Program {
+pub(crate) struct Program {
     path: PathBuf,
     identity: Identity,
 }
@@ -23,7 +23,7 @@ impl Program {
     ///
     /// # Errors
     /// What the system says.
-    pub fn of_this_process() -> io::Result<Self> {
+    pub(crate) fn of_this_process() -> io::Result<Self> {
         let (path, is_there) = place()?;
         // What runs may have been replaced already, and is known to the system under no other name.
         let running = Path::new(RUNNING);
@@ -44,14 +44,14 @@ impl Program {
 
     /// Returns where the file is.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Tells whether another file has taken its place. One that is gone for the moment counts as the same: it is being
     /// replaced, or it has been removed, and nothing can be started from it.
     #[must_use]
-    pub fn is_replaced(&self) -> bool {
+    pub(crate) fn is_replaced(&self) -> bool {
         fs::metadata(&self.path).is_ok_and(|metadata| identity(&metadata) != self.identity)
     }
 }
@@ -64,7 +64,7 @@ impl Program {
 ///
 /// # Errors
 /// What the system says.
-pub fn lasting_path(env: &Env) -> io::Result<PathBuf> {
+pub(crate) fn lasting_path(env: &Env) -> io::Result<PathBuf> {
     let (path, _) = place()?;
     let called = std::env::args_os().next().map(PathBuf::from);
     Ok(lasting(&path, env.var_os("PATH"), called))
@@ -91,7 +91,7 @@ fn lasting(path: &Path, path_variable: Option<&OsStr>, called: Option<PathBuf>) 
 ///
 /// # Errors
 /// What the system says.
-pub fn startable_path() -> io::Result<PathBuf> {
+pub(crate) fn startable_path() -> io::Result<PathBuf> {
     let (path, is_there) = place()?;
     if is_there || process::is_executable(&path) {
         Ok(path)

@@ -24,7 +24,7 @@ const MAX_ADDRESSES: usize = 16;
 ///
 /// # Errors
 /// What the system says of the name, or of the first address that failed; `TimedOut` if the limit has passed.
-pub async fn connect(host: &str, port: u16, limit: Duration) -> io::Result<TcpStream> {
+pub(crate) async fn connect(host: &str, port: u16, limit: Duration) -> io::Result<TcpStream> {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     within(limit, async {
         let addresses = lookup_host((host, port)).await?;
@@ -37,7 +37,7 @@ pub async fn connect(host: &str, port: u16, limit: Duration) -> io::Result<TcpSt
 ///
 /// # Errors
 /// As [`connect`].
-pub async fn connect_to(
+pub(crate) async fn connect_to(
     addresses: impl Iterator<Item = SocketAddr>,
     limit: Duration,
 ) -> io::Result<TcpStream> {

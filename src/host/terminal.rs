@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 use super::interrupts::Interrupts;
 
 /// The longest line that is kept, in bytes; the rest of a longer one is dropped.
-pub const MAX_LINE_BYTES: usize = 64 * 1024;
+pub(crate) const MAX_LINE_BYTES: usize = 64 * 1024;
 /// How many bytes are read at a time.
 const CHUNK_BYTES: usize = 4096;
 /// How often to check whether the terminal is ours again, while another job has it.
@@ -33,7 +33,7 @@ const INTERRUPTED: i32 = 130;
 
 /// Standard input, a terminal that hands on lines of any length until this is dropped.
 #[derive(Debug)]
-pub struct LongLines {
+pub(crate) struct LongLines {
     read: mpsc::Receiver<Chunk>,
     /// Closed when this is dropped: then the thread that reads ends, and takes nothing from whoever reads next.
     _reading: OwnedFd,
@@ -59,7 +59,7 @@ impl LongLines {
     ///
     /// # Errors
     /// What the system says; [`io::ErrorKind::ResourceBusy`] while another job has the terminal.
-    pub fn open() -> io::Result<Self> {
+    pub(crate) fn open() -> io::Result<Self> {
         let terminal = io::stdin().as_fd().try_clone_to_owned()?;
         if !is_in_foreground(&terminal) {
             return Err(io::ErrorKind::ResourceBusy.into());
@@ -90,7 +90,7 @@ impl LongLines {
     ///
     /// # Errors
     /// What the system says.
-    pub async fn next(&mut self) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    pub(crate) async fn next(&mut self) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
         loop {
             let pending = std::mem::take(&mut self.pending);
             for (index, &byte) in pending.iter().enumerate() {

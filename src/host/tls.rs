@@ -24,7 +24,7 @@ use rustls::{
 
 use self::key_share::TWO_SHARES;
 use self::named_roots::{MAX_CA_BYTES, Named};
-pub use self::server_certificate::ServerCertificateError;
+pub(crate) use self::server_certificate::ServerCertificateError;
 
 use self::server_certificate::explain;
 use super::env::Env;
@@ -66,7 +66,7 @@ pub fn client_config(ca_file: Option<&Path>, env: &Env) -> Result<Arc<ClientConf
 }
 
 /// Begins to make the first key share of the next handshake, for a caller that has something else to wait for meanwhile.
-pub fn make_key_share() {
+pub(crate) fn make_key_share() {
     TWO_SHARES.make_ahead();
 }
 
@@ -74,7 +74,7 @@ pub fn make_key_share() {
 ///
 /// # Errors
 /// [`TlsError::Settings`] if the TLS library refuses the settings.
-pub fn trusting_nobody() -> Result<ClientConfig, TlsError> {
+pub(crate) fn trusting_nobody() -> Result<ClientConfig, TlsError> {
     let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Settings)?;
@@ -270,7 +270,7 @@ fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsErr
 
 /// Returns the error of the TLS library inside one of the system's kind, however often libraries have wrapped that.
 #[must_use]
-pub fn handshake_error(error: &io::Error) -> Option<&rustls::Error> {
+pub(crate) fn handshake_error(error: &io::Error) -> Option<&rustls::Error> {
     let inner = error.get_ref()?;
     match inner.downcast_ref::<io::Error>() {
         Some(error) => handshake_error(error),

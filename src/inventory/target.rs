@@ -9,7 +9,7 @@ use crate::ids::{Account, Address, MachineName, ParseIdError, ResourceGroup, Res
 
 /// What people type for a machine.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Target {
+pub(crate) enum Target {
     /// `10.0.0.4`: whatever machine is there.
     Address(Address),
     /// `/subscriptions/…`
@@ -65,7 +65,7 @@ impl fmt::Display for Target {
 ///
 /// # Errors
 /// [`Failure`] if there is none, or if there are several: they are listed then, and none is chosen.
-pub async fn find(
+pub(crate) async fn find(
     account: &Account,
     target: &Target,
     group: Option<&ResourceGroup>,

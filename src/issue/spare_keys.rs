@@ -12,7 +12,7 @@ const MAX_SPARE: usize = 4;
 
 /// Key pairs that are made before they are needed: an RSA key takes a good part of a second, and nobody is to wait for it.
 #[derive(Clone, Default)]
-pub struct SpareKeys {
+pub(crate) struct SpareKeys {
     shared: Arc<Shared>,
 }
 
@@ -33,7 +33,7 @@ struct State {
 impl SpareKeys {
     /// Sees to it that there is going to be a key pair of this kind, made on a thread of its own that gives way to everything
     /// else.
-    pub fn make_ahead(&self, kind: KeyKind) {
+    pub(crate) fn make_ahead(&self, kind: KeyKind) {
         {
             let mut state = self.shared.state();
             let is_there = state.ready.iter().any(|ready| ready.kind() == kind);
@@ -64,7 +64,7 @@ impl SpareKeys {
     ///
     /// # Errors
     /// [`Failure`] if the system gives no random numbers.
-    pub async fn take(&self, kind: KeyKind) -> Result<KeyPair, Failure> {
+    pub(crate) async fn take(&self, kind: KeyKind) -> Result<KeyPair, Failure> {
         if let Some(ready) = self.shared.take(kind) {
             return Ok(ready);
         }
@@ -88,7 +88,7 @@ impl SpareKeys {
     }
 
     /// Takes back a key pair that got no certificate.
-    pub fn give_back(&self, key_pair: KeyPair) {
+    pub(crate) fn give_back(&self, key_pair: KeyPair) {
         Shared::keep(&mut self.shared.state(), key_pair);
         self.shared.made.notify_waiters();
     }

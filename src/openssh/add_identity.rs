@@ -33,7 +33,7 @@ const RSA_CERTIFICATE: &str = "ssh-rsa-cert-v01@openssh.com";
 /// Returns the message, with its length, that hands over a key for so many seconds: with a certificate, or bare. An agent holds
 /// the two side by side, and clients that take the certificate from a file ask for the bare one.
 #[must_use]
-pub fn add(
+pub(crate) fn add(
     numbers: &PrivateNumbers,
     certificate: Option<&[u8]>,
     comment: &str,

@@ -16,9 +16,9 @@ use crate::rfc4251::{Reader, Writer};
 pub const MAX_MESSAGE_BYTES: usize = 256 * 1024;
 
 /// Sign with SHA-256 (`SSH_AGENT_RSA_SHA2_256`).
-pub const FLAG_RSA_SHA2_256: u32 = 2;
+pub(crate) const FLAG_RSA_SHA2_256: u32 = 2;
 /// Sign with SHA-512 (`SSH_AGENT_RSA_SHA2_512`).
-pub const FLAG_RSA_SHA2_512: u32 = 4;
+pub(crate) const FLAG_RSA_SHA2_512: u32 = 4;
 
 const FAILURE: u8 = 5;
 const SUCCESS: u8 = 6;

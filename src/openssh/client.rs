@@ -2,12 +2,12 @@ use std::ffi::OsString;
 use std::fmt;
 
 /// The variable that names the ssh to call instead of the first on the `PATH`.
-pub const SSH_VARIABLE: &str = "ENTRA_SSH_SSH";
+pub(crate) const SSH_VARIABLE: &str = "ENTRA_SSH_SSH";
 
 /// Returns the arguments of an `ssh` that needs no config for this host: the options first, since of several values ssh
 /// takes the first; then the host; then what the user gave, options and command alike, which ssh reads on behind the host.
 #[must_use]
-pub fn ssh_arguments(
+pub(crate) fn ssh_arguments(
     options: &[(&'static str, impl fmt::Display)],
     host: &str,
     rest: &[OsString],
@@ -27,7 +27,7 @@ const WITH_VALUE: &str = "BbcDEeFIiJLlmOoPpQRSWw";
 
 /// Takes `-F FILE` out of what the user gave, and returns the file; the last one if there are several, as ssh does. What follows
 /// the first word that is no option is the command, and stays.
-pub fn take_config_file(arguments: &mut Vec<OsString>) -> Option<OsString> {
+pub(crate) fn take_config_file(arguments: &mut Vec<OsString>) -> Option<OsString> {
     let mut file = None;
     let mut index = 0;
     while let Some(text) = arguments.get(index).and_then(|argument| argument.to_str()) {

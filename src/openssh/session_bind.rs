@@ -10,12 +10,12 @@
 use crate::rfc4251::Reader;
 
 /// The extension's name.
-pub const EXTENSION: &str = "session-bind@openssh.com";
+pub(crate) const EXTENSION: &str = "session-bind@openssh.com";
 
 /// The longest session identifier, in bytes; OpenSSH's own limit. Hashes of today have 64.
-pub const MAX_SESSION_ID_BYTES: usize = 128;
+pub(crate) const MAX_SESSION_ID_BYTES: usize = 128;
 /// The longest host key or certificate, in bytes.
-pub const MAX_HOST_KEY_BYTES: usize = 16 * 1024;
+pub(crate) const MAX_HOST_KEY_BYTES: usize = 16 * 1024;
 
 /// What the extension says; nothing of it has been verified.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

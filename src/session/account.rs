@@ -28,7 +28,7 @@ use crate::secret::Secret;
 use crate::session::profile::{Method, Profile, Profiles, command, login_command};
 use crate::time::{Spoken, UnixTime};
 
-pub use self::environment::EnvironmentIdentity;
+pub(crate) use self::environment::EnvironmentIdentity;
 
 use self::link::{Link, Links};
 use self::unsaved::Unsaved;

@@ -15,7 +15,7 @@ use crate::host::paths::{self, Paths};
 use crate::ids::{Account, ClientId, ProfileName, TenantId};
 use crate::keyring::{Backend, EntryName, Kind};
 
-pub use self::key_options::{KeyOptions, KeyType};
+pub(crate) use self::key_options::{KeyOptions, KeyType};
 
 /// The longest file that is read here, in bytes.
 const MAX_FILE_BYTES: usize = 64 * 1024;
@@ -369,13 +369,13 @@ impl Others {
 
 /// Returns the command that signs a profile in.
 #[must_use]
-pub fn login_command(name: &ProfileName) -> String {
+pub(crate) fn login_command(name: &ProfileName) -> String {
     command(name, "login")
 }
 
 /// Returns a command of ours for a profile.
 #[must_use]
-pub fn command(name: &ProfileName, rest: &str) -> String {
+pub(crate) fn command(name: &ProfileName, rest: &str) -> String {
     if *name == ProfileName::default() {
         format!("entra-ssh {rest}")
     } else {

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::names::host_key_alias;
+pub(crate) use self::names::host_key_alias;
 use crate::ids::{Address, HostAlias, Principal, ProfileName, ResourceId, TenantId};
 
 /// How bytes get to the machine.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Route {
+pub(crate) enum Route {
     /// A TCP connection to its address.
     Direct,
     /// Through Azure Relay.
@@ -21,7 +21,7 @@ pub enum Route {
 /// Where ssh finds key and certificate.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Identity {
+pub(crate) enum Identity {
     /// In our agent.
     Agent,
     /// In files, for clients without agents; `Match exec` keeps them fresh.
@@ -37,7 +37,7 @@ pub enum Identity {
 
 /// One managed host.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Block {
+pub(crate) struct Block {
     /// What people type after `ssh`.
     pub host: HostAlias,
     /// The machine; none if only its address is known.
@@ -72,7 +72,7 @@ pub struct Block {
 
 /// What a block says about the machine that ssh runs on.
 #[derive(Clone, Debug)]
-pub struct Surroundings {
+pub(crate) struct Surroundings {
     /// This program.
     pub program: PathBuf,
     /// Our agent's socket.

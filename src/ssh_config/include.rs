@@ -10,7 +10,7 @@ const RELATIVE: &str = "entra-ssh/config";
 
 /// Returns the line that has ssh read our file.
 #[must_use]
-pub fn include_line(managed: &Path) -> String {
+pub(crate) fn include_line(managed: &Path) -> String {
     match Value::include(managed) {
         Ok(path) => format!("Include {path}"),
         Err(_) => format!("Include {RELATIVE}"),
@@ -22,7 +22,7 @@ pub fn include_line(managed: &Path) -> String {
 /// It must stand before the first `Host` or `Match`, within which it would hold for those hosts alone. What the file holds
 /// stays byte for byte, also where it is not UTF-8.
 #[must_use]
-pub fn with_include(config: &[u8], managed: &Path, home: &Path) -> Option<Vec<u8>> {
+pub(crate) fn with_include(config: &[u8], managed: &Path, home: &Path) -> Option<Vec<u8>> {
     let text = String::from_utf8_lossy(config);
     let is_there = text
         .lines()

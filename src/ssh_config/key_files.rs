@@ -12,7 +12,7 @@ const PATH_DIGEST_BYTES: usize = 4;
 
 /// Returns the name of the file that keeps the key of a profile's certificate of a tenant.
 #[must_use]
-pub fn key_file_name(profile: &ProfileName, tenant: Option<&TenantId>) -> String {
+pub(crate) fn key_file_name(profile: &ProfileName, tenant: Option<&TenantId>) -> String {
     match tenant {
         Some(tenant) => format!("{profile}-{tenant}"),
         None => profile.to_string(),
@@ -21,7 +21,7 @@ pub fn key_file_name(profile: &ProfileName, tenant: Option<&TenantId>) -> String
 
 /// Returns the name of the file that keeps the certificate that a profile has of a tenant for the key in another file.
 #[must_use]
-pub fn certificate_file_name(
+pub(crate) fn certificate_file_name(
     profile: &ProfileName,
     tenant: Option<&TenantId>,
     public_key: &Path,
@@ -33,7 +33,7 @@ pub fn certificate_file_name(
 
 /// Tells whether a file has such a name, of this profile and tenant and any key.
 #[must_use]
-pub fn is_certificate_file_name(
+pub(crate) fn is_certificate_file_name(
     name: &str,
     profile: &ProfileName,
     tenant: Option<&TenantId>,

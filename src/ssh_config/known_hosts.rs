@@ -11,7 +11,7 @@ const HASHED: &str = "|1|";
 /// The earlier name stays beside the new one, for hosts that an earlier version has written. A name that ssh has hashed cannot
 /// have another beside it, and is written out.
 #[must_use]
-pub fn with_new_names(text: &str, names: &[(String, String)]) -> Option<String> {
+pub(crate) fn with_new_names(text: &str, names: &[(String, String)]) -> Option<String> {
     let mut is_changed = false;
     let mut lines = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {

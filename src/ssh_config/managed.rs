@@ -14,7 +14,7 @@ const END: &str = "# <<< entra-ssh";
 
 /// The file of managed hosts. What is not ours in it need not be UTF-8.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct ManagedConfig {
+pub(crate) struct ManagedConfig {
     pieces: Vec<Piece>,
     /// The machines whose blocks are those of an earlier version, which named machines differently.
     renamed: Vec<ResourceId>,
@@ -62,7 +62,7 @@ impl ManagedConfig {
     ///
     /// # Errors
     /// [`ManagedConfigError`], with the line. Nothing is guessed: a file that was edited wrongly is left as it is.
-    pub fn parse(text: &[u8]) -> Result<Self, ManagedConfigError> {
+    pub(crate) fn parse(text: &[u8]) -> Result<Self, ManagedConfigError> {
         let mut config = Self::default();
         let mut begun = None;
         let mut has_host_name = false;
@@ -136,7 +136,7 @@ impl ManagedConfig {
 
     /// Returns the machines that ssh knew by another name when the file was written.
     #[must_use]
-    pub fn renamed(&self) -> &[ResourceId] {
+    pub(crate) fn renamed(&self) -> &[ResourceId] {
         &self.renamed
     }
 
@@ -144,7 +144,10 @@ impl ManagedConfig {
     ///
     /// # Errors
     /// [`UnwritableHostError`] for the first host that cannot be written.
-    pub fn render(&self, surroundings: &Surroundings) -> Result<Vec<u8>, UnwritableHostError> {
+    pub(crate) fn render(
+        &self,
+        surroundings: &Surroundings,
+    ) -> Result<Vec<u8>, UnwritableHostError> {
         let mut text = Vec::new();
         if self.pieces.is_empty() {
             text.extend_from_slice(TITLE.as_bytes());
@@ -167,7 +170,7 @@ impl ManagedConfig {
     ///
     /// # Errors
     /// [`UnwritableHostError`] if one of its values cannot be written.
-    pub fn render_block(
+    pub(crate) fn render_block(
         block: &Block,
         surroundings: &Surroundings,
     ) -> Result<String, UnwritableHostError> {
@@ -200,7 +203,7 @@ impl ManagedConfig {
     }
 
     /// Returns the managed hosts in the order of the file.
-    pub fn blocks(&self) -> impl Iterator<Item = &Block> {
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = &Block> {
         self.pieces.iter().filter_map(|piece| match piece {
             Piece::Block(block) => Some(block.as_ref()),
             Piece::Text(_) => None,
@@ -208,7 +211,7 @@ impl ManagedConfig {
     }
 
     /// Puts a host in place of the one of its alias, or at the end. Returns the one that was there.
-    pub fn insert(&mut self, block: Block) -> Option<Block> {
+    pub(crate) fn insert(&mut self, block: Block) -> Option<Block> {
         let place = self.pieces.iter_mut().find_map(|piece| match piece {
             Piece::Block(old) if same_alias(&old.host, &block.host) => Some(old),
             _ => None,
@@ -224,7 +227,7 @@ impl ManagedConfig {
     }
 
     /// Removes the host of this alias, and returns it.
-    pub fn remove(&mut self, host: &HostAlias) -> Option<Block> {
+    pub(crate) fn remove(&mut self, host: &HostAlias) -> Option<Block> {
         let index = self.pieces.iter().position(
             |piece| matches!(piece, Piece::Block(block) if same_alias(&block.host, host)),
         )?;

@@ -1,6 +1,6 @@
 /// What a line of an ssh config says about which hosts are meant, and about other files.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Section {
+pub(crate) enum Section {
     /// `Host` or `Match host`, with its names and patterns.
     Hosts(Vec<String>),
     /// `Include`, with its paths and patterns.
@@ -12,7 +12,7 @@ pub enum Section {
 /// It reads enough of `ssh_config(5)` to find a host by its name, and no more: the words of a line are those between blanks,
 /// quoted or not.
 #[must_use]
-pub fn sections(config: &[u8]) -> Vec<(usize, Section)> {
+pub(crate) fn sections(config: &[u8]) -> Vec<(usize, Section)> {
     let text = String::from_utf8_lossy(config);
     text.lines()
         .enumerate()

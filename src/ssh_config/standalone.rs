@@ -9,7 +9,7 @@ use super::writer::{UnwritableError, Value};
 ///
 /// # Errors
 /// [`UnwritableError`] if the host or a path cannot be expressed.
-pub fn standalone(
+pub(crate) fn standalone(
     host: &str,
     options: &[(&'static str, Value)],
     includes: &[PathBuf],

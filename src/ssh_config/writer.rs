@@ -20,7 +20,7 @@ const DOUBLE_QUOTE_BY_PRINTF: &str = "$(printf '\\042')";
 
 /// A value in the form in which it stands in an ssh config.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Value(String);
+pub(crate) struct Value(String);
 
 /// Why a value cannot be written.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -62,7 +62,7 @@ pub enum UnwritableError {
 impl Value {
     /// Writes one of the words that ssh itself defines, such as `yes` or `none`.
     #[must_use]
-    pub fn literal(word: &'static str) -> Self {
+    pub(crate) fn literal(word: &'static str) -> Self {
         Self(word.to_owned())
     }
 
@@ -70,7 +70,7 @@ impl Value {
     ///
     /// # Errors
     /// [`UnwritableError::NoPort`] for 0, for which ssh would refuse the whole config.
-    pub fn port(number: u16) -> Result<Self, UnwritableError> {
+    pub(crate) fn port(number: u16) -> Result<Self, UnwritableError> {
         match number {
             0 => Err(UnwritableError::NoPort),
             _ => Ok(Self(number.to_string())),
@@ -81,7 +81,7 @@ impl Value {
     ///
     /// # Errors
     /// [`UnwritableError::ControlCharacter`].
-    pub fn word(text: &str) -> Result<Self, UnwritableError> {
+    pub(crate) fn word(text: &str) -> Result<Self, UnwritableError> {
         without_control_characters(text).map(|text| Self(quoted(text)))
     }
 
@@ -89,7 +89,7 @@ impl Value {
     ///
     /// # Errors
     /// [`UnwritableError::ControlCharacter`]; [`UnwritableError::Inexpressible`] if it contains one of the two.
-    pub fn login_name(text: &str) -> Result<Self, UnwritableError> {
+    pub(crate) fn login_name(text: &str) -> Result<Self, UnwritableError> {
         without(without_control_characters(text)?, &["%", "${"]).map(|text| Self(quoted(text)))
     }
 
@@ -97,7 +97,7 @@ impl Value {
     ///
     /// # Errors
     /// [`UnwritableError`]; [`UnwritableError::Inexpressible`] if it contains `${`.
-    pub fn path(path: &Path) -> Result<Self, UnwritableError> {
+    pub(crate) fn path(path: &Path) -> Result<Self, UnwritableError> {
         let text = without(path_text(path)?, &["${"])?;
         Ok(Self(quoted(&text.replace('%', "%%"))))
     }
@@ -108,7 +108,7 @@ impl Value {
     ///
     /// # Errors
     /// [`UnwritableError`]; [`UnwritableError::Inexpressible`] if it contains `%` or `${`.
-    pub fn include(path: &Path) -> Result<Self, UnwritableError> {
+    pub(crate) fn include(path: &Path) -> Result<Self, UnwritableError> {
         let text = without(path_text(path)?, &["%", "${"])?;
         let mut pattern = String::new();
         for sign in text.chars() {
@@ -122,7 +122,7 @@ impl Value {
 
     /// Returns the value as it stands in the config, or behind `-o KEYWORD=`.
     #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -135,7 +135,7 @@ impl fmt::Display for Value {
 
 /// A command that ssh gives to the user's shell.
 #[derive(Clone, Debug)]
-pub struct Command {
+pub(crate) struct Command {
     words: Vec<Word>,
 }
 
@@ -151,7 +151,7 @@ impl Command {
     ///
     /// # Errors
     /// [`UnwritableError`].
-    pub fn new(program: &Path) -> Result<Self, UnwritableError> {
+    pub(crate) fn new(program: &Path) -> Result<Self, UnwritableError> {
         Self { words: Vec::new() }.path(program)
     }
 
@@ -159,7 +159,7 @@ impl Command {
     ///
     /// # Errors
     /// [`UnwritableError::ControlCharacter`].
-    pub fn word(mut self, text: &str) -> Result<Self, UnwritableError> {
+    pub(crate) fn word(mut self, text: &str) -> Result<Self, UnwritableError> {
         let text = without_control_characters(text)?;
         self.words.push(Word::Text(text.to_owned()));
         Ok(self)
@@ -167,7 +167,7 @@ impl Command {
 
     /// Adds words of our own that need no quotes.
     #[must_use]
-    pub fn literals(mut self, words: &[&'static str]) -> Self {
+    pub(crate) fn literals(mut self, words: &[&'static str]) -> Self {
         let words = words.iter().map(|word| Word::Text((*word).to_owned()));
         self.words.extend(words);
         self
@@ -177,20 +177,20 @@ impl Command {
     ///
     /// # Errors
     /// [`UnwritableError`].
-    pub fn path(self, path: &Path) -> Result<Self, UnwritableError> {
+    pub(crate) fn path(self, path: &Path) -> Result<Self, UnwritableError> {
         self.word(path_text(path)?)
     }
 
     /// Adds a token that ssh expands, such as `%p`.
     #[must_use]
-    pub fn token(mut self, token: &'static str) -> Self {
+    pub(crate) fn token(mut self, token: &'static str) -> Self {
         self.words.push(Word::Token(token));
         self
     }
 
     /// Returns the value of `ProxyCommand`: the rest of the line.
     #[must_use]
-    pub fn to_proxy_command(&self) -> Value {
+    pub(crate) fn to_proxy_command(&self) -> Value {
         Value(self.join(|text| shell_word(&text.replace('%', "%%"))))
     }
 
@@ -198,7 +198,7 @@ impl Command {
     ///
     /// # Errors
     /// [`UnwritableError::Inexpressible`] if a word contains a backslash.
-    pub fn to_match_exec(&self) -> Result<Value, UnwritableError> {
+    pub(crate) fn to_match_exec(&self) -> Result<Value, UnwritableError> {
         for word in &self.words {
             if let Word::Text(text) = word {
                 without(text, &["\\"])?;

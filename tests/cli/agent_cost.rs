@@ -12,18 +12,18 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use entra_ssh::agent::ask::{Question, RenewWhen, Tenancy};
-use entra_ssh::agent::caller::Caller;
-use entra_ssh::agent::client;
 use entra_ssh::certificate::{KeyKind, KeyPair};
-use entra_ssh::host::Host;
-use entra_ssh::host::clock::SystemClock;
-use entra_ssh::host::env::Env;
-use entra_ssh::host::paths::Paths;
-use entra_ssh::host::vault::OwnMemory;
-use entra_ssh::issue;
-use entra_ssh::session::account::SignIn;
-use entra_ssh::session::profile::Profiles;
+use entra_ssh::internal::agent::ask::{Question, RenewWhen, Tenancy};
+use entra_ssh::internal::agent::caller::Caller;
+use entra_ssh::internal::agent::client;
+use entra_ssh::internal::host::Host;
+use entra_ssh::internal::host::clock::SystemClock;
+use entra_ssh::internal::host::env::Env;
+use entra_ssh::internal::host::paths::Paths;
+use entra_ssh::internal::host::vault::OwnMemory;
+use entra_ssh::internal::issue;
+use entra_ssh::internal::session::account::SignIn;
+use entra_ssh::internal::session::profile::Profiles;
 
 use crate::agent::{
     REQUEST_IDENTITIES, SIGN_REQUEST, SIGN_RESPONSE, ask, identities, signed_in_with_agent, string,

@@ -6,8 +6,8 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 
-use entra_ssh::host::env::Env;
-use entra_ssh::host::tls;
+use entra_ssh::internal::host::env::Env;
+use entra_ssh::internal::host::tls;
 use sandbox::{MachineKind, Options};
 use url::Url;
 

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use entra_ssh::agent::ask::{Answer, Question, Tenancy};
-use entra_ssh::agent::client;
+use entra_ssh::internal::agent::ask::{Answer, Question, Tenancy};
+use entra_ssh::internal::agent::client;
 use sandbox::{MachineKind, Options, Role};
 
 use crate::world::{

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use entra_ssh::ids::{HostAlias, Principal};
+use entra_ssh::internal::ids::{HostAlias, Principal};
 use sandbox::Options;
 
 use crate::forward::Forward;

@@ -27,7 +27,7 @@ const LIFETIME: Duration = Duration::from_secs(300);
 ///
 /// The SDK's own credential for this links OpenSSL; this one signs with what is here anyway.
 #[derive(Clone)]
-pub struct ClientCertificate {
+pub(crate) struct ClientCertificate {
     /// The key in DER: `PrivateKeyInfo` (PKCS#8) or `RSAPrivateKey` (PKCS#1).
     pub key: SecretBytes,
     /// The certificate in DER (RFC 5280).
@@ -75,7 +75,7 @@ impl ClientCertificate {
     ///
     /// # Errors
     /// [`ClientCertificateError`].
-    pub fn parse(
+    pub(crate) fn parse(
         bytes: &SecretBytes,
         password: Option<&Secret>,
     ) -> Result<Self, ClientCertificateError> {
@@ -100,7 +100,7 @@ impl ClientCertificate {
     ///
     /// # Errors
     /// [`ClientCertificateError::UnusableKey`] or [`ClientCertificateError::Signing`].
-    pub fn sign_assertion(
+    pub(crate) fn sign_assertion(
         &self,
         client_id: &ClientId,
         token_url: &Url,

@@ -11,7 +11,7 @@ use super::links;
 use super::{Access, make_public, read_regular};
 
 /// A file that is written whole and takes the place of another one when it is kept; dropping it removes it.
-pub struct Draft {
+pub(crate) struct Draft {
     file: NamedTempFile,
     target: PathBuf,
     access: Access,
@@ -36,7 +36,7 @@ impl Draft {
     /// # Errors
     /// What the system says; [`io::ErrorKind::InvalidInput`] if something else than a regular file is there, and
     /// [`io::ErrorKind::PermissionDenied`] for a link that another user has put into a folder that everyone may write to.
-    pub fn new(path: &Path, contents: &[u8], access: Access) -> io::Result<Self> {
+    pub(crate) fn new(path: &Path, contents: &[u8], access: Access) -> io::Result<Self> {
         let target = links::follow(path)?;
         let before = regular_file(&target)?;
         let folder = match target.parent() {
@@ -71,7 +71,7 @@ impl Draft {
 
     /// Returns where it lies until it is kept.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.file.path()
     }
 
@@ -80,7 +80,7 @@ impl Draft {
     ///
     /// # Errors
     /// What the system says; the old file is then as it was.
-    pub fn keep(self) -> io::Result<()> {
+    pub(crate) fn keep(self) -> io::Result<()> {
         let written = self.file.as_file().metadata()?.modified();
         if self.must_stay {
             return replace_contents(&self.target, &self.contents, self.access);

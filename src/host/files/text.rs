@@ -3,7 +3,7 @@ use zeroize::Zeroizing;
 /// Returns the text that bytes are: UTF-8, or UTF-16 with a byte order mark, as Windows `PowerShell` writes it. The mark is no
 /// part of the text.
 #[must_use]
-pub fn decode_text(bytes: &[u8]) -> Option<Zeroizing<String>> {
+pub(crate) fn decode_text(bytes: &[u8]) -> Option<Zeroizing<String>> {
     let text = match bytes {
         [0xff, 0xfe, rest @ ..] => from_utf16(rest, u16::from_le_bytes)?,
         [0xfe, 0xff, rest @ ..] => from_utf16(rest, u16::from_be_bytes)?,

@@ -84,7 +84,7 @@ fn waits() -> MutexGuard<'static, Vec<String>> {
 
 /// Says what this process waits for because a server asks it to, if it does.
 #[must_use]
-pub fn current_wait() -> Option<String> {
+pub(crate) fn current_wait() -> Option<String> {
     waits().first().cloned()
 }
 

@@ -14,10 +14,14 @@ const MAX_PRINTED_BYTES: u64 = 1024 * 1024;
 
 /// How a program ended, and what it printed, up to 1 MiB of each stream.
 #[derive(Clone, Debug)]
-pub struct Captured {
+pub(crate) struct Captured {
     /// Its exit status.
     pub status: ExitStatus,
     /// What it printed to standard output.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the program itself reads standard error only")
+    )]
     pub stdout: Vec<u8>,
     /// What it printed to standard error.
     pub stderr: Vec<u8>,
@@ -32,7 +36,7 @@ pub struct Captured {
     clippy::disallowed_methods,
     reason = "one of the few places that start programs"
 )]
-pub async fn capture(
+pub(crate) async fn capture(
     program: &Path,
     arguments: &[OsString],
     limit: Duration,

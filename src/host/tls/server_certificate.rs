@@ -16,7 +16,7 @@ const MAX_NAMES: usize = 4;
 /// Why a server's certificate is not accepted.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ServerCertificateError {
+pub(crate) enum ServerCertificateError {
     /// It has expired.
     #[error(
         "its certificate expired at {not_after}, {} before this machine's clock ({now})",
@@ -64,7 +64,7 @@ pub enum ServerCertificateError {
 impl ServerCertificateError {
     /// Finds out whether a TLS connection failed at the server's certificate.
     #[must_use]
-    pub fn of(error: &Error) -> Option<&Self> {
+    pub(crate) fn of(error: &Error) -> Option<&Self> {
         match error {
             Error::Other(OtherError(inner)) => inner.downcast_ref(),
             _ => None,

@@ -10,7 +10,7 @@ impl Block {
     /// Returns what ssh takes for the host, and makes the path of a shared connection of (`ControlPath`). It is as unique as the
     /// machine, since connections to two machines must not meet at one path.
     #[must_use]
-    pub fn host_name(&self) -> String {
+    pub(crate) fn host_name(&self) -> String {
         host_name(self.resource_id.as_ref(), self.address.as_ref())
             .unwrap_or_else(|| self.host.to_string())
     }
@@ -30,7 +30,7 @@ fn host_name(machine: Option<&ResourceId>, address: Option<&Address>) -> Option<
 /// Returns the name that a machine's key is kept by: its own if it has one, or else what ssh itself would call a host at its
 /// address.
 #[must_use]
-pub fn host_key_alias(
+pub(crate) fn host_key_alias(
     machine: Option<&ResourceId>,
     address: Option<&Address>,
     port: u16,

@@ -28,7 +28,7 @@ impl Block {
     ///
     /// # Errors
     /// [`UnwritableError`] if a path or name cannot be expressed in an ssh config.
-    pub fn options(
+    pub(crate) fn options(
         &self,
         surroundings: &Surroundings,
     ) -> Result<Vec<(&'static str, Value)>, UnwritableError> {
@@ -62,7 +62,10 @@ impl Block {
     ///
     /// # Errors
     /// [`UnwritableError`] if a path cannot be expressed there.
-    pub fn before(&self, surroundings: &Surroundings) -> Result<Option<Value>, UnwritableError> {
+    pub(crate) fn before(
+        &self,
+        surroundings: &Surroundings,
+    ) -> Result<Option<Value>, UnwritableError> {
         let command = self
             .command(surroundings, &["rotate", "--quiet"])?
             .literals(&["--login-name"])
