@@ -1,0 +1,287 @@
+//! Refusals of the relay: what the user reads, and which of them entra-ssh retries.
+
+use sandbox::Fault;
+
+use super::proxy;
+use crate::world::{ADA, PROMPT, World, options_with};
+
+fn relay_refuses(status: u16, text: &str) -> Fault {
+    Fault::RelayRefuse {
+        status,
+        text: text.to_owned(),
+    }
+}
+
+#[test]
+fn each_refusal_of_the_relay_has_its_sentence_and_hint() {
+    let world = World::with(options_with(&["web01"]));
+    world.login(ADA);
+    for (fault, expected) in [
+        (
+            relay_refuses(404, "Endpoint does not exist"),
+            "error: the relay refused the connection: 404 Endpoint does not exist\n\
+             hint: the machine does not listen yet: after the first set-up it takes up to 90 s; then, on the machine: \
+             sudo systemctl restart himds\n",
+        ),
+        (
+            relay_refuses(404, "There are no listeners connected for the endpoint"),
+            "error: the relay refused the connection: 404 There are no listeners connected for the endpoint\n\
+             hint: the machine or its Azure agent is down; on the machine: sudo systemctl restart himds\n",
+        ),
+        (
+            relay_refuses(503, "Service Unavailable"),
+            "error: the relay refused the connection: 503 Service Unavailable\n\
+             hint: the relay or the machine is busy: connect again in a moment\n",
+        ),
+        (
+            Fault::RelayGarbage,
+            "error: `127.0.0.1:[PORT]` does not speak the relay's protocol: its answer is not HTTP\n\
+             hint: a proxy on the way may not pass WebSockets on\n",
+        ),
+        (
+            Fault::RelayWrongAccept,
+            "error: `127.0.0.1:[PORT]` does not speak the relay's protocol: its handshake is for another key\n\
+             hint: a proxy on the way may not pass WebSockets on\n",
+        ),
+    ] {
+        world.sandbox.clear_faults();
+        world.sandbox.fault(fault.times(0));
+        let output = proxy(&world, "web01");
+        output.ended_with(1);
+        assert_eq!(world.filtered(&output), expected);
+        assert_eq!(output.stdout, "", "nothing but relayed bytes goes there");
+    }
+    // And through ssh, which ends in its own way.
+    for ssh in [
+        world.command(&[
+            "ssh",
+            "web01",
+            "--",
+            "-o",
+            "StrictHostKeyChecking=accept-new",
+            "true",
+        ]),
+        {
+            world.add(&["web01"]);
+            world.ssh(&["web01", "true"])
+        },
+    ] {
+        world.sandbox.clear_faults();
+        world
+            .sandbox
+            .fault(relay_refuses(404, "Endpoint does not exist").times(0));
+        let output = ssh.run();
+        output.ended_with(255);
+        let lines: Vec<&str> = output.stderr.lines().collect();
+        let error = "error: the relay refused the connection: 404 Endpoint does not exist";
+        assert_eq!(
+            lines.iter().filter(|line| **line == error).count(),
+            1,
+            "{output}"
+        );
+        assert_eq!(
+            lines
+                .iter()
+                .filter(|line| line.starts_with("hint: "))
+                .count(),
+            1,
+            "{output}"
+        );
+    }
+}
+
+#[test]
+fn a_hybrid_connection_that_is_not_there_is_looked_up_anew_once() {
+    let world = World::with(options_with(&["web01"]));
+    world.login(ADA);
+    world.add(&["web01"]);
+    world.ssh(&["web01", "true"]).run().succeeded();
+    world.sandbox.clear_requests();
+    world
+        .sandbox
+        .fault(relay_refuses(404, "Endpoint does not exist"));
+    world.ssh(&["web01", "true"]).run().succeeded();
+    assert_eq!(world.credentials_requests(), 1);
+    assert!(world.requests(|row| row.method == "PUT").is_empty());
+}
+
+#[test]
+fn an_agent_that_is_down_is_told_from_an_sshd_that_is_down() {
+    let world = World::with(options_with(&["web01", "web02", "lonely01"]));
+    world.login(ADA);
+    for name in ["lonely01", "web01"] {
+        world.sandbox.stop_agent(name).unwrap();
+        let output = proxy(&world, name);
+        output.ended_with(1);
+        assert_eq!(
+            world.filtered(&output),
+            "error: the relay refused the connection: 404 There are no listeners connected for the endpoint\n\
+             hint: the machine or its Azure agent is down; on the machine: sudo systemctl restart himds\n"
+        );
+    }
+    world.sandbox.start_agent("web01").unwrap();
+    world
+        .entra_ssh(&[
+            "ssh",
+            "web01",
+            "--",
+            "-o",
+            "StrictHostKeyChecking=accept-new",
+            "true",
+        ])
+        .succeeded();
+
+    world.sandbox.stop_machine("web02").unwrap();
+    let output = proxy(&world, "web02");
+    output.ended_with(1);
+    let said = world.filtered(&output);
+    assert!(
+        said.starts_with(
+            "error: the relay refused the connection: 503 connection to localhost:[PORT] failed: "
+        ),
+        "{output}"
+    );
+    assert!(
+        said.ends_with(
+            "\nhint: sshd does not run on the machine or listens on another port; on the machine: sudo systemctl start ssh\n"
+        ),
+        "{output}"
+    );
+    assert_eq!(said.lines().count(), 2, "{output}");
+}
+
+#[test]
+fn credentials_that_the_relay_refuses_once_are_fetched_anew() {
+    let world = World::with(options_with(&["web01"]));
+    world.login(ADA);
+    world.add(&["web01"]);
+    world.ssh(&["web01", "true"]).run().succeeded();
+    for status in [401, 403] {
+        world.sandbox.clear_requests();
+        world.sandbox.fault(relay_refuses(
+            status,
+            "InvalidSignature: The token has an invalid signature.",
+        ));
+        world.ssh(&["web01", "true"]).run().succeeded();
+        assert_eq!(world.credentials_requests(), 1, "{status}");
+    }
+    for status in [401, 403] {
+        world.sandbox.clear_faults();
+        world.sandbox.clear_requests();
+        world.sandbox.fault(
+            relay_refuses(
+                status,
+                "InvalidSignature: The token has an invalid signature.",
+            )
+            .times(0),
+        );
+        let output = proxy(&world, "web01");
+        output.ended_with(1);
+        assert_eq!(
+            world.filtered(&output),
+            format!(
+                "error: the relay refused the connection: {status} InvalidSignature: The token has an invalid signature.\n\
+                 hint: connect again; if it stays so, check this machine's clock and the firewall of the relay\n"
+            )
+        );
+        assert_eq!(world.credentials_requests(), 1, "{status}");
+    }
+}
+
+#[test]
+fn a_listener_that_is_slow_once_is_asked_again() {
+    let world = World::with(options_with(&["web01"]));
+    world.login(ADA);
+    world.add(&["web01"]);
+    world
+        .sandbox
+        .fault(relay_refuses(504, "the listener did not respond in time"));
+    world.sandbox.fault(Fault::RelayReset);
+    world.ssh(&["web01", "true"]).run();
+    world.sandbox.clear_faults();
+    world
+        .sandbox
+        .fault(relay_refuses(504, "the listener did not respond in time"));
+    world.ssh(&["web01", "true"]).run().succeeded();
+}
+
+#[test]
+fn a_handshake_that_stalls_gets_another_beside_it() {
+    let world = World::with(options_with(&["web01"]));
+    world.login(ADA);
+    world.add(&["web01"]);
+    let usual = world.ssh(&["web01", "true"]).run().seconds;
+    world.sandbox.fault(Fault::RelayStall { after_bytes: None });
+    let output = world.ssh(&["web01", "true"]).run();
+    output.succeeded();
+    // The one that stalls would be given up after ten seconds.
+    let limits = 1.9..9.0 + 3.0 * usual;
+    assert!(limits.contains(&output.seconds), "{output}: {limits:?}");
+}
+
+#[test]
+fn handshakes_that_stall_are_given_up_and_made_anew() {
+    let world = World::with(options_with(&["web01"]));
+    world.login(ADA);
+    world.add(&["web01"]);
+    world
+        .sandbox
+        .fault(Fault::RelayStall { after_bytes: None }.times(2));
+    let output = world.ssh(&["web01", "true"]).run();
+    output.succeeded();
+    assert!(
+        (9.0..25.0 + PROMPT).contains(&output.seconds),
+        "{} s",
+        output.seconds
+    );
+}
+
+#[test]
+fn a_listener_that_stays_slow_is_not_asked_for_ever_nor_all_the_time() {
+    let world = World::with(options_with(&["web01"]));
+    world.login(ADA);
+    world.sandbox.clear_requests();
+    world
+        .sandbox
+        .fault(relay_refuses(504, "the listener did not respond in time").times(0));
+    let output = proxy(&world, "web01");
+    output.ended_with(1);
+    assert_eq!(
+        world.filtered(&output),
+        "error: the relay refused the connection: 504 the listener did not respond in time\n\
+         hint: the relay or the machine is busy: connect again in a moment\n"
+    );
+    assert!(output.seconds < 30.0 + PROMPT, "{} s", output.seconds);
+    let tries = world
+        .requests(|row| row.service == sandbox::Service::Relay)
+        .len();
+    assert!(
+        (2..=60).contains(&tries),
+        "{tries} tries in {} s",
+        output.seconds
+    );
+}
+
+#[test]
+fn a_connection_that_breaks_ends_and_says_why() {
+    let world = World::with(options_with(&["web01"]));
+    world.login(ADA);
+    world.add(&["web01"]);
+    world.ssh(&["web01", "true"]).run().succeeded();
+    world.sandbox.fault(Fault::RelayClose {
+        after_bytes: 8192,
+        code: 1011,
+        reason: String::new(),
+    });
+    let output = world
+        .ssh(&["web01", "sleep 1; head -c 100000 /dev/zero"])
+        .run();
+    output.ended_with(255);
+    assert!(
+        output.stderr.contains(
+            "error: the relay closed the connection: the relay service failed (close code 1011)\n"
+        ),
+        "{output}"
+    );
+    assert!(output.seconds < PROMPT, "{} s", output.seconds);
+}
