@@ -1,15 +1,17 @@
 //! Sign-in and certificates.
 
+mod applications;
+mod codes;
+mod faults;
+
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use sandbox::{Fault, Options, Sandbox, Variation};
+use sandbox::{Fault, Options, Sandbox};
 use serde_json::Value;
 
-use crate::client::{
-    ARM_SCOPE, AZURE_CLI, DEVICE_CODE, SSH_SCOPE, jwk, post_form, send, sign_in, start,
-};
+use crate::client::{AZURE_CLI, DEVICE_CODE, SSH_SCOPE, jwk, post_form, send, sign_in, start};
 
 const SIGN_IN_SCOPE: &str =
     "ce6ff14a-7fdc-4685-bbe0-f6afdfcfa8e0/.default offline_access openid profile";
@@ -218,164 +220,6 @@ fn device_code_is_pending_then_declined_and_slows_fast_clients_down() {
 }
 
 #[test]
-fn code_with_pkce_is_redeemed_once_and_only_with_its_verifier() {
-    let sandbox = start();
-    let verifier = "v".repeat(43);
-    let digest = ring::digest::digest(&ring::digest::SHA256, verifier.as_bytes());
-    let challenge = base64::Engine::encode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, digest);
-    let url = format!(
-        "{}/organizations/oauth2/v2.0/authorize?client_id={AZURE_CLI}&response_type=code\
-         &redirect_uri=http%3A%2F%2Flocalhost%3A1234%2F&scope={SSH_SCOPE}%20openid\
-         &state=a%2Bb&code_challenge={challenge}&code_challenge_method=S256&client_info=1",
-        sandbox.authority()
-    );
-    let page = send(&sandbox, "GET", &url, &[], "").unwrap();
-    assert!(
-        page.body.contains("value=\"ada@contoso.example\""),
-        "{page:?}"
-    );
-    let form = [("Content-Type", "application/x-www-form-urlencoded")];
-    let back = send(&sandbox, "POST", &url, &form, "upn=ada%40contoso.example").unwrap();
-    let location = back.header("location").unwrap();
-    assert!(
-        location.starts_with("http://localhost:1234/?code="),
-        "{location}"
-    );
-    assert!(location.contains("&state=a%2Bb&"), "{location}");
-    let code = location.split(['=', '&']).nth(1).unwrap().to_owned();
-    let redeem = |verifier: &str| {
-        post_form(
-            &sandbox,
-            "/organizations/oauth2/v2.0/token",
-            &[
-                ("client_id", AZURE_CLI),
-                ("grant_type", "authorization_code"),
-                ("code", &code),
-                ("redirect_uri", "http://localhost:1234/"),
-                ("code_verifier", verifier),
-                ("scope", ARM_SCOPE),
-            ],
-        )
-        .json()
-    };
-    // The home tenant is not the one of the path, which is fine for `organizations`.
-    assert_eq!(redeem(&"w".repeat(43))["error_codes"][0], 501_481);
-    assert_eq!(redeem(&verifier)["token_type"], "Bearer");
-    assert_eq!(redeem(&verifier)["error_codes"][0], 54_005);
-    let declined = send(&sandbox, "POST", &url, &form, "decline=1").unwrap();
-    assert!(
-        declined
-            .header("location")
-            .unwrap()
-            .contains("error=access_denied")
-    );
-}
-
-#[test]
-fn foreign_redirects_and_missing_challenges_get_no_code() {
-    let sandbox = start();
-    let ask = |redirect: &str, rest: &str| {
-        let url = format!(
-            "{}/organizations/oauth2/v2.0/authorize?client_id={AZURE_CLI}&response_type=code\
-             &redirect_uri={redirect}&scope={SSH_SCOPE}{rest}",
-            sandbox.authority()
-        );
-        send(&sandbox, "GET", &url, &[], "").unwrap()
-    };
-    let evil = ask("https%3A%2F%2Fevil.example%2F", "");
-    assert_eq!(evil.status, 400);
-    assert!(evil.body.contains("AADSTS50011"));
-    let bare = ask("http%3A%2F%2Flocalhost%2F", "&state=s");
-    assert_eq!(bare.status, 302);
-    assert!(
-        bare.header("location")
-            .unwrap()
-            .contains("error=invalid_request")
-    );
-}
-
-#[test]
-fn service_principal_gets_its_client_id_as_principal() {
-    let sandbox = start();
-    let description = sandbox.description();
-    let principal = &description.service_principals[0];
-    let (jwk, key_id) = jwk();
-    let ask = |secret: &str, scope: &str| {
-        post_form(
-            &sandbox,
-            &format!("/{}/oauth2/v2.0/token", description.tenant),
-            &[
-                ("client_id", &principal.client_id),
-                ("client_secret", secret),
-                ("grant_type", "client_credentials"),
-                ("scope", scope),
-                ("token_type", "ssh-cert"),
-                ("req_cnf", &jwk),
-                ("key_id", key_id),
-            ],
-        )
-    };
-    let answer = ask(&principal.client_secret, SSH_SCOPE).json();
-    assert!(explained(&answer).contains(&principal.client_id));
-    assert!(answer["refresh_token"].is_null());
-    let refused = ask("wrong", SSH_SCOPE);
-    assert_eq!(refused.status, 401);
-    assert_eq!(refused.json()["error_codes"][0], 7_000_215);
-    let refused = ask(&principal.client_secret, ARM_SCOPE).json();
-    assert_eq!(refused["error_codes"][0], 70_011);
-}
-
-#[test]
-fn federated_assertion_of_a_trusted_subject_is_taken_and_others_are_named() {
-    let sandbox = start();
-    let description = sandbox.description();
-    let encode = |json: Value| {
-        base64::Engine::encode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, json.to_string())
-    };
-    let ask = |subject: &str, expires: f64| {
-        let header = encode(serde_json::json!({"alg": "RS256"}));
-        let claims = encode(serde_json::json!({
-            "iss": "https://token.actions.githubusercontent.com",
-            "sub": subject,
-            "aud": "api://AzureADTokenExchange",
-            "exp": expires,
-        }));
-        post_form(
-            &sandbox,
-            &format!("/{}/oauth2/v2.0/token", description.tenant),
-            &[
-                ("client_id", &description.service_principals[0].client_id),
-                (
-                    "client_assertion_type",
-                    "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-                ),
-                ("client_assertion", &format!("{header}.{claims}.AAAA")),
-                ("grant_type", "client_credentials"),
-                ("scope", ARM_SCOPE),
-            ],
-        )
-        .json()
-    };
-    let trusted = "repo:contoso/deploy:ref:refs/heads/main";
-    // A fraction of a second, as MSAL for Python sends it.
-    let answer = ask(trusted, 4_000_000_000.25);
-    assert_eq!(answer["token_type"], "Bearer");
-    assert!(answer.get("scope").is_none(), "{answer}");
-    assert_eq!(ask(trusted, 4_000_000_000.0)["token_type"], "Bearer");
-    for expired in [1.0, 1.5, -1.0, f64::MAX] {
-        assert_eq!(ask(trusted, expired)["error_codes"][0], 700_024);
-    }
-    let refused = ask("repo:other/thing", 4_000_000_000.0);
-    assert_eq!(refused["error_codes"][0], 700_213);
-    assert!(
-        refused["error_description"]
-            .as_str()
-            .unwrap()
-            .contains("repo:other/thing")
-    );
-}
-
-#[test]
 fn unknown_tenants_clients_and_scopes_are_refused_by_their_codes() {
     let sandbox = start();
     let code = |tenant: &str, client: &str, scope: &str| {
@@ -409,40 +253,6 @@ fn user_of_another_tenant_is_refused() {
 }
 
 #[test]
-fn token_fault_has_every_field_of_an_entra_error_and_happens_as_often_as_told() {
-    let sandbox = start();
-    let token = refresh_token(&sandbox, "organizations", "ada@contoso.example");
-    let fault = Fault::Token {
-        aadsts: 50_076,
-        error: "interaction_required".to_owned(),
-        description: "Due to a configuration change made by your administrator.".to_owned(),
-        claims: Some(r#"{"access_token":{}}"#.to_owned()),
-        suberror: Some("basic_action".to_owned()),
-        status: 400,
-        retry_after: None,
-        grant_type: None,
-        token_type: Some("ssh-cert".to_owned()),
-    };
-    sandbox.fault(fault.times(2));
-    for _ in 0..2 {
-        let answer = certificate(&sandbox, "organizations", &token);
-        assert_eq!(answer["error"], "interaction_required");
-        assert_eq!(answer["error_codes"], serde_json::json!([50_076]));
-        assert_eq!(answer["claims"], r#"{"access_token":{}}"#);
-        assert_eq!(answer["suberror"], "basic_action");
-        let description = answer["error_description"].as_str().unwrap();
-        assert!(
-            description.starts_with("AADSTS50076: Due to"),
-            "{description}"
-        );
-        for field in ["timestamp", "trace_id", "correlation_id"] {
-            assert!(description.contains(answer[field].as_str().unwrap()));
-        }
-    }
-    explained(&certificate(&sandbox, "organizations", &token));
-}
-
-#[test]
 fn correlation_id_of_the_client_comes_back() {
     let sandbox = start();
     let id = "0cb6ca4c-9aaa-4b1d-9f0d-3a3b3c3d3e3f";
@@ -453,58 +263,4 @@ fn correlation_id_of_the_client_comes_back() {
     ];
     let answer = send(&sandbox, "POST", &url, &headers, "grant_type=refresh_token").unwrap();
     assert_eq!(answer.json()["correlation_id"], id);
-}
-
-#[test]
-fn certificate_faults_change_what_they_say() {
-    let sandbox = start();
-    let token = refresh_token(&sandbox, "organizations", "ada@contoso.example");
-    let with = |variation, lifetime_seconds| {
-        sandbox.fault(Fault::Certificate {
-            variation,
-            lifetime_seconds,
-        });
-        certificate(&sandbox, "organizations", &token)
-    };
-    assert!(explained(&with(Variation::Host, None)).contains("host certificate"));
-    assert!(explained(&with(Variation::NoPrincipals, None)).contains("Principals: (none)"));
-    assert_eq!(with(Variation::Bearer, None)["token_type"], "Bearer");
-    assert_eq!(with(Variation::None, Some(30))["expires_in"], 29);
-    let key = |text: &str| {
-        let line = text
-            .lines()
-            .find(|line| line.contains("Public key"))
-            .unwrap();
-        line.to_owned()
-    };
-    let usual = explained(&certificate(&sandbox, "organizations", &token));
-    let wrong = explained(&with(Variation::WrongKey, None));
-    assert_ne!(key(&usual), key(&wrong));
-    let fabrikam = &sandbox.options().tenants[1].id;
-    let foreign = explained(&with(Variation::WrongTenant, None));
-    assert!(foreign.contains(&tid_line(fabrikam)), "{foreign}");
-    assert!(!usual.contains(&tid_line(fabrikam)), "{usual}");
-    for variation in [Variation::Expired, Variation::NotYetValid] {
-        let text = explained(&with(variation, None));
-        assert!(text.contains("Valid: from"), "{text}");
-    }
-}
-
-#[test]
-fn outage_closes_connections_without_an_answer() {
-    let sandbox = start();
-    sandbox.fault(Fault::Outage.times(0));
-    let url = format!(
-        "{}/organizations/v2.0/.well-known/openid-configuration",
-        sandbox.authority()
-    );
-    assert!(send(&sandbox, "GET", &url, &[], "").is_err());
-    sandbox.clear_faults();
-    let answer = send(&sandbox, "GET", &url, &[], "").unwrap().json();
-    assert!(
-        answer["token_endpoint"]
-            .as_str()
-            .unwrap()
-            .ends_with("/organizations/oauth2/v2.0/token")
-    );
 }
