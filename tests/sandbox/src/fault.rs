@@ -10,11 +10,12 @@
 //! {"where":"step-up","upn":"ada@contoso.example"}
 //! ```
 
-use std::sync::{Mutex, PoisonError};
+mod constructors;
+mod queue;
 
 use serde::{Deserialize, Serialize};
 
-use crate::entra::catalogue;
+pub(crate) use self::queue::Faults;
 
 /// Something that goes wrong.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -193,82 +194,6 @@ pub enum Fault {
     },
 }
 
-impl Fault {
-    /// Returns a refusal by the token endpoint as Entra words it.
-    #[must_use]
-    pub fn aadsts(code: u32) -> Self {
-        Self::token(code, "", "")
-    }
-
-    /// Returns the codes that the sandbox knows Entra's words for.
-    #[must_use]
-    pub fn worded_codes() -> Vec<u32> {
-        catalogue::codes().collect()
-    }
-
-    /// Returns a refusal by ARM of every path that contains `path`.
-    #[must_use]
-    pub fn arm(path: &str, status: u16, code: &str, message: &str) -> Self {
-        Self::Arm {
-            path: path.to_owned(),
-            method: None,
-            status,
-            code: code.to_owned(),
-            message: message.to_owned(),
-            retry_after: None,
-        }
-    }
-
-    /// Returns a challenge of continuous access evaluation by ARM: a token counts once it was asked for with these claims.
-    #[must_use]
-    pub fn claims_challenge(claims: &str) -> Self {
-        Self::ClaimsChallenge {
-            claims: claims.to_owned(),
-        }
-    }
-
-    /// Returns a certificate that is not as it should be, with the usual lifetime.
-    #[must_use]
-    pub fn certificate(variation: Variation) -> Self {
-        Self::Certificate {
-            variation,
-            lifetime_seconds: None,
-        }
-    }
-
-    /// Returns a policy that asks everybody for one more sign-in, which satisfies it.
-    #[must_use]
-    pub fn step_up() -> Self {
-        Self::StepUp {
-            upn: None,
-            satisfiable: yes(),
-            error: interaction_required(),
-        }
-    }
-
-    /// Returns a refusal by the token endpoint, whatever is asked of it.
-    #[must_use]
-    pub fn token(aadsts: u32, error: &str, description: &str) -> Self {
-        Self::Token {
-            aadsts,
-            error: error.to_owned(),
-            description: description.to_owned(),
-            claims: None,
-            suberror: None,
-            status: bad_request(),
-            retry_after: None,
-            grant_type: None,
-            token_type: None,
-        }
-    }
-
-    /// Makes the fault happen that often; 0 means until faults are cleared.
-    #[must_use]
-    pub fn times(self, times: u32) -> Injection {
-        Injection { times, fault: self }
-    }
-}
-
 /// How a certificate differs from the one that was asked for.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -333,47 +258,6 @@ fn yes() -> bool {
 
 fn bad_request() -> u16 {
     400
-}
-
-/// The faults that are still to come, oldest first.
-#[derive(Default)]
-pub(crate) struct Faults(Mutex<Vec<Injection>>);
-
-impl Faults {
-    pub(crate) fn add(&self, injection: Injection) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(injection);
-    }
-
-    pub(crate) fn clear(&self) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
-    }
-
-    /// Returns the oldest fault that `applies`; it stays.
-    pub(crate) fn standing(&self, applies: impl Fn(&Fault) -> bool) -> Option<Fault> {
-        let injections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut faults = injections.iter().map(|injection| &injection.fault);
-        faults.find(|fault| applies(fault)).cloned()
-    }
-
-    /// Returns the oldest fault that `applies`, and counts it as happened.
-    pub(crate) fn take(&self, applies: impl Fn(&Fault) -> bool) -> Option<Fault> {
-        let mut injections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let index = injections
-            .iter()
-            .position(|injection| applies(&injection.fault))?;
-        let injection = &mut injections[index];
-        if injection.times != 1 {
-            injection.times = injection.times.saturating_sub(1);
-            return Some(injection.fault.clone());
-        }
-        Some(injections.remove(index).fault)
-    }
 }
 
 #[cfg(test)]
