@@ -1,29 +1,25 @@
 //! Starting, steering and stopping a sandbox.
 
+mod describe;
+mod files;
 mod launch;
+mod machines;
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::arm;
 use crate::clock::unix_now;
-use crate::description::{
-    DescribedMachine, DescribedRelay, DescribedServicePrincipal, DescribedUser, Description,
-};
-use crate::entra::{AZURE_CLI, device_code};
+use crate::entra::device_code;
 use crate::fault::Injection;
 use crate::folder::Folder;
 use crate::journal::RequestRow;
-use crate::options::{Connectivity, MachineSpec, Network, Options, ResourceKind};
+use crate::options::Options;
 use crate::relay::sas::Right;
 use crate::workload::certificate::{self, ClientCertificate};
 use crate::workload::{self, Workload, kubernetes};
@@ -164,31 +160,6 @@ impl Sandbox {
         self.world.journal.clear();
     }
 
-    /// Returns the file for `--cloud`.
-    #[must_use]
-    pub fn cloud_file(&self) -> PathBuf {
-        self.folder.path().join("cloud.toml")
-    }
-
-    /// Returns a file for `--cloud` whose addresses lead through a middlebox: they show a certificate
-    /// of "Contoso TLS Inspection CA", which is in nobody's list.
-    #[must_use]
-    pub fn inspected_cloud_file(&self) -> PathBuf {
-        self.folder.path().join("inspected.toml")
-    }
-
-    /// Returns the certificate authority of all addresses, a PEM file.
-    #[must_use]
-    pub fn ca_file(&self) -> PathBuf {
-        self.folder.path().join("ca.pem")
-    }
-
-    /// Returns the certificate authority of all addresses as PEM.
-    #[must_use]
-    pub fn ca_pem(&self) -> &str {
-        &self.world.ca_pem
-    }
-
     /// Returns the address of Entra and ARM, `https://localhost:…`.
     #[must_use]
     pub fn authority(&self) -> &str {
@@ -211,41 +182,6 @@ impl Sandbox {
     #[must_use]
     pub fn ssh_authority(&self) -> String {
         self.world.signing_key.authorized_keys_line()
-    }
-
-    /// Returns where a machine's SSH server listens.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error when no machine has that name, or nothing runs for it.
-    pub fn machine_address(&self, name: &str) -> Result<SocketAddr, Error> {
-        self.world
-            .agents
-            .machine_address(self.machine(name)?)
-            .ok_or_else(|| Error::NoSuchMachine(name.to_owned()))
-    }
-
-    /// Returns the host key of a machine, `ssh-… …`.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error when no machine has that name, or nothing runs for it.
-    pub fn machine_host_key(&self, name: &str) -> Result<String, Error> {
-        self.world
-            .agents
-            .host_key(self.machine(name)?)
-            .map(str::to_owned)
-            .ok_or_else(|| Error::NoSuchMachine(name.to_owned()))
-    }
-
-    /// Returns the name of a machine's hybrid connection.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error when no machine has that name.
-    pub fn hybrid_connection(&self, machine: &str) -> Result<String, Error> {
-        let machine = self.machine(machine)?;
-        Ok(self.world.relay.connection_of(machine).to_owned())
     }
 
     /// Returns a SAS token to listen on a hybrid connection with.
@@ -293,157 +229,6 @@ impl Sandbox {
     pub fn client_certificate(&self, client_id: &str) -> Result<ClientCertificate, Error> {
         certificate::make(&self.world, client_id).map_err(Error::Unknown)
     }
-
-    /// Connects a VM otherwise from now on, as far as ARM tells.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error when no machine has that name.
-    pub fn set_network(&self, machine: &str, network: Network) -> Result<(), Error> {
-        let index = self.machine(machine)?;
-        arm::set_network(&self.world, &self.world.options.machines[index], network);
-        Ok(())
-    }
-
-    /// Stops a machine's Arc agent.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error when no machine has that name.
-    pub fn stop_agent(&self, machine: &str) -> Result<(), Error> {
-        wait(self.world.agents.stop(self.machine(machine)?));
-        Ok(())
-    }
-
-    /// Starts a machine's Arc agent again, and returns once it listens.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error when no machine has that name.
-    pub fn start_agent(&self, machine: &str) -> Result<(), Error> {
-        let machine = self.machine(machine)?;
-        wait(self.world.agents.restart(machine, Duration::ZERO));
-        Ok(())
-    }
-
-    /// Stops a machine's SSH server; its agent goes on listening.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error when no machine has that name.
-    pub fn stop_machine(&self, machine: &str) -> Result<(), Error> {
-        wait(self.world.agents.stop_machine(self.machine(machine)?));
-        Ok(())
-    }
-
-    /// Returns what somebody needs to know to use it.
-    #[must_use]
-    pub fn description(&self) -> Description {
-        let options = &self.world.options;
-        let first = options.tenants.first();
-        Description {
-            cloud_file: self.cloud_file().display().to_string(),
-            inspected_cloud_file: self.inspected_cloud_file().display().to_string(),
-            ca_file: self.ca_file().display().to_string(),
-            authority: self.authority().to_owned(),
-            resource_manager: self.authority().to_owned(),
-            tenant: first.map(|tenant| tenant.id.clone()).unwrap_or_default(),
-            subscription: first
-                .map(|tenant| tenant.subscription_id.clone())
-                .unwrap_or_default(),
-            users: options
-                .users
-                .iter()
-                .map(|user| DescribedUser {
-                    upn: user.upn.clone(),
-                })
-                .collect(),
-            service_principals: options
-                .service_principals
-                .iter()
-                .map(|principal| DescribedServicePrincipal {
-                    client_id: principal.client_id.clone(),
-                    client_secret: principal.client_secret.clone(),
-                })
-                .collect(),
-            machines: self.describe_machines(),
-            relay: self.describe_relay(),
-            control: self.world.addresses.control.clone(),
-            workloads: Workload::ALL
-                .map(|place| self.describe_workload(place))
-                .into(),
-        }
-    }
-
-    fn describe_machines(&self) -> Vec<DescribedMachine> {
-        let machines = self.world.options.machines.iter().enumerate();
-        let described = machines.map(|(index, machine)| {
-            let address = self.world.agents.machine_address(index);
-            let is_vm = machine.kind == ResourceKind::Vm;
-            describe(machine, address.filter(|_| is_vm))
-        });
-        described.collect()
-    }
-
-    fn describe_workload(&self, place: Workload) -> (String, BTreeMap<String, String>) {
-        let variables = self.environment(place).into_iter();
-        let variables = variables.map(|(name, value)| (name.to_owned(), value));
-        (place.word().to_owned(), variables.collect())
-    }
-
-    fn describe_relay(&self) -> DescribedRelay {
-        let machines = self.world.options.machines.iter().enumerate();
-        let (hybrid_connection, machine) = machines
-            .filter(|(_, machine)| machine.connectivity == Connectivity::NobodyListens)
-            .map(|(index, machine)| (self.world.relay.connection_of(index), &machine.name))
-            .next()
-            .map(|(connection, machine)| (connection.to_owned(), machine.clone()))
-            .unwrap_or_default();
-        DescribedRelay {
-            endpoint: self.relay_endpoint(),
-            listen_token: self.listen_token(&hybrid_connection),
-            hybrid_connection,
-            machine,
-        }
-    }
-
-    /// Finds a machine by name or resource ID.
-    fn machine(&self, name: &str) -> Result<usize, Error> {
-        self.world
-            .options
-            .machines
-            .iter()
-            .position(|machine| {
-                machine.name.eq_ignore_ascii_case(name)
-                    || machine.resource_id().eq_ignore_ascii_case(name)
-            })
-            .ok_or_else(|| Error::NoSuchMachine(name.to_owned()))
-    }
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the folder is private, and its files hold no secret"
-    )]
-    fn write_files(&self) -> io::Result<()> {
-        fs::write(self.ca_file(), &self.world.ca_pem)?;
-        let files = [
-            (self.cloud_file(), self.authority()),
-            (self.inspected_cloud_file(), &self.world.addresses.inspected),
-        ];
-        for (file, address) in files {
-            let text = format!(
-                "name = \"sandbox\"\n\
-                 authority = \"{address}\"\n\
-                 resource_manager = \"{address}\"\n\
-                 resource_manager_scope = \"https://management.core.windows.net//.default\"\n\
-                 ssh_scope = \"ce6ff14a-7fdc-4685-bbe0-f6afdfcfa8e0/.default\"\n\
-                 client_id = \"{AZURE_CLI}\"\n\
-                 ca_file = \"ca.pem\"\n"
-            );
-            fs::write(file, text)?;
-        }
-        Ok(())
-    }
 }
 
 impl Drop for Sandbox {
@@ -456,25 +241,5 @@ impl Drop for Sandbox {
             // A panic there was printed already.
             let _: std::thread::Result<()> = thread.join();
         }
-    }
-}
-
-fn describe(machine: &MachineSpec, address: Option<SocketAddr>) -> DescribedMachine {
-    DescribedMachine {
-        port: address.map(|address| address.port()),
-        name: machine.name.clone(),
-        resource_group: machine.resource_group.clone(),
-        resource_id: machine.resource_id(),
-        kind: machine.kind.word().to_owned(),
-    }
-}
-
-/// Waits for a task to do what it was told, on a thread that is not of the runtime.
-fn wait(mut done: oneshot::Receiver<()>) {
-    let deadline = Instant::now() + START_TIME;
-    while matches!(done.try_recv(), Err(oneshot::error::TryRecvError::Empty))
-        && Instant::now() < deadline
-    {
-        std::thread::sleep(Duration::from_millis(2));
     }
 }
