@@ -56,6 +56,7 @@ mod public_key;
 mod refusals;
 mod rotation;
 mod same_machine;
+mod screens;
 mod secrets;
 mod shapes;
 mod sleep;
