@@ -1,18 +1,41 @@
 //! What to do about a network, a proxy or a certificate that does not let us through.
 
 use std::error::Error;
+use std::time::Duration;
 
-use super::NO_ROOTS_HINT;
+use super::Failure;
 use crate::host::http::HttpError;
 use crate::host::http_proxy::HttpProxyError;
 use crate::host::tls::{ServerCertificateError, TlsError};
 use crate::line::Line;
 use crate::time::Spoken;
 
+pub(super) const NO_ROOTS_HINT: &str =
+    "install the system's root certificates: sudo apt install ca-certificates";
 const PASSWORD_HINT: &str = "check user name and password of the proxy in HTTPS_PROXY or ALL_PROXY";
 const NETWORK_HINT: &str = "check the network; outgoing HTTPS must be allowed";
 const CLOCK_HINT: &str = "set this machine's clock: sudo timedatectl set-ntp true";
 const OTHER_NAME_HINT: &str = "check the address in the cloud file, and whether a proxy or a captive portal answers in its place";
+
+/// Returns how long a server asks to wait, with its sentence, if that is what an error comes from.
+fn throttled(error: &(dyn Error + 'static)) -> Option<(String, Duration)> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(HttpError::Throttled { wait, .. }) = error.downcast_ref() {
+            return Some((error.to_string(), *wait));
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// Returns the failure of a server that asks for a longer wait than anybody is kept waiting here.
+pub(super) fn throttled_failure(error: &(dyn Error + 'static)) -> Option<Failure> {
+    throttled(error).map(|(text, wait)| {
+        let hint = format!("try again in {}", Spoken(wait));
+        Failure::new(text).hint(hint)
+    })
+}
 
 /// Returns what to do about what our HTTPS client has met, wherever it lies among the causes.
 pub(super) fn hint(error: &(dyn Error + 'static)) -> Option<Line> {
@@ -105,7 +128,6 @@ mod tests {
     use rustls::OtherError;
 
     use super::*;
-    use crate::failure::Failure;
     use crate::time::UnixTime;
 
     fn tls(problem: ServerCertificateError) -> Failure {

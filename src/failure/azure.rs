@@ -1,0 +1,49 @@
+//! What to do about a refusal of Azure.
+
+use super::Failure;
+use super::network;
+use crate::azure::AzureError;
+
+impl From<AzureError> for Failure {
+    fn from(error: AzureError) -> Self {
+        if let Some(failure) = network::throttled_failure(&error) {
+            return failure;
+        }
+        let mut failure = Self::of(&error);
+        let hint = match &error {
+            AzureError::Forbidden { what, .. } if what.starts_with("create") => {
+                "connecting for the first time needs Owner or Contributor on the machine, once; then it works for everyone"
+            }
+            AzureError::Forbidden { what, .. } if what.starts_with("look up the address") => {
+                "ask for a role on the resource group, which its network is in, too; or name the VM's address: --ip ADDRESS"
+            }
+            AzureError::Forbidden { .. } => {
+                "ask for the role `Virtual Machine User Login` or `Virtual Machine Administrator Login` on the machine"
+            }
+            AzureError::NotFound { .. } => {
+                "check name, resource group and subscription: entra-ssh config add NAME -g GROUP --subscription ID"
+            }
+            AzureError::Refused { code, .. }
+                if code.contains("Registration") || code == "NoRegisteredProviderFound" =>
+            {
+                "register the provider once, which takes 2 to 5 minutes: az provider register -n Microsoft.HybridConnectivity"
+            }
+            AzureError::Refused { code, .. } if code == "ScopeLocked" => {
+                "a read-only lock is on the machine, its group or its subscription: have its owner remove it"
+            }
+            AzureError::Unauthorized { .. } => "sign in again: entra-ssh login",
+            AzureError::WrongTenant { .. } => "sign in to that tenant: entra-ssh login --tenant ID",
+            AzureError::Unreachable(_) => {
+                &network::hint(&error).unwrap_or_else(|| "check the network".into())
+            }
+            _ => "try again in a few minutes",
+        };
+        if let AzureError::Forbidden { code, .. }
+        | AzureError::NotFound { code, .. }
+        | AzureError::Refused { code, .. } = &error
+        {
+            failure.code = Some(code.clone());
+        }
+        failure.hint(hint)
+    }
+}

@@ -1,0 +1,35 @@
+//! What to do about the ssh config.
+
+use super::Failure;
+use crate::ssh_config::{ManagedConfigError, UnwritableError, UnwritableHostError};
+
+impl From<ManagedConfigError> for Failure {
+    fn from(error: ManagedConfigError) -> Self {
+        Self::of(&error)
+            .hint("mend the line, or delete the file and add the hosts again: entra-ssh config add")
+    }
+}
+
+impl From<UnwritableError> for Failure {
+    fn from(error: UnwritableError) -> Self {
+        Self::of(&error).hint("rename the file or folder, or name another one")
+    }
+}
+
+impl From<UnwritableHostError> for Failure {
+    fn from(error: UnwritableHostError) -> Self {
+        Self::of(&error).hint(format!(
+            "rename the file or folder; a host that is there already is removed with: entra-ssh config remove {}",
+            error.host
+        ))
+    }
+}
+
+/// Returns what explains a login that is denied because ssh asks for another account than the certificate is for.
+#[must_use]
+pub(crate) fn wrong_login_name(login_name: &str, certified: &str) -> Failure {
+    Failure::new(format!(
+        "ssh logs in as `{login_name}`, and the certificate is for `{certified}`"
+    ))
+    .hint("have managed hosts log in as the account that is signed in: entra-ssh config refresh")
+}
