@@ -6,55 +6,11 @@ use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 
-use crate::world::{ADA, LIMIT, PROMPT, World, contains, mode, options_with, program, wait_for};
-
-pub(crate) const REQUEST_IDENTITIES: u8 = 11;
-const IDENTITIES_ANSWER: u8 = 12;
-pub(crate) const SIGN_REQUEST: u8 = 13;
-pub(crate) const SIGN_RESPONSE: u8 = 14;
-pub(crate) const FAILURE: u8 = 5;
-
-pub(crate) fn connect(world: &World) -> UnixStream {
-    let stream = UnixStream::connect(world.socket()).unwrap();
-    stream.set_read_timeout(Some(LIMIT)).unwrap();
-    stream
-}
-
-pub(crate) fn string(bytes: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(bytes.len()).unwrap();
-    [&length.to_be_bytes()[..], bytes].concat()
-}
-
-/// Sends one message and returns the answer, without its length.
-pub(crate) fn ask(stream: &mut UnixStream, message: &[u8]) -> Vec<u8> {
-    stream.write_all(&string(message)).unwrap();
-    let mut length = [0; 4];
-    stream.read_exact(&mut length).unwrap();
-    let mut answer = vec![0; usize::try_from(u32::from_be_bytes(length)).unwrap()];
-    stream.read_exact(&mut answer).unwrap();
-    answer
-}
-
-/// Returns the blobs that the agent offers.
-pub(crate) fn identities(world: &World) -> Vec<Vec<u8>> {
-    let answer = ask(&mut connect(world), &[REQUEST_IDENTITIES]);
-    assert_eq!(answer[0], IDENTITIES_ANSWER);
-    let mut rest = &answer[5..];
-    let mut strings = Vec::new();
-    while !rest.is_empty() {
-        let length = usize::try_from(u32::from_be_bytes(rest[..4].try_into().unwrap())).unwrap();
-        strings.push(rest[4..4 + length].to_vec());
-        rest = &rest[4 + length..];
-    }
-    strings.into_iter().step_by(2).collect()
-}
-
-pub(crate) fn signed_in_with_agent() -> World {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
-    world.add(&["web01"]);
-    world
-}
+use crate::world::agent_socket::{
+    FAILURE, IDENTITIES_ANSWER, REQUEST_IDENTITIES, SIGN_REQUEST, SIGN_RESPONSE, ask, connect,
+    identities, string,
+};
+use crate::world::{ADA, PROMPT, World, contains, mode, options_with, program, wait_for};
 
 #[test]
 fn of_twenty_that_are_started_at_once_one_remains() {
@@ -101,7 +57,7 @@ fn an_agent_that_is_stopped_stays_stopped_though_others_lost_the_race_just_now()
 
 #[test]
 fn an_agent_that_was_killed_leaves_its_place_to_the_next() {
-    let world = signed_in_with_agent();
+    let world = World::with_host("web01");
     let first = world.agents();
     first[0].kill();
     wait_for("the agent to be gone", || world.agents().is_empty());
@@ -153,7 +109,7 @@ fn the_agent_outlives_whoever_started_it_and_holds_no_pipe_of_theirs() {
 #[test]
 #[ignore = "only root may look at the files of an agent: tests/run runs it as root"]
 fn as_root_the_agent_is_seen_to_hold_no_file_of_whoever_started_it() {
-    let world = signed_in_with_agent();
+    let world = World::with_host("web01");
     let agent = &world.agents()[0];
     let folder = format!("/proc/{}", agent.id);
     assert_eq!(
@@ -180,7 +136,7 @@ fn as_root_the_agent_is_seen_to_hold_no_file_of_whoever_started_it() {
 
 #[test]
 fn ssh_add_lists_the_certificate() {
-    let world = signed_in_with_agent();
+    let world = World::with_host("web01");
     let certificate = world.json(&["cert", "show"]);
     let short = world.ssh_add("-l");
     short.succeeded();
@@ -215,7 +171,7 @@ fn ssh_add_lists_the_certificate() {
 
 #[test]
 fn signatures_with_sha_1_and_by_other_keys_are_refused() {
-    let world = signed_in_with_agent();
+    let world = World::with_host("web01");
     let blobs = identities(&world);
     assert_eq!(blobs.len(), 1);
     let sign = |blob: &[u8], flags: u32| {
@@ -243,7 +199,7 @@ fn signatures_with_sha_1_and_by_other_keys_are_refused() {
 
 #[test]
 fn garbage_ends_the_connection_and_not_the_agent() {
-    let world = signed_in_with_agent();
+    let world = World::with_host("web01");
     let before = world.agents()[0].id;
     let too_long = u32::try_from(256 * 1024 + 1).unwrap().to_be_bytes();
     let mut noise = vec![0xff; 4];
@@ -303,7 +259,7 @@ fn garbage_ends_the_connection_and_not_the_agent() {
 
 #[test]
 fn what_only_our_own_programs_may_ask_is_not_asked_through_ssh() {
-    let world = signed_in_with_agent();
+    let world = World::with_host("web01");
     world.ssh(&["web01", "true"]).run().succeeded();
     let ask_own_program = |stream: &mut UnixStream, question: &[u8]| {
         let message = [&[27][..], &string(b"ask@entra-ssh"), question].concat();
@@ -347,7 +303,7 @@ fn what_only_our_own_programs_may_ask_is_not_asked_through_ssh() {
 
 #[test]
 fn many_connections_at_once_are_served() {
-    let world = signed_in_with_agent();
+    let world = World::with_host("web01");
     let idle: Vec<_> = (0..200).map(|_| connect(&world)).collect();
     assert_eq!(identities(&world).len(), 1);
     drop(idle);
@@ -356,7 +312,7 @@ fn many_connections_at_once_are_served() {
 
 #[test]
 fn another_socket_is_another_agent() {
-    let world = signed_in_with_agent();
+    let world = World::with_host("web01");
     let other = world.runtime().join("other").join("a.sock");
     let other = other.to_str().unwrap();
     let status = world.json(&["--agent-socket", other, "agent", "start"]);

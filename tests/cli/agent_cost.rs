@@ -25,8 +25,8 @@ use entra_ssh::internal::issue;
 use entra_ssh::internal::session::account::SignIn;
 use entra_ssh::internal::session::profile::Profiles;
 
-use crate::agent::{
-    REQUEST_IDENTITIES, SIGN_REQUEST, SIGN_RESPONSE, ask, identities, signed_in_with_agent, string,
+use crate::world::agent_socket::{
+    REQUEST_IDENTITIES, SIGN_REQUEST, SIGN_RESPONSE, ask, identities, string,
 };
 use crate::world::{World, wait_for};
 
@@ -96,7 +96,7 @@ fn list_and_sign(socket: &Path, blob: &[u8]) -> Duration {
 #[test]
 #[ignore = "a measurement"]
 fn listing_and_signing_cost_little_more_than_with_openssh_and_memory_is_small() {
-    let world = signed_in_with_agent();
+    let world = World::with_host("web01");
     export(&world);
     let theirs = world.runtime().join("theirs.sock");
     let _agent = world
@@ -137,7 +137,7 @@ fn listing_and_signing_cost_little_more_than_with_openssh_and_memory_is_small() 
 #[test]
 #[ignore = "a measurement"]
 fn issuing_costs_the_token_request_and_little_more() {
-    let world = signed_in_with_agent();
+    let world = World::with_host("web01");
     let env = Env::from([
         ("HOME", world.home().to_str().unwrap()),
         ("XDG_RUNTIME_DIR", world.runtime().to_str().unwrap()),

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
-use crate::agent::{REQUEST_IDENTITIES, ask, connect};
+use crate::world::agent_socket::{REQUEST_IDENTITIES, ask, connect};
 use crate::world::{ADA, Process, World, contains, options_with, wait_for};
 
 #[test]

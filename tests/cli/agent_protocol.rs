@@ -6,8 +6,8 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::time::{Duration, Instant};
 
-use crate::agent::{
-    FAILURE, SIGN_REQUEST, SIGN_RESPONSE, ask, connect, identities, signed_in_with_agent, string,
+use crate::world::agent_socket::{
+    FAILURE, SIGN_REQUEST, SIGN_RESPONSE, ask, connect, identities, string,
 };
 use crate::world::{ADA, Output, PROMPT, World, options_with, wait_for};
 
@@ -60,7 +60,7 @@ fn with_passphrase(world: &World, argument: &str, passphrase: &str) -> Output {
 
 #[test]
 fn keys_of_others_are_not_taken_in() {
-    let world = signed_in_with_agent();
+    let world = World::with_host("web01");
     world
         .program("ssh-keygen")
         .args(["-q", "-t", "ed25519", "-N", "", "-f", "other"])
@@ -77,7 +77,7 @@ fn keys_of_others_are_not_taken_in() {
 
 #[test]
 fn what_is_removed_stays_away_until_one_of_our_own_programs_asks() {
-    let world = signed_in_with_agent();
+    let world = World::with_host("web01");
     let before = world.certificate_requests();
     for arguments in [&["-d", "listed"][..], &["-D"]] {
         write_listed(&world);
@@ -101,7 +101,7 @@ fn what_is_removed_stays_away_until_one_of_our_own_programs_asks() {
 
 #[test]
 fn a_locked_agent_shows_and_signs_nothing_until_it_is_unlocked() {
-    let world = signed_in_with_agent();
+    let world = World::with_host("web01");
     let blob = identities(&world).remove(0);
     let sign = [
         &[SIGN_REQUEST][..],
@@ -141,7 +141,7 @@ fn a_locked_agent_shows_and_signs_nothing_until_it_is_unlocked() {
 
 #[test]
 fn ssh_keygen_signs_files_with_it() {
-    let world = signed_in_with_agent();
+    let world = World::with_host("web01");
     write_listed(&world);
     fs::write(world.home().join("letter"), "Dear Grace\n").unwrap();
     world
@@ -167,7 +167,7 @@ fn ssh_keygen_signs_files_with_it() {
 
 #[test]
 fn extensions_are_listed() {
-    let world = signed_in_with_agent();
+    let world = World::with_host("web01");
     let query = [&[EXTENSION][..], &string(b"query")].concat();
     let expected = [
         &[EXTENSION_RESPONSE][..],
@@ -183,7 +183,7 @@ fn extensions_are_listed() {
 
 #[test]
 fn a_message_may_be_as_long_as_the_limit_and_no_longer() {
-    let world = signed_in_with_agent();
+    let world = World::with_host("web01");
     let mut stream = connect(&world);
     assert_eq!(ask(&mut stream, &vec![200; MAX_MESSAGE]), [FAILURE]);
     let length = u32::try_from(MAX_MESSAGE + 1).unwrap();
@@ -195,7 +195,7 @@ fn a_message_may_be_as_long_as_the_limit_and_no_longer() {
 
 #[test]
 fn a_message_that_does_not_end_ends_the_connection_after_ten_seconds() {
-    let world = signed_in_with_agent();
+    let world = World::with_host("web01");
     let mut silent = connect(&world);
     let mut half = connect(&world);
     let begun = Instant::now();

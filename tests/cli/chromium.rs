@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use sandbox::{Fault, MachineKind, Options};
 
-use crate::browser::{login, opened};
+use crate::world::browser::{login, opened};
 use crate::world::{ADA, Chromium, World, options_with, wait_for};
 
 /// Returns where a screenshot goes: to a folder that was named, for people to look at, or away with the test.

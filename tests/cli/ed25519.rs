@@ -4,9 +4,10 @@ use std::fs;
 
 use sandbox::{MachineKind, Options};
 
-use crate::agent::{FAILURE, SIGN_REQUEST, SIGN_RESPONSE, ask, connect, identities, string};
-use crate::identity::OwnAgent;
-use crate::world::{ADA, CONTOSO, World, options_with};
+use crate::world::agent_socket::{
+    FAILURE, SIGN_REQUEST, SIGN_RESPONSE, ask, connect, identities, string,
+};
+use crate::world::{ADA, CONTOSO, OwnAgent, World, options_with};
 
 /// Entra on the day it certifies them, and a machine with the real `sshd`.
 fn one_day() -> World {

@@ -1,59 +1,17 @@
 //! A local port that leads to a machine.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use sandbox::{Fault, MachineKind, Options};
 use serde_json::Value;
 
 use crate::world::{
-    ADA, Invocation, LIMIT, RefusingPort, Running, World, free_address, options, options_with,
+    ADA, Forward, Invocation, LIMIT, RefusingPort, World, free_address, options, options_with,
     wait_for,
 };
-
-/// A forward that listens.
-pub(crate) struct Forward {
-    pub(crate) running: Running,
-    address: SocketAddr,
-}
-
-impl Forward {
-    #[track_caller]
-    pub(crate) fn start(invocation: Invocation) -> Self {
-        let running = invocation.args(["-o", "json"]).start();
-        wait_for("the port", || running.stdout().ends_with('\n'));
-        let row: Value = serde_json::from_str(&running.stdout()).unwrap();
-        Self {
-            address: row["bind"].as_str().unwrap().parse().unwrap(),
-            running,
-        }
-    }
-
-    /// Connects, and returns the connection once the machine has said who it is.
-    fn connect(&self) -> TcpStream {
-        let mut client = TcpStream::connect(self.address).unwrap();
-        client.set_read_timeout(Some(LIMIT)).unwrap();
-        let mut greeting = [0; 8];
-        client.read_exact(&mut greeting).unwrap();
-        assert_eq!(&greeting, b"SSH-2.0-");
-        client
-    }
-
-    /// Connects where the machine cannot be reached: the connection ends, and nothing has come.
-    #[track_caller]
-    fn connect_in_vain(&self) {
-        let mut client = TcpStream::connect(self.address).unwrap();
-        client.set_read_timeout(Some(LIMIT)).unwrap();
-        assert_eq!(client.read(&mut [0]).unwrap(), 0, "nothing may come");
-    }
-
-    fn signal(&self, signal: Signal) {
-        let process = Pid::from_raw(self.running.id().try_into().unwrap()).unwrap();
-        kill_process(process, signal).unwrap();
-    }
-}
 
 fn sshd() -> Options {
     Options {

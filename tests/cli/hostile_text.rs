@@ -4,8 +4,7 @@ use std::fs;
 
 use sandbox::Fault;
 
-use crate::browser;
-use crate::world::{ADA, Output, World, options_with};
+use crate::world::{ADA, Output, World, browser, options_with};
 
 /// The screen is cleared, a line of ours is forged, text is turned around, and there is no end.
 fn hostile() -> String {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sandbox::{MachineKind, Options};
 
-use crate::world::{ADA, CONTOSO, Running, World, mode, options_with, wait_for};
+use crate::world::{ADA, CONTOSO, OwnAgent, World, mode, options_with, wait_for};
 
 /// How long a login may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -73,40 +73,6 @@ fn keys_in_files_are_renewed_before_ssh_reads_them() {
     assert_eq!(world.certificate_requests(), requests);
     world.entra_ssh(&["logout"]).succeeded();
     assert!(key_files(&world).is_empty());
-}
-
-/// OpenSSH's own agent.
-pub(crate) struct OwnAgent {
-    pub(crate) socket: PathBuf,
-    _running: Running,
-}
-
-impl OwnAgent {
-    pub(crate) fn start(world: &World) -> Self {
-        let socket = world.runtime().join("own.sock");
-        let running = world
-            .program("ssh-agent")
-            .args(["-D", "-a"])
-            .arg(&socket)
-            .start();
-        // The socket is there a moment before anybody listens.
-        wait_for("ssh-agent", || {
-            std::os::unix::net::UnixStream::connect(&socket).is_ok()
-        });
-        Self {
-            socket,
-            _running: running,
-        }
-    }
-
-    pub(crate) fn listed(&self, world: &World) -> Vec<String> {
-        let output = world
-            .program("ssh-add")
-            .env("SSH_AUTH_SOCK", &self.socket)
-            .arg("-l")
-            .run();
-        output.stdout.lines().map(str::to_owned).collect()
-    }
 }
 
 #[test]

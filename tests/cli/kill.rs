@@ -4,7 +4,6 @@ use std::fs::File;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::agent::signed_in_with_agent;
 use crate::world::{ADA, LIMIT, Running, World, options_with, wait_for};
 
 /// How often it is killed.
@@ -14,7 +13,7 @@ const KILLS_IN_A_WRITE: u32 = 16;
 
 /// Kills the agent at one moment after another of what `meanwhile` has it do.
 fn kill_at_each_moment(span: Duration, meanwhile: impl Fn(&World) -> Running) {
-    let world = signed_in_with_agent();
+    let world = World::with_host("web01");
     for number in 0..KILLS {
         world.json(&["agent", "start"]);
         let running = meanwhile(&world);

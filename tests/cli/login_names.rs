@@ -5,8 +5,7 @@ use std::fs;
 use entra_ssh::internal::ids::{HostAlias, Principal};
 use sandbox::Options;
 
-use crate::forward::Forward;
-use crate::world::{ADA, World, options_with, wait_for};
+use crate::world::{ADA, Forward, World, options_with, wait_for};
 
 const APOSTROPHE: &str = "O'Brien@contoso.example";
 const DASH: &str = "-dash@contoso.example";

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 
 use sandbox::{Fault, MachineKind, Options};
 
-use crate::identity::OwnAgent;
-use crate::world::{ADA, Invocation, World, mode, options_with};
+use crate::world::{ADA, Invocation, OwnAgent, World, mode, options_with};
 
 /// Somebody who is signed in, has a key of their own in OpenSSH's agent and nowhere else, and a machine with the real `sshd`.
 struct Owner {

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use sandbox::{Fault, Options};
 
-use crate::agent::signed_in_with_agent;
 use crate::world::{ADA, World, options_with, wait_for};
 
 /// Certificates of so many seconds, and one machine.
@@ -64,7 +63,7 @@ fn while_entra_is_away_the_old_certificate_serves_and_ssh_add_says_why() {
 
 #[test]
 fn a_passing_failure_is_met_by_another_try_while_somebody_waits() {
-    let world = signed_in_with_agent();
+    let world = World::with_host("web01");
     world.stop_agent();
     world.remove_stored_certificate();
     world.sandbox.fault(busy().times(2));
@@ -90,7 +89,7 @@ fn busy() -> Fault {
 
 #[test]
 fn fifty_askers_share_one_failure() {
-    let world = signed_in_with_agent();
+    let world = World::with_host("web01");
     world.stop_agent();
     world.remove_stored_certificate();
     world.json(&["agent", "start"]);
@@ -125,7 +124,7 @@ fn fifty_askers_share_one_failure() {
 
 #[test]
 fn rotate_renews_what_is_due_and_says_so_by_its_exit_status() {
-    let world = signed_in_with_agent();
+    let world = World::with_host("web01");
     let first = key(&world);
     let fresh = world.json(&["rotate"]);
     assert_eq!(fresh[0]["profile"], "default");
@@ -167,7 +166,7 @@ fn rotate_renews_what_is_due_and_says_so_by_its_exit_status() {
 
 #[test]
 fn a_hundred_ssh_at_once_start_one_agent_and_ask_once() {
-    let world = signed_in_with_agent();
+    let world = World::with_host("web01");
     world.stop_agent();
     world.remove_stored_certificate();
     let (certificates, credentials) = (world.certificate_requests(), world.credentials_requests());

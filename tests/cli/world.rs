@@ -1,37 +1,48 @@
 //! A home folder, a sandbox, and the programs that run in between. Nothing of the machine's own user is seen or touched.
 
+pub(crate) mod agent_socket;
+pub(crate) mod browser;
 mod built;
 mod chromium;
+mod files;
 mod filter;
+mod forward;
 mod http_proxy;
+mod own_agent;
 mod ports;
 mod processes;
+mod requests;
 mod run;
 mod secret_service;
+mod sign_in;
 mod stored;
 
 use std::fs;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sandbox::{Options, RequestRow, Sandbox, Service};
+use sandbox::{Options, Sandbox};
 use serde_json::Value;
 use tempfile::TempDir;
 
 pub(crate) use self::built::{package, program};
 pub(crate) use self::chromium::Chromium;
+pub(crate) use self::files::{contains, files_below, make_pipe, mode, noise};
+pub(crate) use self::forward::Forward;
 pub(crate) use self::http_proxy::HttpProxy;
+pub(crate) use self::own_agent::OwnAgent;
 pub(crate) use self::ports::{RefusingPort, free_address};
 pub(crate) use self::processes::{Process, ProcessGroups};
+pub(crate) use self::requests::is_token_request;
 pub(crate) use self::run::{Invocation, Output, Running};
 pub(crate) use self::secret_service::{PASSWORD, SecretService};
 
-/// A person who may log in everywhere.
+/// A user who may log in to every machine.
 pub(crate) const ADA: &str = "ada@contoso.example";
-/// Another one.
+/// Another user.
 pub(crate) const GRACE: &str = "Grace.Hopper@contoso.example";
 /// The service principal `deploy`.
 pub(crate) const DEPLOY: &str = "a9911ca7-0000-4000-8000-000000000301";
@@ -40,7 +51,7 @@ pub(crate) const DEPLOY_SECRET: &str = "sandbox-secret~000000000301";
 /// The tenant of all three.
 pub(crate) const CONTOSO: &str = "c0a70500-0000-4000-8000-000000000001";
 
-/// How long a test waits for an event before it fails: on a busy machine all takes long.
+/// How long a test waits for an event before it fails: everything takes long on a busy machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(300);
 
 /// Where secrets are kept.
@@ -50,7 +61,7 @@ enum Keyring {
     File,
 }
 
-/// Everything that one test has.
+/// What one test has: a home, a sandbox, and the programs that it starts.
 pub(crate) struct World {
     pub(crate) sandbox: Sandbox,
     pub(crate) secret_service: Option<SecretService>,
@@ -59,7 +70,7 @@ pub(crate) struct World {
     folder: TempDir,
 }
 
-/// What a program takes that waits for nothing, in seconds, on a busy machine.
+/// How long a program that waits for nothing may take on a busy machine, in seconds.
 pub(crate) const PROMPT: f64 = 60.0;
 
 impl World {
@@ -235,41 +246,6 @@ impl World {
             .run()
     }
 
-    /// Signs a person in with a device code.
-    #[track_caller]
-    pub(crate) fn login(&self, upn: &str) -> Output {
-        self.login_as(upn, &[])
-    }
-
-    /// Signs a person in with a device code and more arguments.
-    #[track_caller]
-    pub(crate) fn login_as(&self, upn: &str, arguments: &[&str]) -> Output {
-        let mut login = self
-            .command(&["login", "--device-code"])
-            .args(arguments)
-            .start();
-        login.meanwhile(|| {
-            for code in self.sandbox.pending_user_codes() {
-                self.sandbox.approve(&code, upn).unwrap();
-            }
-        });
-        let output = login.finish();
-        output.succeeded();
-        output
-    }
-
-    /// Signs the service principal `deploy` in.
-    #[track_caller]
-    pub(crate) fn login_deploy(&self) -> Output {
-        let output = self
-            .command(&["login", "--service-principal", "--client-id", DEPLOY])
-            .args(["--tenant", CONTOSO])
-            .env("ENTRA_SSH_CLIENT_SECRET", DEPLOY_SECRET)
-            .run();
-        output.succeeded();
-        output
-    }
-
     /// Adds machines to the ssh config.
     #[track_caller]
     pub(crate) fn add(&self, machines: &[&str]) -> Output {
@@ -282,33 +258,6 @@ impl World {
     pub(crate) fn stop_agent(&self) {
         self.entra_ssh(&["agent", "stop"]).succeeded();
         wait_for("the agent to end", || self.agents().is_empty());
-    }
-
-    /// Returns the requests that were made so far and that `matches`.
-    pub(crate) fn requests(&self, matches: impl Fn(&RequestRow) -> bool) -> Vec<RequestRow> {
-        let mut rows = self.sandbox.requests();
-        rows.retain(matches);
-        rows
-    }
-
-    /// Counts the token requests.
-    pub(crate) fn token_requests(&self) -> usize {
-        self.requests(is_token_request).len()
-    }
-
-    /// Counts the requests for a certificate.
-    pub(crate) fn certificate_requests(&self) -> usize {
-        self.requests(|row| {
-            is_token_request(row)
-                && row.form.get("token_type").map(String::as_str) == Some("ssh-cert")
-        })
-        .len()
-    }
-
-    /// Counts the requests for relay credentials.
-    pub(crate) fn credentials_requests(&self) -> usize {
-        self.requests(|row| row.path.to_lowercase().ends_with("/listcredentials"))
-            .len()
     }
 }
 
@@ -334,17 +283,13 @@ pub(crate) fn options() -> Options {
     }
 }
 
-/// Returns such a sandbox with these machines alone.
+/// Returns such a sandbox with only these machines.
 pub(crate) fn options_with(machines: &[&str]) -> Options {
     let mut options = options();
     options
         .machines
         .retain(|machine| machines.contains(&machine.name.as_str()));
     options
-}
-
-pub(crate) fn is_token_request(row: &RequestRow) -> bool {
-    row.service == Service::Entra && row.method == "POST" && row.path.ends_with("/token")
 }
 
 /// Waits until something holds.
@@ -355,56 +300,4 @@ pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "waited in vain for {what}");
         thread::sleep(Duration::from_millis(10));
     }
-}
-
-/// Returns bytes that do not repeat and are not text.
-pub(crate) fn noise(length: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    })
-    .flatten()
-    .take(length)
-    .collect()
-}
-
-/// Returns the access rights of a file, without its type.
-pub(crate) fn mode(path: &Path) -> u32 {
-    let metadata = fs::symlink_metadata(path).unwrap();
-    metadata.permissions().mode() & 0o777
-}
-
-/// Returns all files below a folder; sockets and the like are left out, links are not followed.
-pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    let Ok(entries) = fs::read_dir(folder) else {
-        return files;
-    };
-    for entry in entries {
-        let entry = entry.unwrap();
-        let kind = entry.file_type().unwrap();
-        if kind.is_dir() {
-            files.extend(files_below(&entry.path()));
-        } else if kind.is_file() {
-            files.push(entry.path());
-        }
-    }
-    files
-}
-
-/// Tells whether some bytes are among others.
-pub(crate) fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    !needle.is_empty()
-        && haystack
-            .windows(needle.len())
-            .any(|window| window == needle)
-}
-
-/// Makes a named pipe.
-pub(crate) fn make_pipe(path: &Path) {
-    let mode = rustix::fs::Mode::from_raw_mode(0o600);
-    rustix::fs::mkfifoat(rustix::fs::CWD, path, mode).unwrap();
 }

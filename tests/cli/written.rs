@@ -5,8 +5,7 @@ use std::path::Path;
 
 use sandbox::{MachineKind, Options};
 
-use crate::identity::OwnAgent;
-use crate::world::{ADA, Output, World, options, options_with};
+use crate::world::{ADA, Output, OwnAgent, World, options, options_with};
 
 /// What a hostile archive calls a folder, so that it becomes lines of an ssh config.
 const EVIL: &str = "evil\nMatch exec \"touch OWNED\"\n#";

@@ -2,9 +2,7 @@
 
 use sandbox::{MachineKind, Options};
 
-use crate::agent::{
-    SIGN_REQUEST, SIGN_RESPONSE, ask, connect, identities, signed_in_with_agent, string,
-};
+use crate::world::agent_socket::{SIGN_REQUEST, SIGN_RESPONSE, ask, connect, identities, string};
 use crate::world::{ADA, GRACE, World, options_with};
 
 const GRACE_LOGIN: &str = "grace.hopper@contoso.example";
@@ -42,7 +40,7 @@ fn a_host_of_another_account_is_denied_with_the_reason_until_it_is_refreshed() {
 
 #[test]
 fn the_agent_keeps_for_why_whom_ssh_logs_in_as() {
-    let world = signed_in_with_agent();
+    let world = World::with_host("web01");
     let blob = identities(&world).remove(0);
     let mut stream = connect(&world);
     let mut sign = |user: &str| {

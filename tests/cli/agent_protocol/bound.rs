@@ -10,10 +10,10 @@ use super::{
     EXTENSION, EXTENSION_FAILURE, LOCK, REMOVE_ALL_IDENTITIES, REMOVE_IDENTITY, SHA_512, SUCCESS,
     UNLOCK, listed, with_passphrase,
 };
-use crate::agent::{
-    FAILURE, SIGN_REQUEST, SIGN_RESPONSE, ask, connect, identities, signed_in_with_agent, string,
+use crate::world::agent_socket::{
+    FAILURE, SIGN_REQUEST, SIGN_RESPONSE, ask, connect, identities, string,
 };
-use crate::world::ADA;
+use crate::world::{ADA, World};
 
 /// A host, as a session bind shows it.
 struct Host(Ed25519KeyPair);
@@ -68,7 +68,7 @@ fn login(key: &[u8], session_id: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_bound_connection_signs_logins_of_its_session_alone() {
-    let world = signed_in_with_agent();
+    let world = World::with_host("web01");
     let key = identities(&world).remove(0);
     let (host, mut stream) = (Host::new(), connect(&world));
     assert_eq!(ask(&mut stream, &host.bind(b"one", false)), [SUCCESS]);
@@ -94,7 +94,7 @@ fn a_bound_connection_signs_logins_of_its_session_alone() {
 
 #[test]
 fn a_forwarded_connection_sees_and_signs_nothing_unless_the_profile_says_so() {
-    let world = signed_in_with_agent();
+    let world = World::with_host("web01");
     let (near, far) = (Host::new(), Host::new());
     let try_both = |key: &[u8]| {
         let mut stream = connect(&world);
@@ -121,7 +121,7 @@ fn a_forwarded_connection_sees_and_signs_nothing_unless_the_profile_says_so() {
 
 #[test]
 fn another_machine_neither_locks_nor_unlocks_the_agent_nor_removes_its_keys() {
-    let world = signed_in_with_agent();
+    let world = World::with_host("web01");
     world.json(&["cert", "--forwardable", "yes"]);
     let key = identities(&world).remove(0);
     let requests = [
@@ -154,7 +154,7 @@ fn another_machine_neither_locks_nor_unlocks_the_agent_nor_removes_its_keys() {
 #[test]
 fn other_machines_take_some_places_of_the_agent_and_not_all() {
     const MAX_FORWARDED: usize = 64;
-    let world = signed_in_with_agent();
+    let world = World::with_host("web01");
     let near = Host::new();
     let forwarded: Vec<_> = (0..MAX_FORWARDED)
         .map(|_| {
@@ -177,7 +177,7 @@ fn other_machines_take_some_places_of_the_agent_and_not_all() {
 
 #[test]
 fn sixteen_bindings_are_held_and_no_more() {
-    let world = signed_in_with_agent();
+    let world = World::with_host("web01");
     let (host, mut stream) = (Host::new(), connect(&world));
     for number in 0..16 {
         assert_eq!(ask(&mut stream, &host.bind(&[number], true)), [SUCCESS]);
