@@ -26,7 +26,7 @@
 //! floor 3  services      failure < session < issue, inventory < agent: each may use those before it
 //! floor 2  domains       azure  certificate*  direct  entra  keyring  openssh  relay  ssh_config
 //! floor 1  host          the only doors to the machine: clock, environment, files, processes, network
-//! floor 0  words         cloud  hex  ids  line  rfc4251  secret  time: pure values
+//! floor 0  words         cloud  hex  ids  line  progress  rfc4251  secret  time: pure values
 //! ```
 //!
 //! (*) `certificate` stands a step below its siblings: a public key is what `entra` asks to have certified.
@@ -65,6 +65,7 @@ mod issue;
 mod keyring;
 mod line;
 mod openssh;
+mod progress;
 mod relay;
 mod rfc4251;
 mod secret;

@@ -17,7 +17,9 @@ const FLOORS: &[(&str, Order, &[&str])] = &[
     (
         "words",
         Order::Listed,
-        &["hex", "line", "rfc4251", "secret", "time", "ids", "cloud"],
+        &[
+            "hex", "line", "progress", "rfc4251", "secret", "time", "ids", "cloud",
+        ],
     ),
     ("host", Order::None, &["host"]),
     ("certificate", Order::None, &["certificate"]),

@@ -88,7 +88,7 @@ impl FromStr for Bind {
 
 pub(super) async fn run(ui: Ui, context: &Context, args: ForwardArgs) -> Result<(), Failure> {
     let machine = machine::find(ui, context, &args).await?;
-    let (port, listener) = open(ui, context, &args, machine).await?;
+    let (port, listener) = open(&ui, context, &args, machine).await?;
     let mut interrupts = Interrupts::open()
         .map_err(|error| Failure::new("cannot wait for signals").caused_by(&error))?;
     let bound = listener.local_addr().unwrap_or(args.bind.0);
@@ -252,7 +252,7 @@ fn config_host(bound: SocketAddr) -> String {
 
 /// Sees to credentials, and opens the port.
 async fn open<'a>(
-    ui: Ui,
+    ui: &'a Ui,
     context: &'a Context,
     args: &ForwardArgs,
     machine: Machine,
@@ -264,7 +264,7 @@ async fn open<'a>(
         .await
         .map_err(|error| bind_failure(args.bind.0, &error))?;
     let port = Port {
-        ui,
+        ui: *ui,
         context,
         known_hosts: context.known_hosts()?,
         machine,

@@ -84,7 +84,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: ProxyArgs) -> Result<u8
     };
     if args.is_direct() {
         let way = Direct {
-            ui,
+            progress: &ui,
             context,
             profile: profile.name.clone(),
             tenancy: tenancy.clone(),
@@ -100,7 +100,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: ProxyArgs) -> Result<u8
     }
     let cloud = profile.cloud.open()?;
     let way = Relayed {
-        ui,
+        progress: &ui,
         context,
         profile: profile.name.clone(),
         tls: tls::client_config(cloud.ca_file.as_deref(), &context.host.env)?,

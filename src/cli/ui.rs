@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::failure::Failure;
 use crate::host::closed_output;
 use crate::line;
+use crate::progress::Progress;
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -79,15 +80,6 @@ impl Ui {
         }
     }
 
-    /// Shows at a terminal how far something is, in place of what was shown before; an empty text takes it away.
-    pub(super) fn progress(self, text: &str) {
-        if !self.quiet && is_watched() {
-            let mut stderr = io::stderr().lock();
-            let _shown = write!(stderr, "\r\x1b[K{}", line::cleaned(text));
-            let _flushed = stderr.flush();
-        }
-    }
-
     /// Tells a failure.
     pub(super) fn fail(self, failure: &Failure) {
         let text = match self.format {
@@ -95,6 +87,20 @@ impl Ui {
             Format::Text => super::failure::text(failure),
         };
         let _told = writeln!(io::stderr().lock(), "{}", line::printable(text.trim_end()));
+    }
+}
+
+impl Progress for Ui {
+    fn say(&self, text: &str) {
+        (*self).say(text);
+    }
+
+    fn show(&self, text: &str) {
+        if !self.quiet && is_watched() {
+            let mut stderr = io::stderr().lock();
+            let _shown = write!(stderr, "\r\x1b[K{}", line::cleaned(text));
+            let _flushed = stderr.flush();
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::host::tls;
 use crate::ids::{Address, ProfileName, ResourceId};
 use crate::inventory::target::Target;
+use crate::progress::Progress;
 use crate::relay::Capacity;
 use crate::ssh_config::Identity;
 
@@ -43,7 +44,7 @@ pub(super) enum Way<'a> {
 impl<'a> Way<'a> {
     /// Decides how a machine is connected to: at its address if it has one, or one was named for it.
     pub(super) async fn to(
-        ui: Ui,
+        progress: &'a dyn Progress,
         context: &'a Context,
         machine: &Machine,
     ) -> Result<Self, Failure> {
@@ -60,7 +61,7 @@ impl<'a> Way<'a> {
             (Some(machine), None) if machine.kind().is_relayed() => {
                 let cloud = context.profile_of(&profile).await?.cloud.open()?;
                 Ok(Self::Relayed(Relayed {
-                    ui,
+                    progress,
                     context,
                     profile,
                     tls: tls::client_config(cloud.ca_file.as_deref(), &context.host.env)?,
@@ -71,7 +72,7 @@ impl<'a> Way<'a> {
                 }))
             }
             (machine, address) => Ok(Self::Direct(Direct {
-                ui,
+                progress,
                 context,
                 profile,
                 tenancy,

@@ -7,6 +7,7 @@ use super::Way;
 use crate::entra::{self, Prompt, Tokens};
 use crate::failure::Failure;
 use crate::ids::TenantId;
+use crate::progress::Progress as _;
 use crate::time::Spoken;
 
 /// How often the wait is shown at a terminal.
@@ -29,7 +30,7 @@ pub(super) async fn sign_in(
     let deadline = Instant::now() + flow.lifetime();
     let wait = async |pause| show_wait(way, pause, deadline).await;
     let tokens = entra::wait_for_device_code(way.http, clock, way.cloud, flow, wait).await;
-    way.ui.progress("");
+    way.ui.show("");
     Ok(tokens?)
 }
 
@@ -38,7 +39,7 @@ async fn show_wait(way: &Way<'_>, pause: Duration, deadline: Instant) {
     let end = Instant::now() + pause;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        way.ui.progress(&format!(
+        way.ui.show(&format!(
             "waiting for the code to be entered, for another {}",
             Spoken(left)
         ));

@@ -6,19 +6,19 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::super::context::Context;
-use super::super::ui::Ui;
 use crate::agent::ask::{AddressQuestion, Answer, Question, Tenancy, another_version};
 use crate::azure::VmAddresses;
 use crate::direct::{self, Addresses, Place};
 use crate::failure::{Failure, FailureKind};
 use crate::ids::{Address, ProfileName, ResourceId};
+use crate::progress::Progress;
 
 /// How long a machine usually takes to answer at the most. One that takes longer may be elsewhere by now.
 const USUAL_TIME: Duration = Duration::from_secs(2);
 
 /// How a machine with an address is connected to, as often as one likes.
 pub(in super::super) struct Direct<'a> {
-    pub(in super::super) ui: Ui,
+    pub(in super::super) progress: &'a dyn Progress,
     pub(in super::super) context: &'a Context,
     pub(in super::super) profile: ProfileName,
     pub(in super::super) tenancy: Tenancy,
@@ -138,7 +138,7 @@ impl Direct<'_> {
                 let place = self.place(Addresses::Private(private.clone()));
                 let is_wanted = self.prefer_private_ip || !public.is_empty();
                 if !is_wanted && !self.is_private_said.replace(true) {
-                    self.ui.say(&format!(
+                    self.progress.say(&format!(
                         "`{name}` has no public address; connecting to its private one, {place}"
                     ));
                 }

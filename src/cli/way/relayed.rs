@@ -6,12 +6,12 @@ use tokio::io::AsyncRead;
 use tokio::time::{Instant, sleep};
 
 use super::super::context::Context;
-use super::super::ui::Ui;
 use crate::agent::ask::{Answer, Question, Tenancy, another_version};
 use crate::failure::Failure;
 use crate::host::http_proxy::HttpProxy;
 use crate::host::standard_streams;
 use crate::ids::{ProfileName, ResourceId};
+use crate::progress::Progress;
 use crate::relay::{self, Capacity, Connection, Ending, Endpoint, Output, RelayError};
 
 /// How long a machine that was set up just now may take until it listens.
@@ -21,7 +21,7 @@ const SET_UP_POLL: Duration = Duration::from_secs(2);
 
 /// How a machine is connected to through the relay, as often as one likes: with credentials of the agent's.
 pub(in super::super) struct Relayed<'a> {
-    pub(in super::super) ui: Ui,
+    pub(in super::super) progress: &'a dyn Progress,
     pub(in super::super) context: &'a Context,
     pub(in super::super) profile: ProfileName,
     pub(in super::super) tls: Arc<ClientConfig>,
@@ -79,20 +79,21 @@ impl Relayed<'_> {
         credentials: &Credentials,
     ) -> Result<Connection, Failure> {
         let (name, limit) = (self.machine.name(), SET_UP_LIMIT.as_secs());
-        self.ui.say(&format!(
+        self.progress.say(&format!(
             "`{name}` was set up just now; waiting up to {limit} s until it listens"
         ));
         let begun = Instant::now();
         let outcome = loop {
             sleep(SET_UP_POLL).await;
             let waited = begun.elapsed().as_secs();
-            self.ui.progress(&format!("waiting: {waited} of {limit} s"));
+            self.progress
+                .show(&format!("waiting: {waited} of {limit} s"));
             match self.dial(credentials).await {
                 Err(RelayError::Refused { status: 404, .. }) if begun.elapsed() < SET_UP_LIMIT => {}
                 dialled => break dialled,
             }
         };
-        self.ui.progress("");
+        self.progress.show("");
         Ok(outcome?)
     }
 
