@@ -81,10 +81,5 @@ pub mod secret {
 }
 
 pub mod session {
-    pub mod account {
-        pub use crate::session::account::SignIn;
-    }
-    pub mod profile {
-        pub use crate::session::profile::Profiles;
-    }
+    pub use crate::session::{Profiles, SignIn};
 }

@@ -15,8 +15,7 @@ use crate::host::lock::Lock;
 use crate::keyring::Kind;
 use crate::keyring::entry::Entry;
 use crate::secret::SecretBytes;
-use crate::session::account::SignIn;
-use crate::session::profile::Profile;
+use crate::session::{Profile, SignIn};
 use crate::time::UnixTime;
 
 pub(crate) use self::spare_keys::SpareKeys;

@@ -1,4 +1,15 @@
 //! Sessions with Entra: profiles, and the accounts that they sign in to.
 
-pub(crate) mod account;
-pub(crate) mod profile;
+mod account;
+mod cloud_name;
+mod key_options;
+mod profile;
+mod profiles;
+
+pub use self::account::SignIn;
+pub(crate) use self::account::environment::EnvironmentIdentity;
+pub(crate) use self::cloud_name::CloudName;
+pub(crate) use self::key_options::{KeyOptions, KeyType};
+pub(crate) use self::profile::{Flow, Method, Profile, login_command};
+pub(crate) use self::profiles::Others;
+pub use self::profiles::Profiles;

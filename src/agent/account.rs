@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use crate::host::Host;
 use crate::ids::ResourceId;
 use crate::issue::{self, Issued, SpareKeys};
-use crate::session::account::SignIn;
+use crate::session::SignIn;
 use crate::time::{Spoken, UnixTime};
 
 /// How many machines anything is held of for one account: relay credentials, addresses.

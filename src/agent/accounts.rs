@@ -15,8 +15,7 @@ use crate::host::http::Http;
 use crate::host::{Host, tls};
 use crate::ids::{ProfileName, SubscriptionId, TenantId};
 use crate::line::Line;
-use crate::session::account::{EnvironmentIdentity, SignIn};
-use crate::session::profile::{CloudName, Profile, Profiles};
+use crate::session::{CloudName, EnvironmentIdentity, Profile, Profiles, SignIn};
 
 /// How many subscriptions' tenants are remembered.
 const MAX_SUBSCRIPTIONS: usize = 10_000;

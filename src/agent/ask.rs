@@ -24,7 +24,7 @@ use crate::ids::{
 };
 use crate::line::Line;
 use crate::secret::Secret;
-use crate::session::profile::CloudName;
+use crate::session::CloudName;
 use crate::time::UnixTime;
 
 /// The extension's name.

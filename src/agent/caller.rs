@@ -19,8 +19,7 @@ use crate::host::{NETWORK_VARIABLES, SESSION_BUS_VARIABLE};
 use crate::keyring::Kind;
 use crate::keyring::entry::Entry;
 use crate::secret::SecretBytes;
-use crate::session::account::EnvironmentIdentity;
-use crate::session::profile::Profile;
+use crate::session::{EnvironmentIdentity, Profile};
 
 /// The longest value of a variable that is sent or taken, in bytes.
 const MAX_VALUE_BYTES: usize = 8 * 1024;
@@ -173,7 +172,7 @@ mod tests {
     use super::*;
     use crate::keyring::Backend;
     use crate::secret::Secret;
-    use crate::session::profile::{CloudName, Flow, KeyOptions, Method};
+    use crate::session::{CloudName, Flow, KeyOptions, Method};
 
     fn identity() -> EnvironmentIdentity {
         EnvironmentIdentity {

@@ -13,8 +13,7 @@ use crate::failure::{Failure, FailureKind, file_failure};
 use crate::host::files;
 use crate::ids::TenantId;
 use crate::issue;
-use crate::session::account::SignIn;
-use crate::session::profile::{KeyOptions, Profile};
+use crate::session::{KeyOptions, Profile, SignIn};
 
 /// Issue a certificate for a new key, which stays in the keyring, or for a key of yours
 #[derive(Args, Debug)]

@@ -23,8 +23,7 @@ use crate::host::{own_socket, paths, program};
 use crate::ids::{ProfileName, SubscriptionId};
 use crate::keyring::Choice;
 use crate::line::Line;
-use crate::session::account::SignIn;
-use crate::session::profile::{CloudName, Profile, Profiles};
+use crate::session::{CloudName, Profile, Profiles, SignIn};
 use crate::ssh_config::{Surroundings, shell_word};
 
 /// How long to wait for the agent before the terminal shows why.

@@ -1,7 +1,7 @@
 use clap::{Args, ValueEnum};
 
 use crate::failure::{Failure, FailureKind};
-use crate::session::profile::{self, KeyOptions};
+use crate::session::{self, KeyOptions};
 
 /// What the keys of a profile are to be like; kept in the profile.
 #[derive(Args, Clone, Copy, Debug)]
@@ -51,8 +51,8 @@ impl KeyArgs {
         }
         let key_type = match self.key_type {
             None => before.key_type,
-            Some(KeyType::Ed25519) => profile::KeyType::Ed25519,
-            Some(KeyType::Rsa) => profile::KeyType::Rsa,
+            Some(KeyType::Ed25519) => session::KeyType::Ed25519,
+            Some(KeyType::Rsa) => session::KeyType::Rsa,
         };
         let bits = match self.key_size {
             None => before.bits,

@@ -28,7 +28,7 @@ use crate::ids::{ClientId, TenantId};
 use crate::issue;
 use crate::keyring::entry::Entry;
 use crate::keyring::{Backend, EntryName, Keyring, Kind};
-use crate::session::profile::{Flow, Method, Profile};
+use crate::session::{Flow, Method, Profile};
 
 /// Sign in to Entra ID, as a person or as a service principal
 ///

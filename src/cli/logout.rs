@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::ids::ProfileName;
 use crate::issue;
 use crate::keyring::{Keyring, Kind};
-use crate::session::profile::{Others, Profile};
+use crate::session::{Others, Profile};
 
 /// Remove what login and renewal put into the keyring and the agent
 #[derive(Args, Debug)]

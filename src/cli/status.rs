@@ -13,8 +13,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::ids::{ProfileName, TenantId};
 use crate::issue;
 use crate::keyring::{Backend, Choice, Keyring, Kind};
-use crate::session::account::SignIn;
-use crate::session::profile::{Profile, login_command};
+use crate::session::{Profile, SignIn, login_command};
 use crate::time::Spoken;
 
 /// Show who is signed in, how long the certificate lives, the agent, and the keyring

@@ -22,8 +22,7 @@ use entra_ssh::internal::host::env::Env;
 use entra_ssh::internal::host::paths::Paths;
 use entra_ssh::internal::host::vault::OwnMemory;
 use entra_ssh::internal::issue;
-use entra_ssh::internal::session::account::SignIn;
-use entra_ssh::internal::session::profile::Profiles;
+use entra_ssh::internal::session::{Profiles, SignIn};
 
 use crate::world::agent_socket::{
     REQUEST_IDENTITIES, SIGN_REQUEST, SIGN_RESPONSE, ask, identities, string,

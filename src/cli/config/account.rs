@@ -7,7 +7,7 @@ use crate::agent::ask::{Answer, MachinesQuestion, Question, another_version};
 use crate::failure::{Failure, FailureKind};
 use crate::ids::{MachineName, ProfileName, ResourceGroup, ResourceId, SubscriptionId, TenantId};
 use crate::inventory::target::{self, Target};
-use crate::session::profile::Profile;
+use crate::session::Profile;
 
 /// A machine and who reaches it.
 #[derive(Debug)]

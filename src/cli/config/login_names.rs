@@ -8,7 +8,7 @@ use super::add;
 use crate::agent::ask::Tenancy;
 use crate::failure::Failure;
 use crate::ids::{HostAlias, Principal, ProfileName};
-use crate::session::profile::Profile;
+use crate::session::Profile;
 use crate::ssh_config::{Block, Identity, ManagedConfig};
 
 /// The longest answer to a question, in bytes.

@@ -15,8 +15,7 @@ use crate::host::env::Env;
 use crate::ids::{ClientId, ProfileName, TenantId};
 use crate::keyring::{Backend, Keyring};
 use crate::secret::Secret;
-use crate::session::account::EnvironmentIdentity;
-use crate::session::profile::{CloudName, Flow, KeyOptions, Profile};
+use crate::session::{CloudName, EnvironmentIdentity, Flow, KeyOptions, Profile};
 
 /// The variables that say how an application proves who it is; a change of one of them is a new sign-in.
 const VARIABLES: [&str; 12] = [

@@ -5,7 +5,7 @@ use crate::entra::{Prompt, Tokens};
 use crate::failure::{Failure, FailureKind};
 use crate::ids::TenantId;
 use crate::keyring::entry::Entry;
-use crate::session::profile::{Flow, Method};
+use crate::session::{Flow, Method};
 
 /// Signs a person in: in the browser of this machine, in any browser, or with a device code.
 pub(super) async fn sign_in(way: &Way<'_>, args: &LoginArgs) -> Result<SignedIn, Failure> {

@@ -13,7 +13,7 @@ use crate::host::files;
 use crate::ids::ClientId;
 use crate::keyring::entry::Entry;
 use crate::secret::{Secret, SecretBytes};
-use crate::session::profile::Method;
+use crate::session::Method;
 
 /// The longest client secret or password that is read, in bytes.
 const MAX_SECRET_BYTES: usize = 4096;

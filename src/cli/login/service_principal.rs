@@ -5,7 +5,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::host::env::Env;
 use crate::ids::{ClientId, TenantId};
 use crate::secret::Secret;
-use crate::session::profile::Flow;
+use crate::session::Flow;
 
 /// Where a client secret is looked for if no file is named.
 const SECRET_VARIABLES: [&str; 2] = ["ENTRA_SSH_CLIENT_SECRET", "AZURE_CLIENT_SECRET"];

@@ -8,8 +8,7 @@ use crate::entra::Prompt;
 use crate::failure::{Challenge, Failure};
 use crate::host::http::Http;
 use crate::host::tls;
-use crate::session::account::SignIn;
-use crate::session::profile::{Profile, login_command};
+use crate::session::{Profile, SignIn, login_command};
 
 /// Has the person answer a challenge, in the way that they signed in, and keeps what that is worth.
 pub(in super::super) async fn answer(

@@ -12,8 +12,7 @@ use crate::failure::{Failure, file_failure};
 use crate::host::files::{self, Access};
 use crate::ids::{Principal, ProfileName, TenantId};
 use crate::issue::{self, Issued, SpareKeys};
-use crate::session::account::SignIn;
-use crate::session::profile::{Others, Profile};
+use crate::session::{Others, Profile, SignIn};
 use crate::ssh_config::{Identity, is_certificate_file_name, key_file_name};
 use crate::time::UnixTime;
 

@@ -1,0 +1,110 @@
+use url::Url;
+
+use super::SignIn;
+use crate::entra::{ClientCertificate, OidcRequest, Proof, ServicePrincipal};
+use crate::failure::{Failure, FailureKind};
+use crate::ids::ClientId;
+use crate::keyring::Kind;
+use crate::keyring::entry::Entry;
+use crate::secret::Secret;
+use crate::session::profile::{Method, Profile, login_command};
+
+/// What speaks for an account.
+pub(super) enum Credential {
+    Person(Secret),
+    ServicePrincipal(ServicePrincipal),
+}
+
+impl SignIn {
+    /// Returns what speaks for the account: what is kept for this tenant, or else for the one that was signed in to.
+    pub(super) async fn credential(&self) -> Result<Credential, Failure> {
+        let principal = |client_id: &ClientId, proof| {
+            Credential::ServicePrincipal(ServicePrincipal {
+                client_id: client_id.clone(),
+                proof,
+            })
+        };
+        // These keep nothing in the keyring.
+        match &self.profile.method {
+            Method::ManagedIdentity {
+                client_id,
+                identity,
+            } => {
+                return Ok(principal(
+                    client_id,
+                    Proof::ManagedIdentity(identity.clone()),
+                ));
+            }
+            Method::TokenFile { client_id, file } => {
+                return Ok(principal(client_id, Proof::TokenFile(file.clone())));
+            }
+            _ => {}
+        }
+        match (&self.profile.method, self.load_sign_in().await?) {
+            (Method::Person, Entry::RefreshToken(token)) => Ok(Credential::Person(token)),
+            (Method::ClientSecret { client_id }, Entry::ClientSecret(secret)) => {
+                Ok(principal(client_id, Proof::Secret(secret)))
+            }
+            (
+                Method::ClientCertificate { client_id },
+                Entry::ClientCertificate { key, certificate },
+            ) => {
+                let certificate = ClientCertificate { key, certificate };
+                Ok(principal(client_id, Proof::Certificate(certificate)))
+            }
+            (Method::GithubActions { client_id }, Entry::OidcRequest { url, token }) => {
+                let request = self.oidc_request(&url, token)?;
+                Ok(principal(client_id, Proof::GitHubActions(request)))
+            }
+            (
+                Method::AzurePipelines {
+                    client_id,
+                    service_connection_id,
+                },
+                Entry::OidcRequest { url, token },
+            ) => {
+                let proof = Proof::AzurePipelines {
+                    request: self.oidc_request(&url, token)?,
+                    service_connection_id: service_connection_id.clone(),
+                };
+                Ok(principal(client_id, proof))
+            }
+            _ => Err(self.signed_out()),
+        }
+    }
+
+    fn oidc_request(&self, url: &Secret, token: Secret) -> Result<OidcRequest, Failure> {
+        let url = Url::parse(url.expose()).map_err(|_| self.signed_out())?;
+        Ok(OidcRequest { url, token })
+    }
+
+    async fn load_sign_in(&self) -> Result<Entry, Failure> {
+        let names = [self.entry(Kind::SignIn), self.profile.entry(Kind::SignIn)];
+        for name in names {
+            let stored = self.keyring().load(&name).await?;
+            if let Some(newer) = self.unsaved.newer_than(&name, stored.as_ref()) {
+                return Ok(newer);
+            }
+            if let Some(bytes) = stored {
+                return Ok(Entry::decode(&name, &bytes)?);
+            }
+        }
+        Err(self.signed_out())
+    }
+
+    fn signed_out(&self) -> Failure {
+        let Profile { name, account, .. } = &self.profile;
+        let backend = self.keyring().backend();
+        let mut failure = Failure::new(format!(
+            "{backend} holds no sign-in for `{account}` (profile `{name}`)"
+        ));
+        if let Some(when) = backend.forgets() {
+            failure
+                .causes
+                .push(format!("{backend} forgets {when}").into());
+        }
+        failure
+            .kind(FailureKind::SignInNeeded)
+            .hint(format!("sign in: {}", login_command(name)))
+    }
+}
