@@ -81,5 +81,5 @@ pub mod secret {
 }
 
 pub mod session {
-    pub use crate::session::{Profiles, SignIn};
+    pub use crate::session::{Profiles, Session};
 }

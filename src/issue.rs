@@ -15,7 +15,7 @@ use crate::host::lock::Lock;
 use crate::keyring::Kind;
 use crate::keyring::entry::Entry;
 use crate::secret::SecretBytes;
-use crate::session::{Profile, SignIn};
+use crate::session::{Profile, Session};
 use crate::time::UnixTime;
 
 pub(crate) use self::spare_keys::SpareKeys;
@@ -88,24 +88,24 @@ fn life((from, to): (UnixTime, UnixTime), obtained: UnixTime) -> Duration {
 /// # Errors
 /// [`Failure`] if the keyring cannot be read. What does not hold (any more) is not an error: a new certificate takes its
 /// place.
-pub(crate) async fn stored(sign_in: &SignIn) -> Result<Option<Issued>, Failure> {
-    let name = sign_in.entry(Kind::Certificate);
-    let Some(bytes) = sign_in.keyring().load(&name).await? else {
+pub(crate) async fn stored(session: &Session) -> Result<Option<Issued>, Failure> {
+    let name = session.entry(Kind::Certificate);
+    let Some(bytes) = session.keyring().load(&name).await? else {
         return Ok(None);
     };
     let Ok(Entry::Certificate { key, certificate }) = Entry::decode(&name, &bytes) else {
         return Ok(None);
     };
-    Ok(read(key, &certificate, sign_in.clock.now()))
+    Ok(read(key, &certificate, session.clock.now()))
 }
 
 /// Returns the certificate that the keyring holds, whether it can be used now or not: it may have expired.
 ///
 /// # Errors
 /// [`Failure`] if the keyring cannot be read.
-pub(crate) async fn kept(sign_in: &SignIn) -> Result<Option<Unverified>, Failure> {
-    let name = sign_in.entry(Kind::Certificate);
-    let Some(bytes) = sign_in.keyring().load(&name).await? else {
+pub(crate) async fn kept(session: &Session) -> Result<Option<Unverified>, Failure> {
+    let name = session.entry(Kind::Certificate);
+    let Some(bytes) = session.keyring().load(&name).await? else {
         return Ok(None);
     };
     let Ok(Entry::Certificate { certificate, .. }) = Entry::decode(&name, &bytes) else {
@@ -130,10 +130,10 @@ fn read(key: SecretBytes, certificate: &[u8], now: UnixTime) -> Option<Issued> {
 ///
 /// # Errors
 /// [`Failure`] if Entra refuses or what it returns does not hold.
-pub async fn certify(sign_in: &SignIn, key: &PublicKey) -> Result<Certificate, Failure> {
+pub async fn certify(session: &Session, key: &PublicKey) -> Result<Certificate, Failure> {
     let request = CertificateRequest::new(key)?;
-    let bought = sign_in.buy(Wanted::Certificate(&request)).await;
-    let tokens = bought.map_err(|failure| {
+    let outcome = session.acquire(Wanted::Certificate(&request)).await;
+    let tokens = outcome.map_err(|failure| {
         if !is_refused_for_its_kind(&failure, key) {
             return failure;
         }
@@ -144,9 +144,9 @@ pub async fn certify(sign_in: &SignIn, key: &PublicKey) -> Result<Certificate, F
     })?;
     let unverified = Unverified::from_base64(tokens.access_token.expose())?;
     let certificate = unverified
-        .verify(sign_in.clock.now(), key)
-        .map_err(|error| sign_in.blame_the_clock(error.into()))?;
-    certificate.check_tenant(&sign_in.tenant)?;
+        .verify(session.clock.now(), key)
+        .map_err(|error| session.blame_the_clock(error.into()))?;
+    certificate.check_tenant(&session.tenant)?;
     Ok(certificate)
 }
 
@@ -163,25 +163,25 @@ fn is_refused_for_its_kind(failure: &Failure, key: &PublicKey) -> bool {
 /// # Errors
 /// As [`certify`], and if the keyring does not take it, or another process keeps the lock.
 pub(crate) async fn fresh(
-    sign_in: &SignIn,
+    session: &Session,
     keys: &SpareKeys,
     is_good: impl Fn(&Issued) -> bool,
 ) -> Result<Issued, Failure> {
-    if let Some(issued) = stored(sign_in).await?.filter(&is_good) {
+    if let Some(issued) = stored(session).await?.filter(&is_good) {
         return Ok(issued);
     }
-    let _lock = lock_for(sign_in).await?;
-    if let Some(issued) = stored(sign_in).await?.filter(&is_good) {
+    let _lock = lock_for(session).await?;
+    if let Some(issued) = stored(session).await?.filter(&is_good) {
         return Ok(issued);
     }
     tracing::info!(
-        account = sign_in.profile.account.as_str(),
-        tenant = sign_in.tenant.as_str(),
+        account = session.profile.account.as_str(),
+        tenant = session.tenant.as_str(),
         "has a key certified"
     );
-    let key_pair = keys.take(sign_in.profile.keys.kind()).await?;
-    match certify(sign_in, key_pair.public_key()).await {
-        Ok(certificate) => keep(sign_in, key_pair, certificate).await,
+    let key_pair = keys.take(session.profile.keys.kind()).await?;
+    match certify(session, key_pair.public_key()).await {
+        Ok(certificate) => keep(session, key_pair, certificate).await,
         Err(failure) => {
             let is_refused_for_its_kind = is_refused_for_its_kind(&failure, key_pair.public_key());
             // It has no certificate, and is as good as new.
@@ -196,7 +196,7 @@ pub(crate) async fn fresh(
 }
 
 async fn keep(
-    sign_in: &SignIn,
+    session: &Session,
     key_pair: KeyPair,
     certificate: Certificate,
 ) -> Result<Issued, Failure> {
@@ -204,21 +204,21 @@ async fn keep(
         key: key_pair.private_key().clone(),
         certificate: certificate.blob().to_vec(),
     };
-    let name = sign_in.entry(Kind::Certificate);
+    let name = session.entry(Kind::Certificate);
     // Noted first: what is kept is to be found when somebody signs out. Where it cannot be noted, it is not kept, either.
-    let is_guest = sign_in.tenant != sign_in.profile.tenant && sign_in.is_stored();
+    let is_guest = session.tenant != session.profile.tenant && session.is_stored();
     let note = || {
-        let profile = &sign_in.profile.name;
-        sign_in.profiles.note_guest(profile, &sign_in.tenant)
+        let profile = &session.profile.name;
+        session.profiles.note_guest(profile, &session.tenant)
     };
     match if is_guest { note() } else { Ok(()) } {
-        Ok(()) => sign_in.store(&name, entry).await,
+        Ok(()) => session.store(&name, entry).await,
         Err(error) => tracing::warn!(%error, "holds in memory what cannot be noted"),
     }
     Ok(Issued {
         key_pair: Arc::new(key_pair),
         certificate,
-        obtained: sign_in.clock.now(),
+        obtained: session.clock.now(),
     })
 }
 
@@ -226,12 +226,12 @@ async fn keep(
 ///
 /// # Errors
 /// As [`lock`].
-pub(crate) async fn lock_for(sign_in: &SignIn) -> Result<Option<Lock>, Failure> {
-    if !sign_in.is_stored() {
+pub(crate) async fn lock_for(session: &Session) -> Result<Option<Lock>, Failure> {
+    if !session.is_stored() {
         return Ok(None);
     }
-    let name = lock_name(&sign_in.profile);
-    match Lock::take(&sign_in.locks, &name, LOCK_PATIENCE).await {
+    let name = lock_name(&session.profile);
+    match Lock::take(&session.locks, &name, LOCK_PATIENCE).await {
         // Two processes may issue at once then, and the later certificate stays: better than none.
         Err(error) if files::cannot_be_written(&error) => {
             tracing::warn!(%error, "issues without a lock");
@@ -239,7 +239,7 @@ pub(crate) async fn lock_for(sign_in: &SignIn) -> Result<Option<Lock>, Failure> 
         }
         taken => taken
             .map(Some)
-            .map_err(|error| lock_failure(&sign_in.locks, &name, &error)),
+            .map_err(|error| lock_failure(&session.locks, &name, &error)),
     }
 }
 

@@ -6,8 +6,8 @@ mod key_options;
 mod profile;
 mod profiles;
 
-pub use self::account::SignIn;
-pub(crate) use self::account::environment::EnvironmentIdentity;
+pub use self::account::Session;
+pub(crate) use self::account::environment::{AccountSource, EnvironmentIdentity};
 pub(crate) use self::cloud_name::CloudName;
 pub(crate) use self::key_options::{KeyOptions, KeyType};
 pub(crate) use self::profile::{Flow, Method, Profile, login_command};

@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use crate::host::Host;
 use crate::ids::ResourceId;
 use crate::issue::{self, Issued, SpareKeys};
-use crate::session::SignIn;
+use crate::session::Session;
 use crate::time::{Spoken, UnixTime};
 
 /// How many machines anything is held of for one account: relay credentials, addresses.
@@ -35,7 +35,7 @@ const SET_UP_TIME: Duration = Duration::from_secs(90);
 /// One account in one tenant, as one caller reaches it.
 #[derive(Clone, Debug)]
 pub(super) struct Account {
-    sign_in: SignIn,
+    sign_in: Session,
     held: Arc<Held>,
     shared: Shared,
 }
@@ -72,7 +72,7 @@ struct Relay {
 }
 
 impl Account {
-    pub(super) fn new(sign_in: SignIn, shared: Shared) -> Self {
+    pub(super) fn new(sign_in: Session, shared: Shared) -> Self {
         Self {
             sign_in,
             held: Arc::new(Held {
@@ -91,8 +91,8 @@ impl Account {
     /// Returns the account as this caller reaches it. Where that is another way than the last caller's, what failed before may
     /// work.
     pub(super) async fn come_from(&self, host: &Host) -> Result<Self, Failure> {
-        let sign_in = self.sign_in.come_from(host).await?;
-        if sign_in.settings() != self.sign_in.settings() {
+        let sign_in = self.sign_in.for_caller(host).await?;
+        if sign_in.link_number() != self.sign_in.link_number() {
             self.wake();
         }
         Ok(Self {
@@ -138,7 +138,7 @@ impl Account {
         is_good: impl Fn(&Issued) -> bool,
     ) -> Result<(Issued, bool), Failure> {
         self.held.is_used.store(true, Ordering::Relaxed);
-        let settings = self.sign_in.settings();
+        let settings = self.sign_in.link_number();
         let seen = lock(&self.held.renewal).tries();
         let _turn = self.held.turn.lock().await;
         let held = self.certificate_at_hand().await;
@@ -159,9 +159,9 @@ impl Account {
 
     /// Renews what is due and in use; returns how long until it is worth another look.
     pub(super) fn tend(self: &Arc<Self>) -> Duration {
-        if !self.sign_in.unsaved().is_empty() {
+        if !self.sign_in.unsaved_warnings().is_empty() {
             let sign_in = self.sign_in.clone();
-            tokio::spawn(async move { sign_in.save_again().await });
+            tokio::spawn(async move { sign_in.retry_unsaved().await });
         }
         let Some(held) = self.newest() else {
             return LOOK_INTERVAL;
@@ -204,7 +204,7 @@ impl Account {
     }
 
     async fn renew(&self) -> Result<Issued, Failure> {
-        let settings = self.sign_in.settings();
+        let settings = self.sign_in.link_number();
         let seen = lock(&self.held.renewal).tries();
         let _turn = self.held.turn.lock().await;
         let now = self.sign_in.clock.now();
@@ -240,7 +240,7 @@ impl Account {
         let mut left = tries;
         loop {
             left = left.saturating_sub(1);
-            let settings = self.sign_in.settings();
+            let settings = self.sign_in.link_number();
             let outcome = issue::fresh(&self.sign_in, &self.shared.keys, &is_good).await;
             let failure = match outcome {
                 Ok(issued) => {
@@ -287,7 +287,7 @@ impl Account {
 
     /// Says what `ssh-add -l` shows: whose it is, how long it lasts, and why it could not be renewed.
     pub(super) fn comment(&self, issued: &Issued, now: UnixTime) -> String {
-        let SignIn {
+        let Session {
             profile, tenant, ..
         } = &self.sign_in;
         let left = issued.certificate.validity().1.since(now);
@@ -351,7 +351,7 @@ impl Account {
         find()
     }
 
-    pub(super) const fn sign_in(&self) -> &SignIn {
+    pub(super) const fn sign_in(&self) -> &Session {
         &self.sign_in
     }
 

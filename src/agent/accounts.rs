@@ -15,7 +15,7 @@ use crate::host::http::Http;
 use crate::host::{Host, tls};
 use crate::ids::{ProfileName, SubscriptionId, TenantId};
 use crate::line::Line;
-use crate::session::{CloudName, EnvironmentIdentity, Profile, Profiles, SignIn};
+use crate::session::{AccountSource, CloudName, EnvironmentIdentity, Profile, Profiles, Session};
 
 /// How many subscriptions' tenants are remembered.
 const MAX_SUBSCRIPTIONS: usize = 10_000;
@@ -85,14 +85,11 @@ impl Accounts {
     ) -> Result<Arc<Account>, Failure> {
         let identity = from.identity.as_ref();
         let identity = identity.filter(|identity| identity.profile.name == *name);
-        let profile = match identity {
-            Some(identity) => identity.profile.clone(),
-            None => Profiles::new(&self.host.paths).load(name)?,
+        let source = match identity {
+            Some(identity) => AccountSource::from(identity.clone()),
+            None => Profiles::new(&self.host.paths).load(name)?.into(),
         };
-        let open = async || match identity {
-            Some(identity) => SignIn::of_environment(&from.host, identity).await,
-            None => SignIn::open(&from.host, profile.clone()).await,
-        };
+        let profile = source.profile();
         let tenant = match tenancy {
             Tenancy::Home => profile.tenant.clone(),
             Tenancy::Tenant(tenant) => tenant.clone(),
@@ -102,15 +99,15 @@ impl Accounts {
                 found.unwrap_or_else(|| profile.tenant.clone())
             }
         };
-        if let Some(account) = self.find(&profile, &tenant).await {
+        if let Some(account) = self.find(profile, &tenant).await {
             return self.as_reached(from, &account).await;
         }
         // While one is opened, which takes as long as its keyring does, those that are open can be found.
         let _turn = self.opening.lock().await;
-        if let Some(account) = self.find(&profile, &tenant).await {
+        if let Some(account) = self.find(profile, &tenant).await {
             return self.as_reached(from, &account).await;
         }
-        let sign_in = open().await?.in_tenant(tenant);
+        let sign_in = Session::open(&from.host, source, Some(&tenant)).await?;
         let account = Arc::new(Account::new(sign_in, self.shared.clone()));
         let mut opened = self.opened.lock().await;
         opened.insert(0, Arc::clone(&account));
@@ -222,7 +219,7 @@ impl Accounts {
         let opened = self.opened().await;
         let unsaved = opened
             .iter()
-            .flat_map(|account| account.sign_in().unsaved());
+            .flat_map(|account| account.sign_in().unsaved_warnings());
         let mut unsaved: Vec<String> = unsaved.collect();
         unsaved.sort();
         unsaved.dedup();

@@ -135,6 +135,6 @@ impl Agent {
 
 /// Returns a warning for each thing that the account's keyring did not take.
 fn unsaved(account: &Account) -> Vec<Line> {
-    let warnings = account.sign_in().unsaved();
+    let warnings = account.sign_in().unsaved_warnings();
     warnings.into_iter().map(Line::from).collect()
 }

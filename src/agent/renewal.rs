@@ -28,7 +28,7 @@ pub(super) struct Renewal {
     failures: u32,
     /// Why the last one failed, if it did.
     failure: Option<Failure>,
-    /// The settings that it failed with ([`crate::session::SignIn::settings`]).
+    /// The settings that it failed with ([`crate::session::Session::link_number`]).
     settings: u64,
     rest_until: Option<Instant>,
 }

@@ -13,7 +13,7 @@ use crate::failure::{Failure, FailureKind, file_failure};
 use crate::host::files;
 use crate::ids::TenantId;
 use crate::issue;
-use crate::session::{KeyOptions, Profile, SignIn};
+use crate::session::{KeyOptions, Profile, Session};
 
 /// Issue a certificate for a new key, which stays in the keyring, or for a key of yours
 #[derive(Args, Debug)]
@@ -55,18 +55,15 @@ pub(super) async fn run(ui: Ui, context: &Context, args: CertArgs) -> Result<(),
             None => show_stored(ui, context).await,
         };
     }
-    let mut sign_in = context.sign_in().await?;
-    if let Some(tenant) = args.tenant {
-        sign_in = sign_in.in_tenant(tenant);
-    }
+    let session = context.session(args.tenant.as_ref()).await?;
     let own_key = args.public_key_file.as_deref().map(public_key::read);
     let own_key = own_key.transpose()?;
-    let before = keep_key_options(context, &sign_in, args.keys)?;
+    let before = keep_key_options(context, &session, args.keys)?;
     let certify = async || match &own_key {
-        Some(key) => issue::certify(&sign_in, key).await,
-        None => from_agent(context, &sign_in, RenewWhen::Now).await,
+        Some(key) => issue::certify(&session, key).await,
+        None => from_agent(context, &session, RenewWhen::Now).await,
     };
-    let outcome = context.answering(ui, &sign_in.profile.name, certify).await;
+    let outcome = context.answering(ui, &session.profile.name, certify).await;
     if let (Err(_), Some(before)) = (&outcome, before) {
         // Keys of a kind that is not certified would keep everybody out from now on.
         set_key_options(context, before)?;
@@ -97,15 +94,15 @@ pub(super) async fn run(ui: Ui, context: &Context, args: CertArgs) -> Result<(),
 /// Keeps what was said about keys, and returns what held before if that is something else.
 fn keep_key_options(
     context: &Context,
-    sign_in: &SignIn,
+    session: &Session,
     keys: KeyArgs,
 ) -> Result<Option<KeyOptions>, Failure> {
-    let before = sign_in.profile.keys;
+    let before = session.profile.keys;
     let keys = keys.over(before)?;
     if keys == before {
         return Ok(None);
     }
-    if !sign_in.is_stored() {
+    if !session.is_stored() {
         return Err(Failure::new(
             "nothing is stored of an account that AZURE_ variables name, key options neither",
         )
@@ -124,15 +121,15 @@ fn set_key_options(context: &Context, keys: KeyOptions) -> Result<(), Failure> {
 /// Has the agent issue a certificate, since it has a key pair ready and keeps both.
 async fn from_agent(
     context: &Context,
-    sign_in: &SignIn,
+    session: &Session,
     when: RenewWhen,
 ) -> Result<Certificate, Failure> {
     let question = Question::Renew {
-        profile: sign_in.profile.name.clone(),
-        tenancy: Tenancy::Tenant(sign_in.tenant.clone()),
+        profile: session.profile.name.clone(),
+        tenancy: Tenancy::Tenant(session.tenant.clone()),
         when,
     };
-    let Answer::Renewed(answer) = context.ask(&sign_in.profile.name, &question).await? else {
+    let Answer::Renewed(answer) = context.ask(&session.profile.name, &question).await? else {
         return Err(another_version());
     };
     context.warn_of_unsaved(&answer.unsaved);
@@ -149,17 +146,17 @@ fn show_file(ui: Ui, context: &Context, file: &Path) -> Result<(), Failure> {
 }
 
 async fn show_stored(ui: Ui, context: &Context) -> Result<(), Failure> {
-    let sign_in = context.sign_in().await?;
-    let certificate = if sign_in.is_stored() {
-        stored(&sign_in).await?
+    let session = context.session(None).await?;
+    let certificate = if session.is_stored() {
+        stored(&session).await?
     } else {
-        from_agent(context, &sign_in, RenewWhen::WithinSeconds(0)).await?
+        from_agent(context, &session, RenewWhen::WithinSeconds(0)).await?
     };
     print(ui, context, &certificate.explain(), None)
 }
 
-async fn stored(sign_in: &SignIn) -> Result<Certificate, Failure> {
-    let issued = issue::stored(sign_in).await?.ok_or_else(|| {
+async fn stored(session: &Session) -> Result<Certificate, Failure> {
+    let issued = issue::stored(session).await?.ok_or_else(|| {
         Failure::new("there is no certificate in the keyring, or it is over")
             .hint("issue one: entra-ssh cert")
     })?;

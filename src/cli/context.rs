@@ -20,10 +20,10 @@ use crate::failure::{Failure, FailureKind, file_failure};
 use crate::host::Host;
 use crate::host::files;
 use crate::host::{own_socket, paths, program};
-use crate::ids::{ProfileName, SubscriptionId};
+use crate::ids::{ProfileName, SubscriptionId, TenantId};
 use crate::keyring::Choice;
 use crate::line::Line;
-use crate::session::{CloudName, Profile, Profiles, SignIn};
+use crate::session::{AccountSource, CloudName, Profile, Profiles, Session};
 use crate::ssh_config::{Surroundings, shell_word};
 
 /// How long to wait for the agent before the terminal shows why.
@@ -106,19 +106,24 @@ impl Context {
         }
     }
 
-    /// Opens the account of `--profile`.
-    pub(super) async fn sign_in(&self) -> Result<SignIn, Failure> {
-        self.sign_in_as(&self.profile_name())
+    /// Opens the account of `--profile` in a tenant; without one, in the tenant that it is signed in to.
+    pub(super) async fn session(&self, tenant: Option<&TenantId>) -> Result<Session, Failure> {
+        self.session_of(&self.profile_name(), tenant)
             .await
             .map_err(|failure| self.explain_machine_identity(failure))
     }
 
-    /// Opens the account of a profile.
-    pub(super) async fn sign_in_as(&self, name: &ProfileName) -> Result<SignIn, Failure> {
-        if let Some(identity) = environment::identity(self, name).await? {
-            return SignIn::of_environment(&self.host, &identity).await;
-        }
-        SignIn::open(&self.host, self.profiles().load(name)?).await
+    /// Opens the account of a profile in a tenant; without one, in the tenant that it is signed in to.
+    pub(super) async fn session_of(
+        &self,
+        name: &ProfileName,
+        tenant: Option<&TenantId>,
+    ) -> Result<Session, Failure> {
+        let source = match environment::identity(self, name).await? {
+            Some(identity) => AccountSource::from(identity),
+            None => self.profiles().load(name)?.into(),
+        };
+        Session::open(&self.host, source, tenant).await
     }
 
     /// Asks the agent something that concerns a profile, which a pipeline's variables may stand in for.

@@ -32,19 +32,16 @@ pub(super) async fn keep(
     if let Some(held) = held() {
         return Ok((held, false));
     }
-    let mut sign_in = context.sign_in_as(profile).await?;
-    if let Some(tenant) = tenant {
-        sign_in = sign_in.in_tenant(tenant.clone());
-    }
-    let _lock = issue::lock_for(&sign_in).await?;
+    let session = context.session_of(profile, tenant).await?;
+    let _lock = issue::lock_for(&session).await?;
     if let Some(held) = held() {
         return Ok((held, false));
     }
-    let certificate = issue::certify(&sign_in, &key).await?;
+    let certificate = issue::certify(&session, &key).await?;
     // Noted first: what is kept is to be found when somebody signs out.
-    if sign_in.tenant != sign_in.profile.tenant && sign_in.is_stored() {
-        let profile = &sign_in.profile.name;
-        sign_in.profiles.note_guest(profile, &sign_in.tenant)?;
+    if session.tenant != session.profile.tenant && session.is_stored() {
+        let profile = &session.profile.name;
+        session.profiles.note_guest(profile, &session.tenant)?;
     }
     files::make_private_folder(&folder)
         .map_err(|error| file_failure("make the folder", &folder, &error))?;

@@ -13,7 +13,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::ids::{ProfileName, TenantId};
 use crate::issue;
 use crate::keyring::{Backend, Choice, Keyring, Kind};
-use crate::session::{Profile, SignIn, login_command};
+use crate::session::{Profile, Session, login_command};
 use crate::time::Spoken;
 
 /// Show who is signed in, how long the certificate lives, the agent, and the keyring
@@ -163,16 +163,16 @@ impl fmt::Display for KeyringLine {
 async fn row(context: &Context, name: &ProfileName) -> Result<Row, Failure> {
     let profile = context.profiles().load(name)?;
     let cloud = profile.cloud.open()?.name;
-    let sign_in = SignIn::open(&context.host, profile.clone()).await;
+    let session = Session::open(&context.host, profile.clone(), None).await;
     let (mut certificate, mut guest_in) = (None, Vec::new());
-    let signed_in = match sign_in {
-        Ok(sign_in) => {
-            certificate = stored(context, &sign_in).await;
+    let signed_in = match session {
+        Ok(session) => {
+            certificate = stored(context, &session).await;
             for tenant in &profile.guest_in {
-                let there = sign_in.in_tenant(tenant.clone());
+                let there = session.in_tenant(tenant.clone());
                 guest_in.push((tenant.clone(), stored(context, &there).await));
             }
-            let entry = sign_in.keyring().load(&profile.entry(Kind::SignIn)).await;
+            let entry = session.keyring().load(&profile.entry(Kind::SignIn)).await;
             entry
                 .map(|entry| entry.is_some() || !profile.method.keeps_secret())
                 .map_err(Failure::from)
@@ -200,8 +200,8 @@ fn row_of_variables(profile: Profile) -> Result<Row, Failure> {
 }
 
 /// Returns the certificate that the keyring holds, if it can be read.
-async fn stored(context: &Context, sign_in: &SignIn) -> Option<Kept> {
-    let unverified = issue::kept(sign_in).await.unwrap_or_default()?;
+async fn stored(context: &Context, session: &Session) -> Option<Kept> {
+    let unverified = issue::kept(session).await.unwrap_or_default()?;
     let now = context.host.clock.now();
     let end = unverified.validity().1;
     Some(Kept {

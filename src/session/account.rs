@@ -1,4 +1,4 @@
-//! A signed-in account: buys tokens and certificates with what the keyring holds.
+//! A signed-in account: acquires tokens and certificates with what the keyring holds.
 
 mod acquire;
 mod credential;
@@ -25,13 +25,13 @@ use crate::session::profile::Profile;
 use crate::session::profiles::Profiles;
 use crate::time::UnixTime;
 
-use self::environment::EnvironmentIdentity;
+use self::environment::{AccountSource, EnvironmentIdentity};
 use self::link::{Link, Links};
 use self::unsaved::Unsaved;
 
 /// A signed-in account in one tenant, with all that it takes to speak for it there.
 #[derive(Clone, Debug)]
-pub struct SignIn {
+pub struct Session {
     /// The profile.
     pub profile: Profile,
     /// The tenant that tokens and certificates come from: the one that was signed in to, or another one that the account is
@@ -54,41 +54,47 @@ pub struct SignIn {
     token: Arc<Mutex<Option<(Secret, UnixTime)>>>,
 }
 
-impl SignIn {
-    /// Opens the account of a profile in the tenant that was signed in to.
+impl Session {
+    /// Opens an account in a tenant; without one, in the tenant that it is signed in to.
     ///
     /// # Errors
     /// [`Failure`] if its cloud, its keyring or TLS cannot be used.
-    pub async fn open(host: &Host, profile: Profile) -> Result<Self, Failure> {
-        let keyring = Keyring::open(profile.keyring, host).await?;
-        Self::with_keyring(host, profile, keyring)
-    }
-
-    /// Opens an account that is stored nowhere.
-    ///
-    /// # Errors
-    /// [`Failure`] if its cloud or TLS cannot be used.
-    pub async fn of_environment(
+    pub async fn open(
         host: &Host,
-        identity: &EnvironmentIdentity,
+        account: impl Into<AccountSource>,
+        tenant: Option<&TenantId>,
     ) -> Result<Self, Failure> {
-        let EnvironmentIdentity { profile, entry } = identity;
-        let keyring = Keyring::in_memory().await?;
-        if let Some(entry) = entry {
-            keyring
-                .save(&profile.entry(Kind::SignIn), entry.encode())
-                .await?;
-        }
-        Self::with_keyring(host, profile.clone(), keyring)
+        let account = account.into();
+        let keyring = match &account {
+            AccountSource::Environment(_) => Keyring::in_memory().await?,
+            AccountSource::Stored(profile) => Keyring::open(profile.keyring, host).await?,
+        };
+        let profile = match account {
+            AccountSource::Environment(EnvironmentIdentity { profile, entry }) => {
+                if let Some(entry) = entry {
+                    keyring
+                        .save(&profile.entry(Kind::SignIn), entry.encode())
+                        .await?;
+                }
+                profile
+            }
+            AccountSource::Stored(profile) => profile,
+        };
+        Self::with_keyring(host, profile, tenant, keyring)
     }
 
-    fn with_keyring(host: &Host, profile: Profile, keyring: Keyring) -> Result<Self, Failure> {
+    fn with_keyring(
+        host: &Host,
+        profile: Profile,
+        tenant: Option<&TenantId>,
+        keyring: Keyring,
+    ) -> Result<Self, Failure> {
         let cloud = profile.cloud.open()?;
         let link = Arc::new(Link::new(host, &cloud, keyring)?);
         let links = Arc::<Links>::default();
         links.put_first(&link);
         Ok(Self {
-            tenant: profile.tenant.clone(),
+            tenant: tenant.unwrap_or(&profile.tenant).clone(),
             profile,
             clock: Arc::clone(&host.clock),
             locks: host.paths.locks(),
@@ -116,7 +122,7 @@ impl SignIn {
     ///
     /// # Errors
     /// [`Failure`] if TLS cannot be set up with them.
-    pub async fn come_from(&self, host: &Host) -> Result<Self, Failure> {
+    pub async fn for_caller(&self, host: &Host) -> Result<Self, Failure> {
         let link = match self.links.find(host) {
             Some(link) => link,
             None => Arc::new(self.open_link(host).await?),
@@ -141,7 +147,7 @@ impl SignIn {
 
     /// Returns a number that tells the settings of the caller from other ones.
     #[must_use]
-    pub fn settings(&self) -> u64 {
+    pub fn link_number(&self) -> u64 {
         self.link.number
     }
 

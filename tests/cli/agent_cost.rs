@@ -22,7 +22,7 @@ use entra_ssh::internal::host::env::Env;
 use entra_ssh::internal::host::paths::Paths;
 use entra_ssh::internal::host::vault::OwnMemory;
 use entra_ssh::internal::issue;
-use entra_ssh::internal::session::{Profiles, SignIn};
+use entra_ssh::internal::session::{Profiles, Session};
 
 use crate::world::agent_socket::{
     REQUEST_IDENTITIES, SIGN_REQUEST, SIGN_RESPONSE, ask, identities, string,
@@ -163,12 +163,12 @@ fn issuing_costs_the_token_request_and_little_more() {
         let profile = Profiles::new(&host.paths)
             .load(&"default".parse().unwrap())
             .unwrap();
-        let sign_in = SignIn::open(&host, profile).await.unwrap();
+        let session = Session::open(&host, profile, None).await.unwrap();
         for _ in 0..15 {
             // Time for the next key to be made.
             tokio::time::sleep(Duration::from_secs(3)).await;
             let begun = Instant::now();
-            issue::certify(&sign_in, key.public_key()).await.unwrap();
+            issue::certify(&session, key.public_key()).await.unwrap();
             bare.push(begun.elapsed());
             let begun = Instant::now();
             client::ask(&world.socket(), &caller, &question)

@@ -8,7 +8,7 @@ use crate::entra::Prompt;
 use crate::failure::{Challenge, Failure};
 use crate::host::http::Http;
 use crate::host::tls;
-use crate::session::{Profile, SignIn, login_command};
+use crate::session::{Profile, Session, login_command};
 
 /// Has the person answer a challenge, in the way that they signed in, and keeps what that is worth.
 pub(in super::super) async fn answer(
@@ -17,16 +17,15 @@ pub(in super::super) async fn answer(
     profile: &Profile,
     challenge: &Challenge,
 ) -> Result<(), Failure> {
-    let sign_in = SignIn::open(&context.host, profile.clone()).await?;
-    let sign_in = sign_in.in_tenant(challenge.tenant.clone());
+    let session = Session::open(&context.host, profile.clone(), Some(&challenge.tenant)).await?;
     let http = Http::new(
-        &tls::client_config(sign_in.cloud.ca_file.as_deref(), &context.host.env)?,
+        &tls::client_config(session.cloud.ca_file.as_deref(), &context.host.env)?,
         &context.host.env,
     )?;
     let way = Way {
         ui,
         context,
-        cloud: &sign_in.cloud,
+        cloud: &session.cloud,
         http: &http,
     };
     let prompt = Prompt {
@@ -51,5 +50,7 @@ pub(in super::super) async fn answer(
             login_command(&profile.name)
         )));
     }
-    sign_in.keep(tokens.refresh_token.as_ref()).await
+    session
+        .store_refresh_token(tokens.refresh_token.as_ref())
+        .await
 }

@@ -12,7 +12,7 @@ use crate::failure::{Failure, file_failure};
 use crate::host::files::{self, Access};
 use crate::ids::{Principal, ProfileName, TenantId};
 use crate::issue::{self, Issued, SpareKeys};
-use crate::session::{Others, Profile, SignIn};
+use crate::session::{Others, Profile, Session};
 use crate::ssh_config::{Identity, is_certificate_file_name, key_file_name};
 use crate::time::UnixTime;
 
@@ -46,10 +46,7 @@ pub(in super::super) async fn keep(
     tenant: Option<&TenantId>,
     kept_in: KeptIn,
 ) -> Result<Principal, Failure> {
-    let mut sign_in = context.sign_in_as(profile).await?;
-    if let Some(tenant) = tenant {
-        sign_in = sign_in.in_tenant(tenant.clone());
-    }
+    let session = context.session_of(profile, tenant).await?;
     let folder = context.host.paths.ssh_keys();
     files::make_private_folder(&folder)
         .map_err(|error| file_failure("make the folder", &folder, &error))?;
@@ -61,8 +58,8 @@ pub(in super::super) async fn keep(
     };
     let kept = with(&key, "-cert.pub");
     let kept = || good_certificate(&kept, context.host.clock.now()).filter(|_| needed.exists());
-    let issued = if sign_in.is_stored() {
-        issue::stored(&sign_in).await?.ok_or_else(|| {
+    let issued = if session.is_stored() {
+        issue::stored(&session).await?.ok_or_else(|| {
             Failure::new("there is no certificate in the keyring, or it is over")
                 .hint("issue one: entra-ssh cert")
         })?
@@ -70,10 +67,10 @@ pub(in super::super) async fn keep(
         return Ok(certificate.login_name().clone());
     } else {
         // What the agent holds of an account that is stored nowhere does not leave it.
-        issue::fresh(&sign_in, &SpareKeys::default(), |_| false).await?
+        issue::fresh(&session, &SpareKeys::default(), |_| false).await?
     };
     if kept_in == KeptIn::SystemAgent {
-        keep_in_agent(context, &sign_in, &issued).await?;
+        keep_in_agent(context, &session, &issued).await?;
     }
     // Hosts of both kinds have files of one name, and ssh believes each of them: what one kind has left must not be that of an
     // earlier key. What the other kind alone needs is written if it is there.
@@ -163,14 +160,14 @@ fn label(profile: &Profile, tenant: &TenantId) -> String {
 
 async fn keep_in_agent(
     context: &Context,
-    sign_in: &SignIn,
+    session: &Session,
     issued: &Issued,
 ) -> Result<(), Failure> {
     let socket = context.host.env.var_os("SSH_AUTH_SOCK").ok_or_else(|| {
         Failure::new("there is no agent of yours: `SSH_AUTH_SOCK` is not set")
             .hint("start one: eval $(ssh-agent)")
     })?;
-    let label = label(&sign_in.profile, &sign_in.tenant);
+    let label = label(&session.profile, &session.tenant);
     let now = context.host.clock.now();
     system_agent::keep(Path::new(socket), issued, &label, now).await
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::SignIn;
+use super::Session;
 use super::credential::Credential;
 use crate::entra::{self, Application, EntraError, Remedy, Tokens, Wanted};
 use crate::failure::{Challenge, Failure, FailureKind};
@@ -13,21 +13,21 @@ use crate::time::Spoken;
 /// How far this machine's clock may be from Entra's: certificates and assertions are allowed five minutes.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(300);
 
-impl SignIn {
-    /// Buys what is `wanted` with what the keyring holds. A new refresh token is kept in place of the old one.
+impl Session {
+    /// Acquires the token or certificate that is `wanted`. A new refresh token replaces the one in the keyring.
     ///
     /// # Errors
     /// [`Failure`]; of the kind `SignInNeeded` if only a person at a terminal can go on from here.
-    pub async fn buy(&self, wanted: Wanted<'_>) -> Result<Tokens, Failure> {
-        let bought = match self.credential().await? {
-            Credential::Person(token) => self.buy_as_person(&token, wanted).await,
+    pub async fn acquire(&self, wanted: Wanted<'_>) -> Result<Tokens, Failure> {
+        let outcome = match self.credential().await? {
+            Credential::Person(token) => self.refresh(&token, wanted).await,
             Credential::ServicePrincipal(principal) => {
                 let now = self.clock.now();
                 let (http, cloud) = (&self.http(), &self.cloud);
                 entra::client_credentials(http, cloud, &self.tenant, &principal, wanted, now).await
             }
         };
-        match bought {
+        match outcome {
             Ok(tokens) => {
                 if let Some(token) = &tokens.refresh_token {
                     let entry = Entry::RefreshToken(token.clone());
@@ -39,11 +39,7 @@ impl SignIn {
         }
     }
 
-    async fn buy_as_person(
-        &self,
-        token: &Secret,
-        wanted: Wanted<'_>,
-    ) -> Result<Tokens, EntraError> {
+    async fn refresh(&self, token: &Secret, wanted: Wanted<'_>) -> Result<Tokens, EntraError> {
         entra::refresh(&self.http(), &self.cloud, &self.tenant, token, wanted).await
     }
 

@@ -1,6 +1,6 @@
 use url::Url;
 
-use super::SignIn;
+use super::Session;
 use crate::entra::{ClientCertificate, OidcRequest, Proof, ServicePrincipal};
 use crate::failure::{Failure, FailureKind};
 use crate::ids::ClientId;
@@ -15,7 +15,7 @@ pub(super) enum Credential {
     ServicePrincipal(ServicePrincipal),
 }
 
-impl SignIn {
+impl Session {
     /// Returns what speaks for the account: what is kept for this tenant, or else for the one that was signed in to.
     pub(super) async fn credential(&self) -> Result<Credential, Failure> {
         let principal = |client_id: &ClientId, proof| {

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::SignIn;
+use super::Session;
 use crate::azure::{AzureError, ResourceManager};
 use crate::entra::{Application, Wanted};
 use crate::failure::{Challenge, Failure, FailureKind};
@@ -11,12 +11,12 @@ use crate::session::profile::{Method, command, login_command};
 /// How long before its end a bearer token is no longer used.
 const TOKEN_MARGIN: Duration = Duration::from_secs(120);
 
-impl SignIn {
+impl Session {
     /// Asks Azure Resource Manager, with the token of last time while it lives. A token that is refused before its time, as
-    /// continuous access evaluation does, is bought anew once.
+    /// continuous access evaluation does, is replaced once.
     ///
     /// # Errors
-    /// As [`SignIn::buy`], and whatever `question` fails with.
+    /// As [`Session::acquire`], and whatever `question` fails with.
     pub async fn ask_azure<T, F>(
         &self,
         question: impl Fn(Arc<ResourceManager>) -> F,
@@ -71,7 +71,7 @@ impl SignIn {
         }
         let application = Wanted::Token(Application::ResourceManager);
         let wanted = claims.map_or(application, Wanted::TokenWithClaims);
-        let tokens = self.buy(wanted).await?;
+        let tokens = self.acquire(wanted).await?;
         let expires = now.after(tokens.expires_in);
         *kept = Some((tokens.access_token.clone(), expires));
         Ok(tokens.access_token)

@@ -1,15 +1,15 @@
-use super::SignIn;
+use super::Session;
 use crate::failure::Failure;
 use crate::keyring::entry::Entry;
 use crate::keyring::{EntryName, Kind};
 use crate::secret::Secret;
 
-impl SignIn {
-    /// Keeps a refresh token of this account in this tenant.
+impl Session {
+    /// Stores a refresh token of this account in this tenant.
     ///
     /// # Errors
     /// [`Failure`] if the keyring does not take it.
-    pub async fn keep(&self, refresh_token: Option<&Secret>) -> Result<(), Failure> {
+    pub async fn store_refresh_token(&self, refresh_token: Option<&Secret>) -> Result<(), Failure> {
         if let Some(token) = refresh_token {
             let entry = Entry::RefreshToken(token.clone());
             self.keyring()
@@ -33,7 +33,7 @@ impl SignIn {
     }
 
     /// Tries to store what the keyring did not take before, if it is time.
-    pub async fn save_again(&self) {
+    pub async fn retry_unsaved(&self) {
         for (name, entry) in self.unsaved.due() {
             let stored = self.keyring().load(&name).await;
             let is_newer = stored.is_ok_and(|stored| {
@@ -48,7 +48,7 @@ impl SignIn {
 
     /// Says what is held in memory only, and why.
     #[must_use]
-    pub fn unsaved(&self) -> Vec<String> {
+    pub fn unsaved_warnings(&self) -> Vec<String> {
         self.unsaved.warnings()
     }
 }
