@@ -1,5 +1,6 @@
 use std::io;
 
+use super::RefusalReason;
 use crate::host::http_proxy::HttpProxyError;
 use crate::line::Line;
 
@@ -43,6 +44,8 @@ pub enum RelayError {
     /// The relay refused the connection.
     #[error("the relay refused the connection: {status} {text}")]
     Refused {
+        /// What the status and the text mean.
+        reason: RefusalReason,
         /// The HTTP status.
         status: u16,
         /// What it says.

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
-use super::{Endpoint, RelayError};
+use super::{Endpoint, RefusalReason, RelayError};
 use crate::hex;
 use crate::line::Line;
 use crate::secret::Secret;
@@ -75,7 +75,12 @@ impl Handshake {
         let (status, text) =
             status_of(status_line).ok_or_else(|| not_a_relay("its answer has no status"))?;
         if status != 101 {
-            return Err(RelayError::Refused { status, text });
+            let reason = RefusalReason::parse(status, &text);
+            return Err(RelayError::Refused {
+                reason,
+                status,
+                text,
+            });
         }
         let header = |name: &str| {
             head.split("\r\n")
