@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use sandbox::{Fault, Options, Sandbox};
 use serde_json::{Value, json};
 
-use crate::client::{arm, arm_token, credentials, start};
+use crate::client::{arm, arm_token, connect, credentials, start};
 
 const ADA: &str = "ada@contoso.example";
 
@@ -80,7 +80,7 @@ fn machine_without_endpoint_is_set_up_by_what_404_and_412_ask_for() {
     assert_eq!(shown.json()["properties"]["port"], 22);
     // The Relay hears of the endpoint when the agent does.
     let deadline = Instant::now() + Duration::from_secs(120);
-    while crate::relay::connect(&sandbox, &relay).is_err() {
+    while connect(&sandbox, &relay).is_err() {
         assert!(Instant::now() < deadline, "the agent never listened");
         std::thread::sleep(Duration::from_millis(50));
     }

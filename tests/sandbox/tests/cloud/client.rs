@@ -1,5 +1,7 @@
 //! Small clients that trust the sandbox's authority: https, wss, and the way to a token.
 
+mod tokens;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -16,6 +18,8 @@ use tokio_tungstenite::tungstenite::handshake::HandshakeError;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, WebSocket};
+
+pub(crate) use self::tokens::{arm_token, certificate, explained, jwk, refresh_token, sign_in};
 
 pub(crate) const AZURE_CLI: &str = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
 pub(crate) const SSH_SCOPE: &str = "ce6ff14a-7fdc-4685-bbe0-f6afdfcfa8e0/.default";
@@ -202,45 +206,6 @@ pub(crate) fn arm(
     .unwrap()
 }
 
-/// Signs a user in by device code, and returns the token endpoint's answer.
-pub(crate) fn sign_in(sandbox: &Sandbox, tenant: &str, upn: &str, scope: &str) -> Answer {
-    let started = post_form(
-        sandbox,
-        &format!("/{tenant}/oauth2/v2.0/devicecode"),
-        &[("client_id", AZURE_CLI), ("scope", scope)],
-    )
-    .json();
-    sandbox
-        .approve(started["user_code"].as_str().unwrap(), upn)
-        .unwrap();
-    post_form(
-        sandbox,
-        &format!("/{tenant}/oauth2/v2.0/token"),
-        &[
-            ("client_id", AZURE_CLI),
-            ("grant_type", DEVICE_CODE),
-            ("device_code", started["device_code"].as_str().unwrap()),
-            ("client_info", "1"),
-        ],
-    )
-}
-
-/// Returns an ARM token of a user.
-pub(crate) fn arm_token(sandbox: &Sandbox, tenant: &str, upn: &str) -> String {
-    let answer = sign_in(sandbox, tenant, upn, ARM_SCOPE).json();
-    answer["access_token"].as_str().unwrap().to_owned()
-}
-
-/// Returns a JWK for a new RSA key, with everything a certificate is asked for with.
-pub(crate) fn jwk() -> (String, &'static str) {
-    // The numbers of a key that nobody has; certificates are not used to log in here.
-    let mut modulus = vec![0_u8, 0xc5];
-    modulus.extend((0..255_u8).map(|byte| byte ^ 0x5a));
-    let n = base64::Engine::encode(&base64::prelude::BASE64_URL_SAFE, modulus);
-    let jwk = json!({"kty": "RSA", "n": n, "e": "AQAB", "kid": "key-1"});
-    (jwk.to_string(), "key-1")
-}
-
 /// Relay credentials of a machine, as ARM gives them.
 pub(crate) fn credentials(sandbox: &Sandbox, token: &str, resource_id: &str) -> Value {
     let path = format!(
@@ -265,4 +230,29 @@ pub(crate) fn websocket(
     headers: &[(&'static str, &str)],
 ) -> Result<Socket, (u16, String)> {
     Trust::of(sandbox).websocket(url, headers)
+}
+
+/// The status and text of a refusal.
+pub(crate) type Refused = (u16, String);
+
+/// Connects to a machine the way the tool does.
+pub(crate) fn connect(sandbox: &Sandbox, relay: &Value) -> Result<Socket, Refused> {
+    let text = |field: &str| relay[field].as_str().unwrap().to_owned();
+    websocket(
+        sandbox,
+        &format!(
+            "wss://{}.{}/$hc/{}?sb-hc-action=connect&sb-hc-id=test",
+            text("namespaceName"),
+            text("namespaceNameSuffix"),
+            text("hybridConnectionName")
+        ),
+        &[
+            ("ServiceBusAuthorization", &text("accessKey")),
+            (
+                "Service-Configuration-Token",
+                &text("serviceConfigurationToken"),
+            ),
+            ("Microsoft-Guestgateway-Target", "localhost:22"),
+        ],
+    )
 }

@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use crate::client::{ARM_SCOPE, SSH_SCOPE, post_form, send, start};
-use crate::entra::refresh_token;
+use crate::client::{ARM_SCOPE, SSH_SCOPE, post_form, refresh_token, send, start};
 
 /// Azure PowerShell: of the same family as the Azure CLI, and not pre-authorised for certificates.
 const AZURE_POWERSHELL: &str = "1950a258-227b-4e31-a9cf-717495945fc2";

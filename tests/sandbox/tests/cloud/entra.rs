@@ -4,63 +4,15 @@ mod applications;
 mod codes;
 mod faults;
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use sandbox::{Fault, Options, Sandbox};
 use serde_json::Value;
 
-use crate::client::{AZURE_CLI, DEVICE_CODE, SSH_SCOPE, jwk, post_form, send, sign_in, start};
-
-const SIGN_IN_SCOPE: &str =
-    "ce6ff14a-7fdc-4685-bbe0-f6afdfcfa8e0/.default offline_access openid profile";
-
-/// Asks for a certificate with a refresh token.
-pub(crate) fn certificate(sandbox: &Sandbox, tenant: &str, refresh_token: &str) -> Value {
-    let (jwk, key_id) = jwk();
-    post_form(
-        sandbox,
-        &format!("/{tenant}/oauth2/v2.0/token"),
-        &[
-            ("client_id", AZURE_CLI),
-            ("grant_type", "refresh_token"),
-            ("refresh_token", refresh_token),
-            ("scope", SIGN_IN_SCOPE),
-            ("token_type", "ssh-cert"),
-            ("req_cnf", &jwk),
-            ("key_id", key_id),
-            ("client_info", "1"),
-        ],
-    )
-    .json()
-}
-
-/// Returns what `ssh-keygen -L` says of a certificate.
-#[expect(clippy::disallowed_methods, reason = "`ssh-keygen` is the judge here")]
-pub(crate) fn explained(answer: &Value) -> String {
-    assert_eq!(answer["token_type"], "ssh-cert", "{answer}");
-    let blob = answer["access_token"].as_str().unwrap();
-    let mut keygen = Command::new("ssh-keygen")
-        .args(["-L", "-f", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    writeln!(
-        keygen.stdin.take().unwrap(),
-        "ssh-rsa-cert-v01@openssh.com {blob}"
-    )
-    .unwrap();
-    let output = keygen.wait_with_output().unwrap();
-    assert!(output.status.success());
-    String::from_utf8(output.stdout).unwrap()
-}
-
-pub(crate) fn refresh_token(sandbox: &Sandbox, tenant: &str, upn: &str) -> String {
-    let answer = sign_in(sandbox, tenant, upn, SIGN_IN_SCOPE).json();
-    answer["refresh_token"].as_str().unwrap().to_owned()
-}
+use crate::client::{
+    AZURE_CLI, DEVICE_CODE, SSH_SCOPE, certificate, explained, post_form, refresh_token, send,
+    start,
+};
 
 #[test]
 fn device_code_leads_to_a_certificate_that_ssh_keygen_reads() {

@@ -8,31 +8,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::client::{Socket, Trust, arm_token, credentials, start, websocket};
-
-type Refused = (u16, String);
-
-/// Connects to a machine the way the tool does.
-pub(crate) fn connect(sandbox: &Sandbox, relay: &Value) -> Result<Socket, Refused> {
-    let text = |field: &str| relay[field].as_str().unwrap().to_owned();
-    websocket(
-        sandbox,
-        &format!(
-            "wss://{}.{}/$hc/{}?sb-hc-action=connect&sb-hc-id=test",
-            text("namespaceName"),
-            text("namespaceNameSuffix"),
-            text("hybridConnectionName")
-        ),
-        &[
-            ("ServiceBusAuthorization", &text("accessKey")),
-            (
-                "Service-Configuration-Token",
-                &text("serviceConfigurationToken"),
-            ),
-            ("Microsoft-Guestgateway-Target", "localhost:22"),
-        ],
-    )
-}
+use crate::client::{Refused, Socket, Trust, arm_token, connect, credentials, start, websocket};
 
 fn relay_of(sandbox: &Sandbox, name: &str) -> Value {
     let token = arm_token(sandbox, "organizations", "ada@contoso.example");

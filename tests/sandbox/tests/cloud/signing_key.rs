@@ -9,8 +9,7 @@ use russh::keys::{Certificate, PublicKey};
 use sandbox::{Fault, Sandbox, Variation};
 use serde_json::Value;
 
-use crate::client::{send, start};
-use crate::entra::{certificate, explained, refresh_token};
+use crate::client::{certificate, explained, refresh_token, send, start};
 
 const GRACE: &str = "grace.hopper@contoso.example";
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 use sandbox::{Options, Sandbox, Service, Workload};
 use serde_json::{Value, json};
 
-use crate::client::{ARM_SCOPE, Answer, SSH_SCOPE, arm, jwk, post_form, send, send_plain, start};
-use crate::entra::explained;
+use crate::client::{
+    ARM_SCOPE, Answer, SSH_SCOPE, arm, explained, jwk, post_form, send, send_plain, start,
+};
 
 /// The service principal `pipeline`.
 const PIPELINE: &str = "a9911ca7-0000-4000-8000-000000000303";

@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use super::explained;
-use crate::client::{ARM_SCOPE, SSH_SCOPE, jwk, post_form, start};
+use crate::client::{ARM_SCOPE, SSH_SCOPE, explained, jwk, post_form, start};
 
 #[test]
 fn service_principal_gets_its_client_id_as_principal() {

@@ -2,8 +2,8 @@
 
 use sandbox::{Fault, Variation};
 
-use super::{certificate, explained, refresh_token, tid_line};
-use crate::client::{send, start};
+use super::tid_line;
+use crate::client::{certificate, explained, refresh_token, send, start};
 
 #[test]
 fn token_fault_has_every_field_of_an_entra_error_and_happens_as_often_as_told() {
