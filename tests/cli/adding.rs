@@ -89,7 +89,7 @@ fn the_others_are_added_and_what_cannot_be_is_named() {
     assert_eq!(progress, 1, "{added}");
     let listed = world.json(&["config", "list"]);
     assert_eq!(listed.as_array().unwrap().len(), 3);
-    world.ssh(&["new01", "true"]).run().succeeded();
+    world.ssh("new01", "true").succeeded();
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn login_names_follow_whoever_signs_in() {
     refreshed.succeeded();
     let told = format!("web01 logs in as {GRACE_LOGIN} now\nwrote 2 hosts\n");
     assert_eq!(refreshed.stdout, told);
-    let user = world.ssh(&["web01", "echo $USER"]).run();
+    let user = world.ssh("web01", "echo $USER");
     user.succeeded();
     assert_eq!(user.stdout, format!("{GRACE_LOGIN}\n"));
     let listed = world.json(&["config", "list"]);

@@ -66,7 +66,7 @@ fn an_agent_that_was_killed_leaves_its_place_to_the_next() {
         "a killed process leaves its socket"
     );
     assert_eq!(world.json(&["agent", "status"])["running"], false);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     // Of several that were started at once, all but one leave.
     wait_for("one agent to remain", || world.agents().len() == 1);
     let second = world.agents();
@@ -260,7 +260,7 @@ fn garbage_ends_the_connection_and_not_the_agent() {
 #[test]
 fn what_only_our_own_programs_may_ask_is_not_asked_through_ssh() {
     let world = World::with_host("web01");
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     let ask_own_program = |stream: &mut UnixStream, question: &[u8]| {
         let message = [&[27][..], &string(b"ask@entra-ssh"), question].concat();
         ask(stream, &message)
@@ -307,7 +307,7 @@ fn many_connections_at_once_are_served() {
     let idle: Vec<_> = (0..200).map(|_| connect(&world)).collect();
     assert_eq!(identities(&world).len(), 1);
     drop(idle);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
 }
 
 #[test]

@@ -90,7 +90,7 @@ fn what_is_removed_stays_away_until_one_of_our_own_programs_asks() {
         assert_eq!(listed(&world), 0, "{removed}");
         assert_eq!(listed(&world), 0, "and stays away");
         // The ProxyCommand of a managed host is one of our own programs.
-        world.ssh(&["web01", "true"]).run().succeeded();
+        world.ssh("web01", "true").succeeded();
         assert_eq!(listed(&world), 1);
     }
     assert_eq!(world.certificate_requests(), before, "the keyring has it");
@@ -117,7 +117,9 @@ fn a_locked_agent_shows_and_signs_nothing_until_it_is_unlocked() {
     assert_eq!(ask(&mut stream, &sign), [FAILURE]);
     assert_ne!(world.ssh_add("-D").status, 0);
     assert_ne!(with_passphrase(&world, "-x", "other").status, 0);
-    let refused = world.ssh(&["-o", "BatchMode=yes", "web01", "true"]).run();
+    let refused = world
+        .ssh_command(&["-o", "BatchMode=yes", "web01", "true"])
+        .run();
     assert_eq!(refused.status, 255, "{refused}");
     let expected = format!(
         "error: the agent is locked, and ssh finds no key in it\nhint: unlock it: SSH_AUTH_SOCK={} ssh-add -X; without the \
@@ -135,7 +137,7 @@ fn a_locked_agent_shows_and_signs_nothing_until_it_is_unlocked() {
     assert_eq!(listed(&world), 0);
     with_passphrase(&world, "-X", "tr0ub4dor").succeeded();
     assert_eq!(listed(&world), 1);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     assert_ne!(with_passphrase(&world, "-X", "tr0ub4dor").status, 0);
 }
 

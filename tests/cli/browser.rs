@@ -119,7 +119,7 @@ fn without_a_browser_the_address_is_printed_and_the_redirect_can_be_pasted() {
         "no browser was opened"
     );
     world.add(&["web01"]);
-    let output = world.ssh(&["web01", "id -un"]).run();
+    let output = world.ssh("web01", "id -un");
     output.succeeded();
     assert_eq!(output.stdout.trim(), ADA);
 }

@@ -149,7 +149,7 @@ fn an_agent_that_was_started_without_a_bus_asks_the_keyring_at_that_of_its_calle
         "{refused}"
     );
     let agent = world.agents()[0].id;
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     // What it has learnt where the bus is, it does for one that does not know.
     from_cron(&["rotate", "--force"]).run().succeeded();
     assert_eq!(world.agents()[0].id, agent);

@@ -44,7 +44,7 @@ fn a_person_signs_in_in_chromium_and_logs_in_to_the_real_sshd() {
     chromium.screenshot(&picture(&world, "signed-in"));
     login.finish().succeeded();
     world.add(&["web01"]);
-    let output = world.ssh(&["web01", "id -un"]).run();
+    let output = world.ssh("web01", "id -un");
     output.succeeded();
     assert_eq!(output.stdout.trim(), ADA);
 }

@@ -104,7 +104,7 @@ fn adding_again_changes_nothing_and_ssh_reads_what_is_written() {
         format!("unchanged {id}: connect with `ssh web01`\n")
     );
     assert!(fs::read(world.managed_config()).unwrap() == before);
-    let read = world.ssh(&["-G", "web01"]).run();
+    let read = world.ssh_command(&["-G", "web01"]).run();
     read.succeeded();
     for line in [
         "user ada@contoso.example".to_owned(),
@@ -124,9 +124,12 @@ fn adding_again_changes_nothing_and_ssh_reads_what_is_written() {
         format!("{config}Host web01\n  User me\nHost *\n  Port 99\n"),
     )
     .unwrap();
-    assert_eq!(world.ssh(&["-G", "web01"]).run().stdout, read.stdout);
+    assert_eq!(
+        world.ssh_command(&["-G", "web01"]).run().stdout,
+        read.stdout
+    );
     // Others are not touched by it.
-    let other = world.ssh(&["-G", "example.com"]).run();
+    let other = world.ssh_command(&["-G", "example.com"]).run();
     assert!(!other.stdout.contains("proxycommand"), "{other}");
     assert!(
         !other.stdout.contains(world.agent_link().to_str().unwrap()),
@@ -140,7 +143,7 @@ fn looking_at_a_config_has_no_side_effect() {
     world.add(&["web01"]);
     world.stop_agent();
     world.sandbox.clear_requests();
-    world.ssh(&["-G", "web01"]).run().succeeded();
+    world.ssh_command(&["-G", "web01"]).run().succeeded();
     world.entra_ssh(&["config", "list"]).succeeded();
     world.entra_ssh(&["config", "show", "web01"]).succeeded();
     assert!(world.sandbox.requests().is_empty());
@@ -347,7 +350,7 @@ fn the_hosts_of_two_profiles_go_each_with_its_own_certificate() {
         ("as-grace", "grace.hopper@contoso.example"),
         ("as-ada", ADA),
     ] {
-        let output = world.ssh(&[host, "echo $USER"]).run();
+        let output = world.ssh(host, "echo $USER");
         output.succeeded();
         assert_eq!(output.stdout, format!("{user}\n"));
     }
@@ -383,7 +386,7 @@ fn folders_may_have_names_that_mean_more_to_ssh_and_to_shells() {
     world.add(&["web01"]);
     let config = fs::read_to_string(world.ssh_config()).unwrap();
     assert_eq!(config.matches("Include").count(), 1, "{config}");
-    let output = world.ssh(&["web01", "echo in"]).run();
+    let output = world.ssh("web01", "echo in");
     output.succeeded();
     assert_eq!(output.stdout, "in\n");
     world.entra_ssh(&["ssh", "web01", "--", "true"]).succeeded();

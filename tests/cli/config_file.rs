@@ -86,7 +86,7 @@ fn a_managed_file_that_would_be_too_long_to_read_is_not_written() {
             .stdout
             .contains("web01")
     );
-    world.ssh(&["-G", "web01"]).run().succeeded();
+    world.ssh_command(&["-G", "web01"]).run().succeeded();
     world.entra_ssh(&["config", "remove", "web01"]).succeeded();
 }
 
@@ -152,7 +152,7 @@ fn a_link_to_a_config_that_is_not_there_yet_stays_a_link() {
     );
     let text = fs::read_to_string(world.home().join("dotfiles/ssh")).unwrap();
     assert!(text.contains("\nInclude "), "{text}");
-    world.ssh(&["-G", "web01"]).run().succeeded();
+    world.ssh_command(&["-G", "web01"]).run().succeeded();
 }
 
 #[test]

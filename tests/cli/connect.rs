@@ -12,7 +12,11 @@ const QUIET: [&str; 2] = ["-o", "StrictHostKeyChecking=accept-new"];
 /// Logs in at once as often as asked, and returns how each of them ended.
 fn at_once(world: &World, count: usize, host: &str) -> Vec<crate::world::Output> {
     let running: Vec<_> = (0..count)
-        .map(|number| world.ssh(&[host, &format!("echo {number}")]).start())
+        .map(|number| {
+            world
+                .ssh_command(&[host, &format!("echo {number}")])
+                .start()
+        })
         .collect();
     running
         .into_iter()
@@ -44,7 +48,7 @@ fn the_exit_status_of_ssh_is_passed_on() {
     world
         .entra_ssh(&["ssh", "web01", "--", "exit", "7"])
         .ended_with(7);
-    world.ssh(&["web01", "exit 7"]).run().ended_with(7);
+    world.ssh("web01", "exit 7").ended_with(7);
 }
 
 #[test]
@@ -92,10 +96,10 @@ fn a_warm_connection_asks_neither_entra_nor_azure() {
     let world = World::with(options_with(&["web01"]));
     world.login(ADA);
     world.add(&["web01"]);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     world.sandbox.clear_requests();
     for _ in 0..3 {
-        world.ssh(&["web01", "true"]).run().succeeded();
+        world.ssh("web01", "true").succeeded();
     }
     world.entra_ssh(&["ssh", "web01", "--", "true"]).succeeded();
     let asked = world.requests(|row| row.service != Service::Relay);
@@ -109,7 +113,7 @@ fn a_cold_agent_asks_once_for_each_thing_it_needs() {
     world.add(&["web01"]);
     world.stop_agent();
     world.sandbox.clear_requests();
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     assert!(
         world.token_requests() <= 1,
         "{:#?}",
@@ -128,7 +132,7 @@ fn twenty_at_once_against_a_cold_agent_ask_for_one_of_everything() {
     let world = World::with(options_with(&["web01"]));
     world.login(ADA);
     world.add(&["web01"]);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     world.stop_agent();
     world.remove_stored_certificate();
     world.sandbox.clear_requests();
@@ -157,7 +161,7 @@ fn the_first_connection_sets_a_machine_up_and_the_second_does_not() {
         "adding sets nothing up"
     );
     world.sandbox.clear_requests();
-    let first = world.ssh(&["new01", "echo in"]).run();
+    let first = world.ssh("new01", "echo in");
     first.succeeded();
     assert_eq!(first.stdout, "in\n");
     assert!(
@@ -184,9 +188,9 @@ fn the_first_connection_sets_a_machine_up_and_the_second_does_not() {
     .map(|(method, last, status)| (method.to_owned(), last.to_owned(), status));
     assert_eq!(statuses, expected);
     world.sandbox.clear_requests();
-    world.ssh(&["new01", "true"]).run().succeeded();
+    world.ssh("new01", "true").succeeded();
     world.stop_agent();
-    world.ssh(&["new01", "true"]).run().succeeded();
+    world.ssh("new01", "true").succeeded();
     assert!(world.requests(|row| row.method == "PUT").is_empty());
 }
 
@@ -198,13 +202,13 @@ fn an_expired_certificate_is_renewed_by_the_next_connection() {
     let config = fs::read(world.managed_config()).unwrap();
     world.let_the_certificate_expire();
     world.json(&["agent", "start"]);
-    let output = world.ssh(&["web01", "echo in"]).run();
+    let output = world.ssh("web01", "echo in");
     output.succeeded();
     assert_eq!(output.stdout, "in\n");
     assert_eq!(fs::read(world.managed_config()).unwrap(), config);
     // So too with an agent that the connection starts.
     world.let_the_certificate_expire();
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
 }
 
 #[test]
@@ -212,7 +216,7 @@ fn a_renewal_between_list_and_signature_breaks_no_login() {
     let world = World::with(options_with(&["web01"]));
     world.login(ADA);
     world.add(&["web01"]);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     world.stop_agent();
     world.remove_stored_certificate();
     // Always due, so that everybody who asks for the list has one issued, in between the others' list and signature.
@@ -244,7 +248,7 @@ fn a_refused_renewal_is_no_harm_while_the_certificate_lives() {
         .times(0),
     );
     world.sandbox.clear_requests();
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     wait_for("the renewal to be tried", || {
         world.certificate_requests() > 0
     });
@@ -257,7 +261,7 @@ fn hosts_of_one_name_keep_host_keys_of_their_own() {
     world.add(&["rg-db-east/db01", "--alias", "east"]);
     world.add(&["rg-db-west/db01", "--alias", "west"]);
     for host in ["east", "west", "east", "west"] {
-        let output = world.ssh(&[host, "echo in"]).run();
+        let output = world.ssh(host, "echo in");
         output.succeeded();
         assert_eq!(output.stdout, "in\n");
     }
@@ -270,11 +274,11 @@ fn connections_to_the_relay_go_on_while_others_are_opened() {
     let world = World::with(options_with(&["web01"]));
     world.login(ADA);
     world.add(&["web01"]);
-    let mut session = world.ssh(&["web01", "cat"]).open_stdin().start();
+    let mut session = world.ssh_command(&["web01", "cat"]).open_stdin().start();
     session.write(b"one\n");
     wait_for("the first line", || session.stdout() == "one\n");
     world.stop_agent();
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     session.write(b"two\n");
     wait_for("the second line", || session.stdout() == "one\ntwo\n");
     session.close_stdin();

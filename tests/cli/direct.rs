@@ -86,7 +86,7 @@ fn ssh_is_given_the_connection_and_nothing_of_ours_stays() {
         [&host["route"], &host["identity"], &host["user"]],
         ["direct", "agent", ADA]
     );
-    let read = world.ssh(&["-G", "vm01"]).run();
+    let read = world.ssh_command(&["-G", "vm01"]).run();
     for line in [
         "proxyusefdpass yes".to_owned(),
         format!("port {port}"),
@@ -94,8 +94,8 @@ fn ssh_is_given_the_connection_and_nothing_of_ours_stays() {
     ] {
         assert!(read.stdout.lines().any(|said| said == line), "{read}");
     }
-    world.ssh(&["vm01", "exit 7"]).run().ended_with(7);
-    let mut session = world.ssh(&["vm01", "cat"]).open_stdin().start();
+    world.ssh("vm01", "exit 7").ended_with(7);
+    let mut session = world.ssh_command(&["vm01", "cat"]).open_stdin().start();
     session.write(b"one\n");
     wait_for("the first line", || session.stdout() == "one\n");
     assert!(!has_proxy(&world), "{:?}", world.processes());
@@ -130,14 +130,14 @@ fn files_come_through_whole_both_ways() {
     fs::remove_file(&back).unwrap();
     world.scp(&copying).run().succeeded();
     assert!(fs::read(&back).unwrap() == bytes);
-    world.ssh(&["vm01", "rm direct-test"]).run().succeeded();
+    world.ssh("vm01", "rm direct-test").succeeded();
 }
 
 #[test]
 fn bytes_are_carried_where_no_connection_is_asked_for() {
     let (world, port) = signed_in(sshd());
     world.add(&["vm01", "--port", &port]);
-    let carried = |command: &str| world.ssh(&["-o", "ProxyUseFDPass=no", "vm01", command]);
+    let carried = |command: &str| world.ssh_command(&["-o", "ProxyUseFDPass=no", "vm01", command]);
     carried("exit 7").run().ended_with(7);
     let mut session = carried("cat").open_stdin().start();
     session.write(b"one\n");
@@ -163,11 +163,11 @@ fn bytes_are_carried_where_no_connection_is_asked_for() {
 fn azure_is_asked_once_however_many_connect() {
     let (world, port) = signed_in(options_with(&["vm01"]));
     world.add(&["vm01", "--port", &port]);
-    world.ssh(&["vm01", "true"]).run().succeeded();
+    world.ssh("vm01", "true").succeeded();
     world.stop_agent();
     world.sandbox.clear_requests();
     let running: Vec<_> = (0..10)
-        .map(|_| world.ssh(&["vm01", "true"]).start())
+        .map(|_| world.ssh_command(&["vm01", "true"]).start())
         .collect();
     for each in running {
         each.finish().succeeded();
@@ -175,7 +175,7 @@ fn azure_is_asked_once_however_many_connect() {
     assert_eq!(address_requests(&world), [1; 3]);
     world.sandbox.clear_requests();
     for _ in 0..3 {
-        world.ssh(&["vm01", "true"]).run().succeeded();
+        world.ssh("vm01", "true").succeeded();
     }
     assert!(world.sandbox.requests().is_empty());
 }
@@ -187,7 +187,7 @@ fn a_direct_connection_goes_around_the_proxy_for_https() {
     world.stop_agent();
     // The proxy is nowhere; Entra and ARM are at `localhost`, and the VM is not.
     let output = world
-        .ssh(&["vm01", "echo in"])
+        .ssh_command(&["vm01", "echo in"])
         .env("HTTPS_PROXY", "http://127.0.0.1:1")
         .env("ALL_PROXY", "http://127.0.0.1:1")
         .env("NO_PROXY", "localhost")

@@ -42,13 +42,13 @@ fn today_they_are_refused_with_a_way_out_and_the_profile_stays_as_it_was() {
             .ends_with("\nhint: use RSA keys: entra-ssh cert --key-type rsa\n"),
         "{refused}"
     );
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     world.entra_ssh(&["rotate", "--force"]).succeeded();
     assert_eq!(key_type(&world), "ssh-rsa-cert-v01@openssh.com");
     // Whoever has signed in so is told the same wherever a certificate is needed.
     world.login_as(ADA, &["--key-type", "ed25519"]);
     world.remove_stored_certificate();
-    let refused = world.ssh(&["web01", "true"]).run();
+    let refused = world.ssh("web01", "true");
     assert_ne!(refused.status, 0);
     for words in [
         "Entra does not certify `ssh-ed25519` keys yet",
@@ -57,7 +57,7 @@ fn today_they_are_refused_with_a_way_out_and_the_profile_stays_as_it_was() {
         assert!(refused.stderr.contains(words), "{refused}");
     }
     world.entra_ssh(&["cert", "--key-type", "rsa"]).succeeded();
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     let usage = world.entra_ssh(&["cert", "--key-type", "ed25519", "--key-size", "2048"]);
     usage.ended_with(2);
 }
@@ -67,7 +67,7 @@ fn one_day_the_agent_logs_in_to_the_real_sshd_with_them() {
     let world = one_day();
     world.login_as(ADA, &["--key-type", "ed25519"]);
     world.add(&["web01"]);
-    let login = world.ssh(&["-v", "web01", "true"]).run();
+    let login = world.ssh_command(&["-v", "web01", "true"]).run();
     login.succeeded();
     assert!(
         login.stderr.contains("ED25519-CERT"),
@@ -81,10 +81,10 @@ fn one_day_the_agent_logs_in_to_the_real_sshd_with_them() {
     world.entra_ssh(&["rotate", "--force"]).succeeded();
     assert_ne!(fingerprint(), first);
     world.stop_agent();
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     // Back to RSA.
     world.entra_ssh(&["cert", "--key-type", "rsa"]).succeeded();
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     assert_eq!(key_type(&world), "ssh-rsa-cert-v01@openssh.com");
 }
 
@@ -125,7 +125,7 @@ fn one_day_they_are_kept_in_files_and_in_the_users_own_agent() {
         .entra_ssh(&["config", "add", "web01", "--identity", "file"])
         .succeeded();
     world
-        .ssh(&["-o", "IdentityAgent=none", "web01", "true"])
+        .ssh_command(&["-o", "IdentityAgent=none", "web01", "true"])
         .run()
         .succeeded();
     let key = world
@@ -145,7 +145,7 @@ fn one_day_they_are_kept_in_files_and_in_the_users_own_agent() {
         .entra_ssh(&["config", "add", "web01", "--identity", "system-agent"])
         .succeeded();
     world
-        .ssh(&["web01", "true"])
+        .ssh_command(&["web01", "true"])
         .env("SSH_AUTH_SOCK", &own.socket)
         .run()
         .succeeded();

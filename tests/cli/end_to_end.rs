@@ -131,11 +131,11 @@ fn real_ssh_logs_in_to_real_sshd_with_the_key_in_gnome_keyring_alone() {
     assert!(login.stdout.contains("the Secret Service"), "{login}");
     world.add(&["web01"]);
 
-    let whoami = world.ssh(&["web01", "id -un; exit 3"]).run();
+    let whoami = world.ssh("web01", "id -un; exit 3");
     whoami.ended_with(3);
     assert_eq!(whoami.stdout, "ada@contoso.example\n");
 
-    let mut session = world.ssh(&["web01", "cat"]).open_stdin().start();
+    let mut session = world.ssh_command(&["web01", "cat"]).open_stdin().start();
     session.write(b"hello\n");
     wait_for("the session", || session.stdout() == "hello\n");
     let secrets = secrets(&world);
@@ -176,13 +176,10 @@ fn real_scp_copies_both_ways_byte_for_byte() {
     let remote = format!("web01:{there}");
     let (here, back_text) = (here.to_str().unwrap(), back.to_str().unwrap());
     world.scp(&[here, &remote]).run().succeeded();
-    let sum = world.ssh(&["web01", &format!("wc -c < {there}")]).run();
+    let sum = world.ssh("web01", &format!("wc -c < {there}"));
     assert_eq!(sum.stdout.trim(), FIVE_MIB.to_string());
     world.scp(&[&remote, back_text]).run().succeeded();
-    world
-        .ssh(&["web01", &format!("rm {there}")])
-        .run()
-        .succeeded();
+    world.ssh("web01", &format!("rm {there}")).succeeded();
     assert!(fs::read(&back).unwrap() == bytes, "the copy differs");
 }
 
@@ -191,16 +188,16 @@ fn real_sshd_refuses_whom_its_principals_do_not_name() {
     let world = World::with(real_sshd());
     world.login(ADA);
     world.add(&["web01"]);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     // Grace may log in as Grace, and not as Ada; the certificate is hers.
     world.login(GRACE);
     world.add(&["web01"]);
-    let herself = world.ssh(&["web01", "id -un"]).run();
+    let herself = world.ssh("web01", "id -un");
     assert_eq!(
         herself.stdout, "grace.hopper@contoso.example\n",
         "{herself}"
     );
-    let as_ada = world.ssh(&["-l", ADA, "web01", "id -un"]).run();
+    let as_ada = world.ssh_command(&["-l", ADA, "web01", "id -un"]).run();
     as_ada.ended_with(255);
     assert!(
         as_ada.stderr.contains("Permission denied (publickey)"),
@@ -211,7 +208,7 @@ fn real_sshd_refuses_whom_its_principals_do_not_name() {
     world.login("radia@contoso.example");
     world.add(&["web01"]);
     for user in ["radia@contoso.example", ADA] {
-        let refused = world.ssh(&["-l", user, "web01", "id -un"]).run();
+        let refused = world.ssh_command(&["-l", user, "web01", "id -un"]).run();
         refused.ended_with(255);
         assert!(
             refused.stderr.contains("Permission denied (publickey)"),

@@ -24,7 +24,7 @@ fn what_cannot_be_stored_is_held_in_memory_and_stored_later() {
     world.stop_agent();
     world.remove_stored_certificate();
     let_write(&world, false);
-    let output = world.ssh(&["web01", "true"]).run();
+    let output = world.ssh("web01", "true");
     output.succeeded();
     for what in ["the certificate", "the renewed sign-in"] {
         let warning = format!("warning: {what} is held in the agent's memory only: cannot use `");
@@ -37,12 +37,12 @@ fn what_cannot_be_stored_is_held_in_memory_and_stored_later() {
     }
     // It goes on with what it holds.
     world.json(&["rotate", "--force"]);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     assert!(world.keyring_files().iter().all(|(kind, _)| *kind != 3));
     let_write(&world, true);
     world.json(&["rotate", "--force"]);
     assert!(world.keyring_files().iter().any(|(kind, _)| *kind == 3));
-    let output = world.ssh(&["web01", "true"]).run();
+    let output = world.ssh("web01", "true");
     output.succeeded();
     assert!(!output.stderr.contains("warning: the"), "{output}");
     // What was stored last is what the next agent goes on with.
@@ -66,11 +66,11 @@ fn an_agent_that_is_stopped_is_told_within_seconds_with_the_way_to_let_it_go_on(
     );
     assert!(output.stderr.contains(&expected), "{output}");
     assert!(output.seconds < 30.0, "{} s", output.seconds);
-    let refused = world.ssh(&["web01", "true"]).run();
+    let refused = world.ssh("web01", "true");
     refused.ended_with(255);
     assert!(refused.stderr.contains(&expected), "{refused}");
     agent.signal(Signal::CONT);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
 }
 
 /// Returns a refusal of ARM's that asks to wait.

@@ -22,7 +22,7 @@ fn world_with(options: Options) -> World {
     let world = World::with(options);
     world.login(ADA);
     world.add(&["web01"]);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     world
 }
 
@@ -31,7 +31,7 @@ fn world_with(options: Options) -> World {
 fn assert_told(world: &World, fault: impl Into<Injection>, expected: &str) -> Output {
     world.sandbox.clear_faults();
     world.sandbox.fault(fault);
-    let output = world.ssh(&["web01", BUSY]).run();
+    let output = world.ssh("web01", BUSY);
     output.ended_with(255);
     let told = world.filtered(&output);
     assert!(told.contains(expected), "{expected}\n--- is not in\n{told}");
@@ -143,7 +143,7 @@ fn a_certificate_of_an_unknown_authority_is_taken_for_a_reader_of_tls() {
     let trusted = fs::read(&ca_file).unwrap();
     let other = World::with(options_with(&[]));
     fs::copy(other.sandbox.ca_file(), &ca_file).unwrap();
-    let refused = world.ssh(&["web01", "true"]).run();
+    let refused = world.ssh("web01", "true");
     refused.ended_with(255);
     let told = world.filtered(&refused);
     let expected = "error: cannot open a TLS connection to the relay `127.0.0.1:[PORT]`\n\
@@ -155,7 +155,7 @@ fn a_certificate_of_an_unknown_authority_is_taken_for_a_reader_of_tls() {
     let system = world.root().join("system.pem");
     fs::write(&system, trusted).unwrap();
     let trusting = world
-        .ssh(&["web01", "true"])
+        .ssh_command(&["web01", "true"])
         .env("SSL_CERT_FILE", &system)
         .run();
     trusting.succeeded();
@@ -192,7 +192,7 @@ fn an_open_connection_that_is_closed_says_by_whom_and_why() {
     // to write to.
     world.sandbox.clear_faults();
     world.sandbox.fault(close(1000, ""));
-    let output = world.ssh(&["web01", BUSY]).run();
+    let output = world.ssh("web01", BUSY);
     output.ended_with(255);
     let is_told = ["closed by remote host", "Broken pipe"]
         .iter()
@@ -210,7 +210,7 @@ fn a_listener_that_reads_only_short_messages_is_told_as_such() {
     world.login(ADA);
     world.add(&["web01"]);
     let output = world
-        .ssh(&["web01", "cat >/dev/null"])
+        .ssh_command(&["web01", "cat >/dev/null"])
         .stdin(vec![7; 4 * 1024 * 1024])
         .run();
     output.ended_with(255);
@@ -223,7 +223,7 @@ fn a_listener_that_reads_only_short_messages_is_told_as_such() {
 fn a_listener_that_dies_mid_transfer_ends_the_session_whatever_standard_input_does() {
     let world = world();
     let mut session = world
-        .ssh(&["web01", "echo ready; exec sleep 600"])
+        .ssh_command(&["web01", "echo ready; exec sleep 600"])
         .open_stdin()
         .start();
     crate::world::wait_for("the session", || session.stdout() == "ready\n");

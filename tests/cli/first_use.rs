@@ -15,7 +15,7 @@ fn log_in_to_what_listens_after(delay: Duration) -> (Output, u64) {
     world.login(ADA);
     world.add(&["new01"]);
     let begun = Instant::now();
-    let session = world.ssh(&["new01", "echo in"]);
+    let session = world.ssh_command(&["new01", "echo in"]);
     let output = session.run();
     (output, begun.elapsed().as_secs())
 }

@@ -59,7 +59,7 @@ fn ssh_without_a_proxy_command_logs_in_to_the_real_sshd() {
     assert_eq!(typed.stdout, "in\n");
     world.add(&["web01"]);
     world
-        .ssh(&["-o", "StrictHostKeyChecking=yes", "web01", "true"])
+        .ssh_command(&["-o", "StrictHostKeyChecking=yes", "web01", "true"])
         .run()
         .succeeded();
     let sessions: Vec<_> = (0..8)

@@ -101,7 +101,7 @@ fn ports_are_forwarded_for_every_kind_of_login() {
     for (host, _) in LOGINS {
         let (local, socks) = (free_address(), free_address());
         let mut session = world
-            .ssh(&["-N", "-o", "ExitOnForwardFailure=yes", host])
+            .ssh_command(&["-N", "-o", "ExitOnForwardFailure=yes", host])
             .args(["-L", &format!("{local}:127.0.0.1:{service}")])
             .args(["-R", &format!("127.0.0.1:0:127.0.0.1:{service}")])
             .args(["-D", &socks.to_string()])
@@ -125,7 +125,7 @@ fn the_agent_is_forwarded_for_every_kind_of_login_as_far_as_its_profile_allows()
     let world = world();
     let next = world.sandbox.machine_address("web02").unwrap().port();
     for (host, login) in LOGINS {
-        let listed = world.ssh(&["-A", host, "ssh-add -l"]).run();
+        let listed = world.ssh_command(&["-A", host, "ssh-add -l"]).run();
         assert_eq!(
             listed.stdout, "The agent has no identities.\n",
             "{listed}: it is there, and shows nothing"
@@ -135,7 +135,7 @@ fn the_agent_is_forwarded_for_every_kind_of_login_as_far_as_its_profile_allows()
             "ssh -F none -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -p {next} \
              -l '{login}' 127.0.0.1 id -un"
         );
-        let output = world.ssh(&["-A", host, &onwards]).run();
+        let output = world.ssh_command(&["-A", host, &onwards]).run();
         output.succeeded();
         assert_eq!(output.stdout, format!("{login}\n"), "{output}");
         world.json(&["--profile", host, "cert", "--forwardable", "no"]);
@@ -168,7 +168,7 @@ fn displays_are_forwarded_for_every_kind_of_login() {
         let (number, client) = display();
         let command = format!("python3 '{}'", script("x11_client.py").display());
         let output = world
-            .ssh(&["-Y", host, &command])
+            .ssh_command(&["-Y", host, &command])
             .env("DISPLAY", format!("127.0.0.1:{number}"))
             .run();
         output.succeeded();
@@ -183,8 +183,8 @@ fn the_users_rc_file_runs_for_every_kind_of_login() {
     let world = world();
     for (host, login) in LOGINS {
         let write = "mkdir -p ~/.ssh && echo 'echo the rc of $USER >&2' > ~/.ssh/rc";
-        world.ssh(&[host, write]).run().succeeded();
-        let output = world.ssh(&[host, "echo in"]).run();
+        world.ssh(host, write).succeeded();
+        let output = world.ssh(host, "echo in");
         output.succeeded();
         assert_eq!(output.stdout, "in\n");
         let told = format!("the rc of {login}\n");
@@ -197,7 +197,7 @@ fn the_users_rc_file_runs_for_every_kind_of_login() {
 fn open_window(world: &World, host: &str) -> Window {
     let socks = free_address();
     let mut session = world
-        .ssh(&["-v", "-T", "-D", &socks.to_string()])
+        .ssh_command(&["-v", "-T", "-D", &socks.to_string()])
         .args(["-o", "ConnectTimeout=120", host, "bash"])
         .open_stdin()
         .start();
@@ -256,7 +256,7 @@ fn what_vs_code_does_works_for_every_kind_of_login() {
         let (local, socket) = (free_address(), world.root().join(format!("{host}.sock")));
         let there = server_socket(&world, host);
         let mut forwarding = world
-            .ssh(&["-N", "-o", "ExitOnForwardFailure=yes", host])
+            .ssh_command(&["-N", "-o", "ExitOnForwardFailure=yes", host])
             .args(["-L", &format!("{local}:127.0.0.1:{}", window.server)])
             .args(["-L", &format!("{}:{}", socket.display(), there.display())])
             .start();
@@ -274,8 +274,7 @@ fn what_vs_code_does_works_for_every_kind_of_login() {
         window.session.close_stdin();
         window.session.finish().succeeded();
         world
-            .ssh(&[host, "kill $(cat ~/.vscode-server/pid)"])
-            .run()
+            .ssh(host, "kill $(cat ~/.vscode-server/pid)")
             .succeeded();
     }
 }

@@ -45,7 +45,7 @@ fn a_session_goes_through_the_proxy_and_one_that_no_proxy_names_does_not() {
     let relay = world.sandbox.relay_endpoint();
     let proxy = HttpProxy::start(&world);
     world
-        .ssh(&["web01", "true"])
+        .ssh_command(&["web01", "true"])
         .env("HTTPS_PROXY", proxy.address())
         .run()
         .succeeded();
@@ -59,7 +59,7 @@ fn a_session_goes_through_the_proxy_and_one_that_no_proxy_names_does_not() {
     );
     for (name, value) in [("NO_PROXY", "127.0.0.0/8"), ("no_proxy", "*")] {
         world
-            .ssh(&["web01", "true"])
+            .ssh_command(&["web01", "true"])
             .env("HTTPS_PROXY", proxy.address())
             .env(name, value)
             .run()
@@ -69,7 +69,7 @@ fn a_session_goes_through_the_proxy_and_one_that_no_proxy_names_does_not() {
     world.stop_agent();
     world.remove_stored_certificates();
     world
-        .ssh(&["web01", "true"])
+        .ssh_command(&["web01", "true"])
         .env("ALL_PROXY", proxy.address())
         .run()
         .succeeded();
@@ -94,9 +94,9 @@ fn a_password_that_the_proxy_does_not_take_is_told_in_a_sentence() {
     );
     assert!(output.seconds < PROMPT, "{output}");
     // The agent has what the session needs: the relay remains.
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     let output = world
-        .ssh(&["web01", "true"])
+        .ssh_command(&["web01", "true"])
         .env("HTTPS_PROXY", proxy.address_with("wrong"))
         .run();
     output.ended_with(255);
@@ -141,7 +141,9 @@ fn a_proxy_that_wants_negotiate_or_ntlm_is_told_by_that_name() {
     );
     let signed_in = login(&world, &proxy).run();
     signed_in.ended_with(1);
-    let connected = world.ssh(&["web01", "true"]).env("HTTPS_PROXY", &proxy);
+    let connected = world
+        .ssh_command(&["web01", "true"])
+        .env("HTTPS_PROXY", &proxy);
     let connected = connected.run();
     connected.ended_with(255);
     for output in [signed_in, connected] {

@@ -49,7 +49,7 @@ fn keys_in_files_are_renewed_before_ssh_reads_them() {
     add(&world, "file");
     let login = |world: &World| {
         world
-            .ssh(&["-o", "IdentityAgent=none", "web01", "true"])
+            .ssh_command(&["-o", "IdentityAgent=none", "web01", "true"])
             .run()
             .succeeded();
     };
@@ -69,7 +69,7 @@ fn keys_in_files_are_renewed_before_ssh_reads_them() {
     assert_ne!(fs::read(&certificate).unwrap(), expired);
     // For other hosts nothing is run.
     let requests = world.certificate_requests();
-    world.ssh(&["-G", "example.com"]).run().succeeded();
+    world.ssh_command(&["-G", "example.com"]).run().succeeded();
     assert_eq!(world.certificate_requests(), requests);
     world.entra_ssh(&["logout"]).succeeded();
     assert!(key_files(&world).is_empty());
@@ -101,7 +101,7 @@ fn the_users_own_agent_gets_the_certificate_for_as_long_as_it_lives_and_keeps_it
     add(&world, "system-agent");
     let login = || {
         world
-            .ssh(&["web01", "true"])
+            .ssh_command(&["web01", "true"])
             .env("SSH_AUTH_SOCK", &own.socket)
             .run()
             .succeeded();
@@ -202,7 +202,7 @@ fn a_host_that_changes_its_form_of_identity_stays_open_across_renewals() {
     let keygen = ["-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", "mine"];
     world.program("ssh-keygen").args(keygen).run().succeeded();
     let connect = |what: &str| {
-        let ssh = world.ssh(&["-o", "BatchMode=yes", "web01", "echo $HOME"]);
+        let ssh = world.ssh_command(&["-o", "BatchMode=yes", "web01", "echo $HOME"]);
         let output = ssh.env("SSH_AUTH_SOCK", &own.socket).limit(PATIENCE).run();
         assert_eq!(output.status, 0, "{what}: {output}");
         output.stdout

@@ -17,7 +17,7 @@ fn gnome_keyring_is_found_named_and_emptied() {
     assert_eq!(world.secret_service_entries(), "", "looking leaves nothing");
     world.login(ADA);
     world.add(&["web01"]);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     let entries = world.secret_service_entries();
     assert_eq!(
         entries.matches("attribute.username = ").count(),
@@ -109,7 +109,7 @@ fn a_locked_gnome_keyring_is_told_in_time_and_nothing_is_lost() {
         world.json(&["cert", "show"])["public_key_fingerprint"],
         certificate["public_key_fingerprint"]
     );
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
 }
 
 #[test]
@@ -117,9 +117,9 @@ fn a_running_agent_works_on_while_the_keyring_is_away() {
     let mut world = World::with_gnome_keyring(options_with(&["web01"]));
     world.login(ADA);
     world.add(&["web01"]);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     world.secret_service.as_mut().unwrap().restart(None);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn kill_at_each_moment(span: Duration, meanwhile: impl Fn(&World) -> Running) {
         kill_agents(&world);
         // It may have failed, and must end.
         let _ended = running.finish();
-        world.ssh(&["web01", "true"]).run().succeeded();
+        world.ssh("web01", "true").succeeded();
         let shown = world.json(&["cert", "show"]);
         assert!(shown["remaining_seconds"].as_u64().unwrap() > 3000);
         // The sign-in and the certificate; what was being written is seen to below.
@@ -46,7 +46,7 @@ fn in_the_middle_of_a_renewal_and_of_what_it_stores() {
 #[test]
 fn in_the_middle_of_a_login() {
     kill_at_each_moment(Duration::from_millis(600), |world| {
-        world.ssh(&["web01", "true"]).start()
+        world.ssh_command(&["web01", "true"]).start()
     });
 }
 
@@ -73,7 +73,7 @@ fn stored_key(world: &World) -> String {
 fn kill_in_each_moment_of_a_write(world: &World, look: impl Fn()) {
     world.login_as(ADA, &["--key-size", "2048"]);
     world.add(&["web01"]);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     let spans = (0..3).map(|_| {
         let running = begin_to_store(world);
         let begun = Instant::now();
@@ -106,7 +106,7 @@ fn kill_in_each_moment_of_a_write(world: &World, look: impl Fn()) {
             replaced += 1;
         }
         look();
-        world.ssh(&["web01", "true"]).run().succeeded();
+        world.ssh("web01", "true").succeeded();
     }
     println!("killed {KILLS_IN_A_WRITE} times within {span:?}: {kept} kept, {replaced} replaced");
     assert!(kept > 0, "it was killed after the write alone");

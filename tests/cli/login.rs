@@ -69,7 +69,7 @@ fn a_person_signs_in_to_a_tenant_as_a_guest() {
         "linus_fabrikam.example#ext#@contoso.example"
     );
     world.add(&["web01"]);
-    let output = world.ssh(&["web01", "echo $USER"]).run();
+    let output = world.ssh("web01", "echo $USER");
     output.succeeded();
     assert_eq!(
         output.stdout,
@@ -136,7 +136,7 @@ fn a_service_principal_signs_in_from_standard_input_a_file_or_a_variable() {
         .run()
         .succeeded();
     world.add(&["web01"]);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
 }
 
 #[test]

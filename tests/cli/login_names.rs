@@ -46,7 +46,7 @@ fn names_that_ssh_refuses_on_its_command_line_log_in_by_every_way() {
         let output = world.entra_ssh(&["ssh", "web01", "--", "echo $USER"]);
         output.succeeded();
         assert_eq!(output.stdout, told);
-        let output = world.ssh(&["web01", "echo $USER"]).run();
+        let output = world.ssh("web01", "echo $USER");
         output.succeeded();
         assert_eq!(output.stdout, told);
         let forward = Forward::start(world.command(&["forward", "web01"]));

@@ -74,7 +74,7 @@ fn without_any_keyring_the_agents_memory_is_taken_and_said_to_end_with_it() {
     without_keyring(&world, &["config", "add", "web01"])
         .run()
         .succeeded();
-    let output = world.ssh(&["web01", "echo $USER"]).run();
+    let output = world.ssh("web01", "echo $USER");
     output.succeeded();
     assert_eq!(output.stdout.trim(), DEPLOY);
     without_keyring(&world, &["cert", "show"]).run().succeeded();

@@ -115,7 +115,7 @@ fn each_way_in_ends_at_the_real_sshd() {
         within(&world, Workload::AppService, world.command(&add))
             .run()
             .succeeded();
-        let output = world.ssh(&[profile, "id -un"]).run();
+        let output = world.ssh(profile, "id -un");
         output.succeeded();
         let client_id = if ["secret", "pem", "pkcs12", "protected"].contains(&profile) {
             DEPLOY

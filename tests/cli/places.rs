@@ -17,7 +17,7 @@ fn as_root_hosts_are_reached_when_the_runtime_folder_is_gone_and_when_it_is_back
     let world = World::with(options_with(&["web01"]));
     world.login(ADA);
     world.add(&["web01"]);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     let config = fs::read_to_string(world.managed_config()).unwrap();
     let link = world.agent_link();
     assert!(
@@ -30,7 +30,7 @@ fn as_root_hosts_are_reached_when_the_runtime_folder_is_gone_and_when_it_is_back
     wait_for("the agent to end", || world.agents().is_empty());
     let fallback = world.home().join(".local/state/entra-ssh/agent.sock");
     // As in a shell that has outlived the folder, and as in cron.
-    let ssh = || world.ssh(&["web01", "echo here"]);
+    let ssh = || world.ssh_command(&["web01", "echo here"]);
     for ssh in [ssh(), ssh().env_remove("XDG_RUNTIME_DIR")] {
         let output = ssh.run();
         output.succeeded();
@@ -42,7 +42,7 @@ fn as_root_hosts_are_reached_when_the_runtime_folder_is_gone_and_when_it_is_back
     assert_eq!(status["running"], true);
     world.stop_agent();
     fs::rename(&away, &runtime).unwrap();
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     assert_eq!(fs::read_link(&link).unwrap(), world.socket());
 }
 

@@ -45,7 +45,7 @@ impl Owner {
     }
 
     fn ssh(&self) -> Invocation {
-        let ssh = self.world.ssh(&["web01", "true"]);
+        let ssh = self.world.ssh_command(&["web01", "true"]);
         ssh.env("SSH_AUTH_SOCK", &self.own.socket)
     }
 
@@ -150,5 +150,5 @@ fn the_private_half_may_also_lie_beside_the_public_one() {
     let keygen = ["-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", "mine"];
     world.program("ssh-keygen").args(keygen).run().succeeded();
     world.json(&["config", "add", "web01", "--public-key-file", "mine.pub"]);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
 }

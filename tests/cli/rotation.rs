@@ -26,7 +26,7 @@ fn what_is_in_use_is_renewed_before_it_ends_and_what_is_not_is_left() {
     let world = World::with(short_lived(24));
     world.login(ADA);
     world.add(&["web01"]);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     let (first, issued) = (key(&world), world.certificate_requests());
     world.ssh_add("-l").succeeded();
     wait_for("the renewal", || world.certificate_requests() > issued);
@@ -34,7 +34,7 @@ fn what_is_in_use_is_renewed_before_it_ends_and_what_is_not_is_left() {
     // Nobody has used the second one.
     thread::sleep(Duration::from_secs(25));
     assert_eq!(world.certificate_requests(), issued + 1);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     assert_eq!(world.certificate_requests(), issued + 2);
 }
 
@@ -43,7 +43,7 @@ fn while_entra_is_away_the_old_certificate_serves_and_ssh_add_says_why() {
     let world = World::with(short_lived(90));
     world.login(ADA);
     world.add(&["web01"]);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     world.sandbox.fault(Fault::Outage.times(0));
     let comment = || world.ssh_add("-l").stdout;
     wait_for("the reason", || {
@@ -55,10 +55,10 @@ fn while_entra_is_away_the_old_certificate_serves_and_ssh_add_says_why() {
         "{}",
         comment()
     );
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     world.sandbox.clear_faults();
     wait_for("the renewal", || !comment().contains("not renewed"));
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn a_passing_failure_is_met_by_another_try_while_somebody_waits() {
     world.stop_agent();
     world.remove_stored_certificate();
     world.sandbox.fault(busy().times(2));
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     // Three tries, and no more.
     world.stop_agent();
     world.remove_stored_certificate();
@@ -174,7 +174,7 @@ fn a_hundred_ssh_at_once_start_one_agent_and_ask_once() {
     let running: Vec<_> = (0..100)
         .map(|_| {
             world
-                .ssh(&["-o", "ConnectTimeout=50", "web01", "true"])
+                .ssh_command(&["-o", "ConnectTimeout=50", "web01", "true"])
                 .start()
         })
         .collect();

@@ -82,7 +82,7 @@ fn an_alias_that_names_another_machine_leads_to_that_one() {
         let sharing = Sharing::by(name);
         let world = &sharing.world;
         let connect = || {
-            let output = world.ssh(&["db01", "echo $HOME"]).run();
+            let output = world.ssh("db01", "echo $HOME");
             output.succeeded();
             output.stdout
         };
@@ -106,7 +106,7 @@ fn the_path_of_a_shared_connection_has_room_for_a_long_login_name() {
     world.login(ADA);
     let name = world.sandbox.options().machines[0].name.clone();
     world.add(&[&name, "--alias", "far"]);
-    let seen = world.ssh(&[
+    let seen = world.ssh_command(&[
         "-l",
         guest,
         "-o",
@@ -236,9 +236,11 @@ fn a_managed_host_is_a_jump_host_for_others() {
         world.root().join("known").display()
     );
     fs::write(world.ssh_config(), format!("{config}{beyond}")).unwrap();
-    let jump = world.ssh(&["-J", "web01", "beyond", "echo $HOME"]).run();
+    let jump = world
+        .ssh_command(&["-J", "web01", "beyond", "echo $HOME"])
+        .run();
     jump.succeeded();
-    let straight = world.ssh(&["beyond", "echo $HOME"]).run();
+    let straight = world.ssh("beyond", "echo $HOME");
     assert_eq!(jump.stdout, straight.stdout);
 }
 
@@ -253,13 +255,15 @@ fn a_managed_host_is_reached_by_way_of_a_jump_host() {
     let config = fs::read_to_string(world.ssh_config()).unwrap();
     let accept = "Host *\n  StrictHostKeyChecking accept-new\n";
     fs::write(world.ssh_config(), format!("{config}{accept}")).unwrap();
-    let jump = world.ssh(&["-J", "web01", "near", "echo $HOME"]).run();
+    let jump = world
+        .ssh_command(&["-J", "web01", "near", "echo $HOME"])
+        .run();
     jump.succeeded();
-    let straight = world.ssh(&["near", "echo $HOME"]).run();
+    let straight = world.ssh("near", "echo $HOME");
     assert_eq!(jump.stdout, straight.stdout);
     // The name that was typed is for name servers to know, and not the unique one.
     let named = ["-G", "-J", "bastion", "-o", "HostName=%h", "web01"];
-    let seen = world.ssh(&named).run();
+    let seen = world.ssh_command(&named).run();
     for line in ["hostname web01", "proxyjump bastion"] {
         assert!(seen.stdout.lines().any(|said| said == line), "{seen}");
     }

@@ -160,5 +160,5 @@ fn no_process_shows_a_secret_and_none_leaves_a_core_file() {
             assert_none_in(&name, &fs::read(&file).unwrap(), &secrets);
         }
     }
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
 }

@@ -40,7 +40,7 @@ fn a_certificate_of_entras_shape_is_explained_and_logs_in() {
         assert_eq!(extensions[&format!("permit-{permitted}")], "", "{shown}");
     }
     world.add(&["web01"]);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     assert_eq!(world.certificate_requests(), 1, "it is far from due");
 }
 
@@ -57,7 +57,7 @@ fn a_certificate_of_an_odd_shape_is_explained_and_logs_in() {
     assert_eq!(shown["extensions"]["note@example.com"], "not packed");
     assert!(shown["extensions"].get("permit-port-forwarding").is_none());
     world.add(&["web01"]);
-    let output = world.ssh(&["web01", "echo", "in"]).run();
+    let output = world.ssh_command(&["web01", "echo", "in"]).run();
     output.succeeded();
     assert_eq!(output.stdout, "in\n");
     assert_eq!(world.certificate_requests(), 1);

@@ -18,7 +18,7 @@ const PAST_ITS_END: i64 = 250;
 fn logged_in() -> (World, AnotherClock) {
     let world = signed_in(LIFE);
     let clock = AnotherClock::start_agent(&world);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     (world, clock)
 }
 
@@ -45,7 +45,7 @@ fn an_agent_that_slept_past_the_end_of_its_certificate_renews_for_the_next_ssh()
     agent.signal(Signal::STOP);
     clock.set(&world, PAST_ITS_END);
     // This one comes while it still sleeps, and waits.
-    let mut early = world.ssh(&["web01", "true"]).start();
+    let mut early = world.ssh_command(&["web01", "true"]).start();
     early.wait_until("the proxy", |_| {
         world
             .processes()
@@ -58,7 +58,7 @@ fn an_agent_that_slept_past_the_end_of_its_certificate_renews_for_the_next_ssh()
     early.finish().succeeded();
     println!("after waking: {:.1} s", woken.elapsed().as_secs_f64());
     assert_ne!(key(&world), first);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     let agents = world.agents();
     assert_eq!(agents.len(), 1);
     assert_eq!(agents[0].id, agent.id, "nobody has started another");
@@ -70,11 +70,11 @@ fn a_network_that_comes_back_after_the_end_of_the_certificate_is_used_at_once() 
     let (world, clock) = logged_in();
     let first = key(&world);
     world.sandbox.fault(Fault::Outage.times(0));
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     assert_eq!(key(&world), first, "the old one serves");
     clock.set(&world, PAST_ITS_END);
     world.sandbox.fault(Fault::Outage.times(0));
-    let refused = world.ssh(&["web01", "true"]).run();
+    let refused = world.ssh("web01", "true");
     assert_ne!(refused.status, 0);
     assert!(
         refused.stderr.contains("cannot ask Entra for a token"),
@@ -82,7 +82,7 @@ fn a_network_that_comes_back_after_the_end_of_the_certificate_is_used_at_once() 
     );
     clock.set(&world, PAST_ITS_END);
     let asked = world.certificate_requests();
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     assert_eq!(world.certificate_requests(), asked + 1);
     clock.end(&world);
 }
@@ -144,13 +144,13 @@ impl AnotherClock {
 fn a_clock_that_jumps_ahead_and_back_keeps_nobody_out() {
     let (world, clock) = logged_in();
     let asked = world.certificate_requests();
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     assert_eq!(world.certificate_requests(), asked);
     clock.set(&world, PAST_ITS_END);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     assert_eq!(world.certificate_requests(), asked + 1, "it was over");
     clock.set(&world, 0);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     assert_eq!(world.certificate_requests(), asked + 1, "it is not over");
     clock.end(&world);
 }

@@ -39,7 +39,7 @@ fn soak(length: Duration, outages: &[Outage]) {
     });
     world.login(ADA);
     world.add(&["web01"]);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     world.sandbox.clear_requests();
     let (counts, failed) = (Counts::default(), Mutex::new(Vec::new()));
     let (begun, is_over) = (Instant::now(), AtomicBool::new(false));
@@ -48,7 +48,7 @@ fn soak(length: Duration, outages: &[Outage]) {
             scope.spawn(|| {
                 while begun.elapsed() < length {
                     let from = begun.elapsed();
-                    let output = world.ssh(&["web01", "true"]).run();
+                    let output = world.ssh("web01", "true");
                     counts.logins.fetch_add(1, Ordering::Relaxed);
                     if output.status != 0 {
                         let failure = (from, begun.elapsed(), output.stderr);

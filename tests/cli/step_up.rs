@@ -46,7 +46,7 @@ fn a_person_at_a_terminal_is_asked_once_and_then_certified() {
     // What was answered lasts: for another certificate, and for a host, nobody is asked any more.
     world.entra_ssh(&["cert"]).succeeded();
     world.add(&["web01"]);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn without_a_terminal_nobody_is_asked_and_plain_ssh_says_what_to_do() {
             "{output}"
         );
     }
-    let output = world.ssh(&["web01", "true"]).run();
+    let output = world.ssh("web01", "true");
     output.ended_with(255);
     assert!(
         output

@@ -48,14 +48,14 @@ fn a_machine_is_certified_by_its_own_tenant_whoever_signed_in_last() {
     world.stop_agent();
     world.remove_stored_certificates();
     for (host, user) in [("fab01", LINUS), ("web01", ADA)] {
-        let output = world.ssh(&[host, "echo $USER"]).run();
+        let output = world.ssh(host, "echo $USER");
         output.succeeded();
         assert_eq!(output.stdout.trim(), user);
     }
     assert_eq!(certifying_tenants(&world), [FABRIKAM, CONTOSO]);
     // Later logins to either tenant change nothing about it.
     world.login_as(ADA, &["--profile", "other"]);
-    world.ssh(&["fab01", "true"]).run().succeeded();
+    world.ssh("fab01", "true").succeeded();
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn a_guest_is_certified_by_the_tenant_of_the_machine_and_signed_out_of_it() {
     assert_eq!(hosts[0]["user"], guest);
     assert_eq!(hosts[1]["user"], ADA);
     for (host, user) in [("fab01", guest), ("web01", ADA)] {
-        let output = world.ssh(&[host, "echo $USER"]).run();
+        let output = world.ssh(host, "echo $USER");
         output.succeeded();
         assert_eq!(output.stdout.trim(), user);
     }

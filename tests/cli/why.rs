@@ -16,7 +16,7 @@ fn the_last_failure_is_told_again_with_what_to_do() {
     let text = "There are no listeners connected for the endpoint".to_owned();
     let nobody = Fault::RelayRefuse { status: 404, text };
     world.sandbox.fault(nobody.times(0));
-    let refused = world.ssh(&["web01", "true"]).run();
+    let refused = world.ssh("web01", "true");
     refused.ended_with(255);
     // A wrong command line, and a command that succeeds, change nothing about it.
     world.entra_ssh(&["config", "wipe"]).ended_with(2);

@@ -221,16 +221,22 @@ impl World {
         self.entra_ssh(&["status", "-o", "json"]).json()
     }
 
+    /// Runs a command on a host with plain `ssh`.
+    #[track_caller]
+    pub(crate) fn ssh(&self, host: &str, command: &str) -> Output {
+        self.ssh_command(&[host, command]).run()
+    }
+
     /// Returns plain `ssh` with the config of this home, and without any variable of ours. (`ssh` itself takes the home
     /// from the password database.)
-    pub(crate) fn ssh(&self, arguments: &[&str]) -> Invocation {
+    pub(crate) fn ssh_command(&self, arguments: &[&str]) -> Invocation {
         self.program("ssh")
             .args(["-o", "StrictHostKeyChecking=accept-new", "-F"])
             .arg(self.ssh_config())
             .args(arguments)
     }
 
-    /// Returns plain `scp`, as [`World::ssh`].
+    /// Returns plain `scp`, as [`World::ssh_command`].
     pub(crate) fn scp(&self, arguments: &[&str]) -> Invocation {
         self.program("scp")
             .args(["-q", "-o", "StrictHostKeyChecking=accept-new", "-F"])

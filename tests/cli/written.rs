@@ -58,7 +58,7 @@ fn a_folder_whose_name_is_lines_of_ssh_config_is_refused_and_nothing_is_written(
         );
     }
     assert!(fs::read(world.managed_config()).unwrap() == before);
-    world.ssh(&["-G", "web01"]).run().succeeded();
+    world.ssh_command(&["-G", "web01"]).run().succeeded();
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_key_in_a_folder_with_every_sign_is_found_by_ssh_and_harms_no_other_host() {
         "config add web02 --local-user bob --private-key-file k",
     );
     output.succeeded();
-    let read = world.ssh(&["-G", "web02"]).run();
+    let read = world.ssh_command(&["-G", "web02"]).run();
     read.succeeded();
     let expected = folder.join("k").display().to_string();
     let found = read
@@ -117,7 +117,7 @@ fn a_key_in_a_folder_with_every_sign_is_found_by_ssh_and_harms_no_other_host() {
         .find_map(|line| line.strip_prefix("identityfile "))
         .map(|file| file.replace("%%", "%"));
     assert_eq!(found, Some(expected), "{read}");
-    world.ssh(&["-G", "web01"]).run().succeeded();
+    world.ssh_command(&["-G", "web01"]).run().succeeded();
 }
 
 /// What people have for all hosts: from hardening guides, of smart cards, password managers and corporate images.
@@ -178,7 +178,7 @@ fn what_the_user_has_for_all_hosts_keeps_no_managed_host_from_being_reached() {
         .unwrap();
         for host in ["web01", "vm01"] {
             let output = world
-                .ssh(&["-o", "BatchMode=yes", host, "true"])
+                .ssh_command(&["-o", "BatchMode=yes", host, "true"])
                 .env("SSH_AUTH_SOCK", &own.socket)
                 .run();
             assert_eq!(output.status, 0, "{identity}: {output}");

@@ -18,7 +18,11 @@ fn a_host_of_another_account_is_denied_with_the_reason_until_it_is_refreshed() {
         });
         world.login(ADA);
         world.add(&["web01", "--identity", identity]);
-        let connect = || world.ssh(&["-o", "BatchMode=yes", "web01", "true"]).run();
+        let connect = || {
+            world
+                .ssh_command(&["-o", "BatchMode=yes", "web01", "true"])
+                .run()
+        };
         let output = connect();
         output.succeeded();
         assert!(!output.stderr.contains("warning: ssh"), "{output}");

@@ -142,7 +142,7 @@ fn another_machine_neither_locks_nor_unlocks_the_agent_nor_removes_its_keys() {
     assert_eq!(ask(&mut stream, &far.bind(b"far", false)), [SUCCESS]);
     ask_all(&mut stream);
     assert_eq!(listed(&world), 1);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     // Nor does it undo what its owner has done.
     with_passphrase(&world, "-x", "ours").succeeded();
     ask_all(&mut stream);
@@ -171,7 +171,7 @@ fn other_machines_take_some_places_of_the_agent_and_not_all() {
     one_more.read_to_end(&mut rest).unwrap();
     assert!(rest.is_empty(), "it ends without an answer");
     assert_eq!(listed(&world), 1);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     drop(forwarded);
 }
 

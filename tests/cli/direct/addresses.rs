@@ -56,14 +56,14 @@ fn a_vm_without_a_public_address_is_reached_by_its_private_one_which_is_said() {
         .set_network("vm01", network(None, "127.0.0.1"))
         .unwrap();
     world.add(&["vm01", "--port", &port]);
-    let output = world.ssh(&["vm01", "echo in"]).run();
+    let output = world.ssh("vm01", "echo in");
     output.succeeded();
     let said =
         format!("`vm01` has no public address; connecting to its private one, 127.0.0.1:{port}\n");
     assert!(output.stderr.contains(&said), "{output}");
     // Whoever wants it so need not be told.
     world.add(&["vm01", "--port", &port, "--prefer-private-ip"]);
-    let output = world.ssh(&["vm01", "echo in"]).run();
+    let output = world.ssh("vm01", "echo in");
     output.succeeded();
     assert_eq!(
         (output.stdout.as_str(), output.stderr.as_str()),
@@ -76,7 +76,7 @@ fn a_vm_without_a_public_address_is_reached_by_its_private_one_which_is_said() {
         ..Network::default()
     };
     world.sandbox.set_network("vm01", unassigned).unwrap();
-    world.ssh(&["vm01", "true"]).run().succeeded();
+    world.ssh("vm01", "true").succeeded();
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn the_private_address_and_a_named_one_are_taken_before_the_public_one() {
         .run()
         .succeeded();
     assert_eq!(world.json(&["config", "list"])[0]["route"], "direct");
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     assert_eq!(world.credentials_requests(), 0);
 }
 
@@ -152,7 +152,7 @@ fn an_address_alone_is_a_target_and_azure_is_not_asked_whose_it_is() {
         assert_eq!(host["host"], alias);
         assert_eq!(host["resource_id"], serde_json::Value::Null);
         assert_eq!([&host["route"], &host["address"]], ["direct", "127.0.0.1"]);
-        let output = world.ssh(&[alias, "echo in"]).run();
+        let output = world.ssh(alias, "echo in");
         output.succeeded();
         assert_eq!(output.stdout, "in\n");
     }
@@ -209,18 +209,18 @@ fn a_vm_that_has_moved_is_found_and_one_that_was_stopped_is_told() {
         .set_network("vm01", network(Some(first), NOBODY))
         .unwrap();
     world.add(&["vm01", "--port", &port]);
-    world.ssh(&["vm01", "true"]).run().succeeded();
+    world.ssh("vm01", "true").succeeded();
     world
         .sandbox
         .set_network("vm01", network(Some(second), NOBODY))
         .unwrap();
     world.sandbox.clear_requests();
     // While it is still reached where it was, nothing is asked.
-    world.ssh(&["vm01", "true"]).run().succeeded();
+    world.ssh("vm01", "true").succeeded();
     assert_eq!(address_requests(&world), [0; 3]);
     drop(leading);
     sleep(LEAST_LIFETIME);
-    let output = world.ssh(&["vm01", "echo in"]).run();
+    let output = world.ssh("vm01", "echo in");
     output.succeeded();
     assert_eq!(output.stdout, "in\n");
     assert_eq!(address_requests(&world), [1; 3]);
@@ -233,7 +233,7 @@ fn a_vm_that_has_moved_is_found_and_one_that_was_stopped_is_told() {
     world.sandbox.set_network("vm01", stopped).unwrap();
     world.sandbox.stop_machine("vm01").unwrap();
     sleep(LEAST_LIFETIME);
-    let output = world.ssh(&["vm01", "true"]).run();
+    let output = world.ssh("vm01", "true");
     output.ended_with(255);
     assert!(
         output.stderr.contains("error: `vm01` is deallocated\n"),
@@ -251,20 +251,20 @@ fn an_address_that_has_fallen_silent_is_looked_up_anew_beside_it() {
         .set_network("vm01", network(Some(first), NOBODY))
         .unwrap();
     world.add(&["vm01", "--port", &port]);
-    world.ssh(&["vm01", "true"]).run().succeeded();
-    let usual = world.ssh(&["vm01", "true"]).run().seconds;
+    world.ssh("vm01", "true").succeeded();
+    let usual = world.ssh("vm01", "true").seconds;
     drop(leading);
     let _silent = fall_silent((first, port.parse().unwrap()));
     world
         .sandbox
         .set_network("vm01", network(Some(second), NOBODY))
         .unwrap();
-    let output = world.ssh(&["vm01", "true"]).run();
+    let output = world.ssh("vm01", "true");
     output.succeeded();
     // The silent one would be given up after ten seconds.
     let limits = 1.9..8.0 + 3.0 * usual;
     assert!(limits.contains(&output.seconds), "{output}: {limits:?}");
-    let again = world.ssh(&["vm01", "true"]).run();
+    let again = world.ssh("vm01", "true");
     again.succeeded();
     let limits = 0.0..1.9 + 3.0 * usual;
     assert!(limits.contains(&again.seconds), "{again}: {limits:?}");

@@ -74,7 +74,7 @@ fn each_reason_for_no_connection_has_its_sentence_and_hint() {
     world.stop_agent();
     world.sandbox.set_network("vm01", off("hovering")).unwrap();
     world.add(&["vm01", "--port", &port]);
-    world.ssh(&["vm01", "true"]).run().succeeded();
+    world.ssh("vm01", "true").succeeded();
 
     let output = proxy(&world, &port, &["--ip", "vm01.invalid"]);
     output.ended_with(1);
@@ -127,7 +127,7 @@ fn an_address_that_is_silent_is_given_up_and_told_once_under_ssh() {
     let (listener, _filling) = fall_silent(("127.0.0.1", 0));
     let address = listener.local_addr().unwrap();
     world.add(&["vm01", "--port", &address.port().to_string()]);
-    let output = world.ssh(&["vm01", "true"]).run();
+    let output = world.ssh("vm01", "true");
     output.ended_with(255);
     let told = format!("error: `vm01` does not answer at `{address}` within 10 s\n");
     assert_eq!(output.stderr.matches(&told).count(), 1, "{output}");

@@ -117,7 +117,7 @@ fn logout_takes_everything_away() {
         .succeeded();
     world.add(&["web01"]);
     world.entra_ssh(&["cert", "--profile", "ci"]).succeeded();
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     assert_eq!(world.ssh_add("-l").stdout.lines().count(), 2);
     let out = world.entra_ssh(&["logout"]);
     assert_eq!(
@@ -129,7 +129,7 @@ fn logout_takes_everything_away() {
     let offered = world.ssh_add("-l").stdout;
     assert!(!offered.contains(ADA), "{offered}");
     assert_eq!(world.keyring_files().len(), 2, "the other profile's");
-    let denied = world.ssh(&["web01", "true"]).run();
+    let denied = world.ssh("web01", "true");
     denied.ended_with(255);
     assert!(
         denied
@@ -159,12 +159,12 @@ fn a_new_sign_in_under_the_same_name_replaces_the_old_one_at_once() {
     let world = World::with(options_with(&["web01"]));
     world.login(ADA);
     world.add(&["web01"]);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     world.login(GRACE);
     let offered = world.ssh_add("-l").stdout;
     assert!(!offered.contains(ADA), "{offered}");
     world.add(&["web01"]);
-    let output = world.ssh(&["web01", "echo $USER"]).run();
+    let output = world.ssh("web01", "echo $USER");
     assert_eq!(output.stdout, "grace.hopper@contoso.example\n", "{output}");
     // What the first one left in the keyring goes with the rest.
     world.entra_ssh(&["logout", "--all"]).succeeded();

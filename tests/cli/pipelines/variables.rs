@@ -23,7 +23,7 @@ fn the_standard_variables_are_enough() {
     by_domain(world.command(&["config", "add", "web01"]))
         .run()
         .succeeded();
-    let output = by_domain(world.ssh(&["web01", "echo $USER"])).run();
+    let output = by_domain(world.ssh_command(&["web01", "echo $USER"])).run();
     output.succeeded();
     assert_eq!(output.stdout.trim(), DEPLOY);
     // The tenant's domain was looked up, once: what is held goes by its ID.
@@ -61,7 +61,9 @@ fn nothing_is_stored_of_an_account_that_variables_name() {
     ] {
         variables(world.command(arguments)).run().succeeded();
     }
-    variables(world.ssh(&["web01", "true"])).run().succeeded();
+    variables(world.ssh_command(&["web01", "true"]))
+        .run()
+        .succeeded();
     assert!(world.keyring_files().is_empty());
     assert!(!world.home().join(".config/entra-ssh/profiles").exists());
     for file in crate::world::files_below(world.root()) {
@@ -108,7 +110,9 @@ fn two_pipelines_in_one_home_each_sign_in_as_themselves() {
         .run()
         .succeeded();
     for _ in 0..2 {
-        first(world.ssh(&["web01", "true"])).run().succeeded();
+        first(world.ssh_command(&["web01", "true"]))
+            .run()
+            .succeeded();
         second(world.command(&["ssh", "rg-web/web01", "--", "true"]))
             .run()
             .succeeded();

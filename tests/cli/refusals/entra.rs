@@ -106,7 +106,7 @@ fn a_refused_token_is_told_by_ssh_too() {
         )
         .times(0),
     );
-    let output = world.ssh(&["web01", "true"]).run();
+    let output = world.ssh("web01", "true");
     output.ended_with(255);
     let hints = output
         .stderr

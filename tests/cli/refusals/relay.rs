@@ -63,7 +63,7 @@ fn each_refusal_of_the_relay_has_its_sentence_and_hint() {
         ]),
         {
             world.add(&["web01"]);
-            world.ssh(&["web01", "true"])
+            world.ssh_command(&["web01", "true"])
         },
     ] {
         world.sandbox.clear_faults();
@@ -95,12 +95,12 @@ fn a_hybrid_connection_that_is_not_there_is_looked_up_anew_once() {
     let world = World::with(options_with(&["web01"]));
     world.login(ADA);
     world.add(&["web01"]);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     world.sandbox.clear_requests();
     world
         .sandbox
         .fault(relay_refuses(404, "Endpoint does not exist"));
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     assert_eq!(world.credentials_requests(), 1);
     assert!(world.requests(|row| row.method == "PUT").is_empty());
 }
@@ -155,14 +155,14 @@ fn credentials_that_the_relay_refuses_once_are_fetched_anew() {
     let world = World::with(options_with(&["web01"]));
     world.login(ADA);
     world.add(&["web01"]);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     for status in [401, 403] {
         world.sandbox.clear_requests();
         world.sandbox.fault(relay_refuses(
             status,
             "InvalidSignature: The token has an invalid signature.",
         ));
-        world.ssh(&["web01", "true"]).run().succeeded();
+        world.ssh("web01", "true").succeeded();
         assert_eq!(world.credentials_requests(), 1, "{status}");
     }
     for status in [401, 403] {
@@ -197,12 +197,12 @@ fn a_listener_that_is_slow_once_is_asked_again() {
         .sandbox
         .fault(relay_refuses(504, "the listener did not respond in time"));
     world.sandbox.fault(Fault::RelayReset);
-    world.ssh(&["web01", "true"]).run();
+    world.ssh("web01", "true");
     world.sandbox.clear_faults();
     world
         .sandbox
         .fault(relay_refuses(504, "the listener did not respond in time"));
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
 }
 
 #[test]
@@ -210,9 +210,9 @@ fn a_handshake_that_stalls_gets_another_beside_it() {
     let world = World::with(options_with(&["web01"]));
     world.login(ADA);
     world.add(&["web01"]);
-    let usual = world.ssh(&["web01", "true"]).run().seconds;
+    let usual = world.ssh("web01", "true").seconds;
     world.sandbox.fault(Fault::RelayStall { after_bytes: None });
-    let output = world.ssh(&["web01", "true"]).run();
+    let output = world.ssh("web01", "true");
     output.succeeded();
     // The one that stalls would be given up after ten seconds.
     let limits = 1.9..9.0 + 3.0 * usual;
@@ -227,7 +227,7 @@ fn handshakes_that_stall_are_given_up_and_made_anew() {
     world
         .sandbox
         .fault(Fault::RelayStall { after_bytes: None }.times(2));
-    let output = world.ssh(&["web01", "true"]).run();
+    let output = world.ssh("web01", "true");
     output.succeeded();
     assert!(
         (9.0..25.0 + PROMPT).contains(&output.seconds),
@@ -267,15 +267,13 @@ fn a_connection_that_breaks_ends_and_says_why() {
     let world = World::with(options_with(&["web01"]));
     world.login(ADA);
     world.add(&["web01"]);
-    world.ssh(&["web01", "true"]).run().succeeded();
+    world.ssh("web01", "true").succeeded();
     world.sandbox.fault(Fault::RelayClose {
         after_bytes: 8192,
         code: 1011,
         reason: String::new(),
     });
-    let output = world
-        .ssh(&["web01", "sleep 1; head -c 100000 /dev/zero"])
-        .run();
+    let output = world.ssh("web01", "sleep 1; head -c 100000 /dev/zero");
     output.ended_with(255);
     assert!(
         output.stderr.contains(
