@@ -32,11 +32,13 @@ pub(crate) mod hand_over;
 pub(crate) mod memory;
 pub(crate) mod orphans;
 mod passphrase_lock;
+mod places;
 mod renewal;
 mod requests;
 mod server;
 pub(crate) mod system_agent;
 pub(crate) mod systemd;
 mod tend;
+mod wire;
 
 pub(crate) use self::server::{DEFAULT_IDLE_SECONDS, serve};

@@ -5,13 +5,10 @@ pub use crate::host::closed_output::look as look_at_standard_output;
 
 pub mod agent {
     pub mod ask {
-        pub use crate::agent::ask::{Answer, Question, RenewWhen, Tenancy};
-    }
-    pub mod caller {
-        pub use crate::agent::caller::Caller;
+        pub use crate::agent::ask::{RelayQuestion, RenewWhen, Tenancy};
     }
     pub mod client {
-        pub use crate::agent::client::{ask, ask_if_running};
+        pub use crate::agent::client::AgentClient;
     }
 }
 

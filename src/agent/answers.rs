@@ -6,7 +6,7 @@ use super::account::Account;
 use super::accounts::From;
 use super::ask::{
     Answer, AskResult, Asked, CertificateAnswer, MachinesQuestion, Question, RelayAnswer,
-    RenewWhen, RenewedAnswer, Tenancy,
+    RelayQuestion, RenewWhen, RenewedAnswer, Tenancy,
 };
 use super::server::Agent;
 use crate::ids::ProfileName;
@@ -24,22 +24,7 @@ impl Agent {
             Question::Certificate { profile, tenancy } => {
                 self.certificate(from, &profile, &tenancy).await
             }
-            Question::RelayCredentials {
-                profile,
-                tenancy,
-                machine,
-                port,
-                refused,
-            } => {
-                let account = self.accounts.open(from, &profile, &tenancy).await?;
-                let (credentials, is_new) = account
-                    .relay_credentials(&machine, port, refused.as_deref())
-                    .await?;
-                Ok(Answer::RelayCredentials(RelayAnswer::new(
-                    &credentials,
-                    is_new,
-                )))
-            }
+            Question::RelayCredentials(question) => self.relay_credentials(from, &question).await,
             Question::Forget { profile } => {
                 self.accounts.forget(&profile).await;
                 Ok(Answer::Done)
@@ -87,6 +72,24 @@ impl Agent {
             is_locked: self.passphrase_lock.is_locked(),
             unsaved: unsaved(&account),
         }))
+    }
+
+    async fn relay_credentials(&self, from: &From, question: &RelayQuestion) -> AskResult {
+        let RelayQuestion {
+            profile,
+            tenancy,
+            machine,
+            port,
+            refused,
+        } = question;
+        let account = self.accounts.open(from, profile, tenancy).await?;
+        let (credentials, is_new) = account
+            .relay_credentials(machine, *port, refused.as_deref())
+            .await?;
+        Ok(Answer::RelayCredentials(RelayAnswer::new(
+            &credentials,
+            is_new,
+        )))
     }
 
     async fn machines(&self, from: &From, question: &MachinesQuestion) -> AskResult {

@@ -11,13 +11,15 @@
 //!
 //! The socket is private and never leaves the machine.
 
+mod memory;
+
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+pub(crate) use self::memory::{Carried, MemoryAnswer, MemoryQuestion};
 use super::caller::Caller;
-use super::memory::{MemoryAnswer, MemoryQuestion};
 use crate::azure::{RelayCredentials, VmAddresses};
-use crate::certificate::CertificateSummary;
+use crate::certificate::{Certificate, CertificateSummary, Unverified};
 use crate::failure::Failure;
 use crate::ids::{
     MachineName, Principal, ProfileName, ResourceGroup, ResourceId, SubscriptionId, TenantId,
@@ -57,7 +59,7 @@ pub(crate) struct Asking<'a> {
 /// A question.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Question {
+pub(crate) enum Question {
     /// A certificate that is not due, renewed first if it is.
     Certificate {
         /// Whose.
@@ -73,18 +75,7 @@ pub enum Question {
     /// What the memory keyring holds.
     Memory(MemoryQuestion),
     /// Relay credentials for a machine.
-    RelayCredentials {
-        /// Whose sign-in they are fetched with.
-        profile: ProfileName,
-        /// In which tenant.
-        tenancy: Tenancy,
-        /// The machine.
-        machine: ResourceId,
-        /// The port on it, should its service have to be set up.
-        port: u16,
-        /// The fingerprint of those that the relay refused, if it did: others are fetched in their place.
-        refused: Option<String>,
-    },
+    RelayCredentials(RelayQuestion),
     /// A new certificate, unless the one there is lasts long enough.
     Renew {
         /// Whose.
@@ -118,9 +109,24 @@ pub enum Question {
     VmAddresses(AddressQuestion),
 }
 
+/// Relay credentials for a machine.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct RelayQuestion {
+    /// Whose sign-in they are fetched with.
+    pub profile: ProfileName,
+    /// In which tenant.
+    pub tenancy: Tenancy,
+    /// The machine.
+    pub machine: ResourceId,
+    /// The port on it, should its service have to be set up.
+    pub port: u16,
+    /// The fingerprint of those that the relay refused, if it did: others are fetched in their place.
+    pub refused: Option<String>,
+}
+
 /// Which machines there are of a name.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct MachinesQuestion {
+pub(crate) struct MachinesQuestion {
     /// Whose sign-in they are looked up with.
     pub profile: ProfileName,
     /// The name.
@@ -133,7 +139,7 @@ pub struct MachinesQuestion {
 
 /// Where a VM is.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct AddressQuestion {
+pub(crate) struct AddressQuestion {
     /// Whose sign-in its addresses are looked up with.
     pub profile: ProfileName,
     /// In which tenant.
@@ -172,7 +178,7 @@ pub enum Tenancy {
 /// An answer.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Answer {
+pub(crate) enum Answer {
     /// A certificate is there.
     Certificate(CertificateAnswer),
     /// It is done.
@@ -197,7 +203,7 @@ pub enum Answer {
 
 /// A certificate that the agent serves.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct CertificateAnswer {
+pub(crate) struct CertificateAnswer {
     /// The login name that goes with it.
     pub login_name: Principal,
     /// What is in it.
@@ -275,9 +281,20 @@ pub struct RenewedAnswer {
     pub unsaved: Vec<Line>,
 }
 
+impl RenewedAnswer {
+    /// Returns the certificate.
+    ///
+    /// # Errors
+    /// [`Failure`] if it cannot be read, or is invalid now.
+    pub(crate) fn verified(&self, now: UnixTime) -> Result<Certificate, Failure> {
+        let unverified = Unverified::from_openssh(&self.line).map_err(|_| another_version())?;
+        Ok(unverified.verify(now, unverified.public_key())?)
+    }
+}
+
 /// How the agent is.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct StatusAnswer {
+pub(crate) struct StatusAnswer {
     /// What it holds in memory only, since it could not be stored, and why.
     #[serde(default)]
     pub unsaved: Vec<Line>,

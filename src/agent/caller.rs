@@ -28,7 +28,7 @@ const MAX_ENTRY_BYTES: usize = 64 * 1024;
 
 /// What a caller says about itself. A proxy's address may hold a password.
 #[derive(Clone, Default, Deserialize, Serialize)]
-pub struct Caller {
+pub(crate) struct Caller {
     variables: Vec<Variable>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     identity: Option<Box<Identity>>,
@@ -53,7 +53,7 @@ impl Caller {
     ///
     /// # Errors
     /// [`Failure`] if a variable, or what proves the account, is too long.
-    pub fn new(env: &Env, identity: Option<&EnvironmentIdentity>) -> Result<Self, Failure> {
+    pub(crate) fn new(env: &Env, identity: Option<&EnvironmentIdentity>) -> Result<Self, Failure> {
         let variables = variables().filter_map(|name| {
             Some(Variable {
                 name: name.to_owned(),

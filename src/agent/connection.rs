@@ -8,8 +8,8 @@ use zeroize::Zeroizing;
 
 use super::ask::{AskResult, EXTENSION as ASK, another_version};
 use super::bindings::Bindings;
-use super::client::read_rest;
 use super::server::Agent;
+use super::wire::read_rest;
 use crate::failure::Failure;
 use crate::openssh::agent_protocol::{Request, Response};
 use crate::openssh::session_bind;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::{Instant, sleep};
 
-use super::client::ask_socket;
+use super::places::ask_socket;
 use crate::host::folder_watch::FolderWatch;
 use crate::host::lock::Lock;
 use crate::host::{files, inherited};

@@ -3,20 +3,13 @@
 //! It is for machines without any keyring, such as containers that forbid the kernel's. What is in it ends with the agent, so
 //! that an agent with a sign-in in it does not end when it is idle, and hands it over to the program that replaces its own.
 
-use std::fmt;
 use std::io;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
 use tokio::runtime::Builder;
-use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::ask::{Answer, Question};
-use super::caller::Caller;
-use super::client;
+use super::ask::{Answer, Carried, MemoryAnswer, MemoryQuestion};
+use super::client::AgentClient;
 use crate::failure::Failure;
 use crate::host::vault::{OwnMemory, Vault};
 use crate::secret::SecretBytes;
@@ -25,55 +18,6 @@ use crate::secret::SecretBytes;
 const HAND_OVER_LIMIT: Duration = Duration::from_secs(15);
 /// How often to ask meanwhile.
 const HAND_OVER_POLL: Duration = Duration::from_millis(50);
-
-/// What a program asks the memory of the agent.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum MemoryQuestion {
-    /// The secret of this name.
-    Load(String),
-    /// Forget the secret of this name.
-    Remove(String),
-    /// Hold a secret under this name.
-    Save(String, Carried),
-}
-
-/// What the memory of the agent answers.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum MemoryAnswer {
-    /// It cannot change now, since it is being handed over: ask again.
-    Busy,
-    /// Whether there was something to remove.
-    Removed(bool),
-    /// It is held.
-    Saved,
-    /// The secret, if there is one.
-    Secret(Option<Carried>),
-}
-
-/// A secret on its way through the socket, in base64.
-#[derive(Clone, Deserialize, Eq, PartialEq, Serialize, Zeroize, ZeroizeOnDrop)]
-pub struct Carried(String);
-
-impl Carried {
-    fn new(secret: &SecretBytes) -> Self {
-        Self(STANDARD.encode(secret.expose()))
-    }
-
-    fn secret(&self) -> io::Result<SecretBytes> {
-        let bytes = STANDARD.decode(&self.0);
-        bytes
-            .map(SecretBytes::new)
-            .map_err(|_| io::Error::from(io::ErrorKind::InvalidData))
-    }
-}
-
-impl fmt::Debug for Carried {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Carried(redacted)")
-    }
-}
 
 /// Answers from the memory of this process, which is the agent.
 pub(super) fn answer(memory: &OwnMemory, question: &MemoryQuestion) -> Result<Answer, Failure> {
@@ -96,40 +40,29 @@ pub(super) fn answer(memory: &OwnMemory, question: &MemoryQuestion) -> Result<An
     }
 }
 
-/// The memory of the agent at a socket. Calls block, and start the agent only to save something.
+/// The memory of the agent. Calls block, and start the agent only to save something.
 #[derive(Debug)]
 pub(crate) struct AgentMemory {
-    socket: PathBuf,
+    agent: AgentClient,
 }
 
 impl AgentMemory {
-    /// Returns the memory of the agent at this socket.
+    /// Returns the memory of an agent.
     #[must_use]
-    pub(crate) const fn new(socket: PathBuf) -> Self {
-        Self { socket }
+    pub(crate) const fn new(agent: AgentClient) -> Self {
+        Self { agent }
     }
 
     /// Asks until the agent is not busy. `None` stands for an agent that does not run, and so holds nothing.
-    fn ask(&self, question: MemoryQuestion) -> io::Result<Option<MemoryAnswer>> {
-        let starts = matches!(question, MemoryQuestion::Save(..));
-        let question = Question::Memory(question);
+    fn ask(&self, question: &MemoryQuestion) -> io::Result<Option<MemoryAnswer>> {
         let deadline = Instant::now() + HAND_OVER_LIMIT;
         let ask = async {
             loop {
-                let answer = if starts {
-                    client::ask(&self.socket, &Caller::default(), &question)
-                        .await
-                        .map(Some)
-                } else {
-                    client::ask_if_running(&self.socket, &question).await
-                };
-                match answer? {
-                    Some(Answer::Memory(MemoryAnswer::Busy)) if Instant::now() < deadline => {
+                match self.agent.memory(question.clone()).await? {
+                    Some(MemoryAnswer::Busy) if Instant::now() < deadline => {
                         tokio::time::sleep(HAND_OVER_POLL).await;
                     }
-                    Some(Answer::Memory(answer)) => return Ok(Some(answer)),
-                    Some(_) => return Err(super::ask::another_version()),
-                    None => return Ok(None),
+                    answer => return Ok(answer),
                 }
             }
         };
@@ -141,7 +74,7 @@ impl AgentMemory {
 
 impl Vault for AgentMemory {
     fn load(&self, name: &str) -> io::Result<Option<SecretBytes>> {
-        match self.ask(MemoryQuestion::Load(name.to_owned()))? {
+        match self.ask(&MemoryQuestion::Load(name.to_owned()))? {
             Some(MemoryAnswer::Secret(Some(secret))) => secret.secret().map(Some),
             Some(MemoryAnswer::Secret(None)) | None => Ok(None),
             Some(_) => Err(io::ErrorKind::InvalidData.into()),
@@ -150,14 +83,14 @@ impl Vault for AgentMemory {
 
     fn save(&self, name: &str, secret: &SecretBytes) -> io::Result<()> {
         let question = MemoryQuestion::Save(name.to_owned(), Carried::new(secret));
-        match self.ask(question)? {
+        match self.ask(&question)? {
             Some(MemoryAnswer::Saved) => Ok(()),
             _ => Err(io::ErrorKind::InvalidData.into()),
         }
     }
 
     fn remove(&self, name: &str) -> io::Result<bool> {
-        match self.ask(MemoryQuestion::Remove(name.to_owned()))? {
+        match self.ask(&MemoryQuestion::Remove(name.to_owned()))? {
             Some(MemoryAnswer::Removed(is_removed)) => Ok(is_removed),
             None => Ok(false),
             Some(_) => Err(io::ErrorKind::InvalidData.into()),

@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::client::read_message;
+use super::wire::read_message;
 use crate::certificate::{PrivateNumbers, Unverified};
 use crate::failure::Failure;
 use crate::issue::Issued;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::client::ask_socket;
+use super::places::ask_socket;
 
 /// The name of the socket unit.
 pub(crate) const SOCKET_UNIT: &str = "entra-ssh-agent.socket";

@@ -8,9 +8,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::ui::Ui;
-use crate::agent::ask::{Answer, Question};
-use crate::agent::caller::Caller;
-use crate::agent::{self, DEFAULT_IDLE_SECONDS, client, hand_over, orphans};
+use crate::agent::{self, DEFAULT_IDLE_SECONDS, hand_over, orphans};
 use crate::failure::Failure;
 use crate::host::process;
 use crate::time::Spoken;
@@ -62,11 +60,11 @@ pub(super) async fn run(ui: Ui, context: &Context, args: AgentArgs) -> Result<()
                 Failure::new("cannot take over the memory of the agent").caused_by(&error)
             })?;
             let host = context.host.clone();
-            agent::serve(host, &context.agent_socket, idle, inherited).await
+            agent::serve(host, context.agent.socket(), idle, inherited).await
         }
         AgentCommand::Install(args) => install::run(ui, context, &args),
         AgentCommand::Start => {
-            client::ask(&context.agent_socket, &Caller::default(), &Question::Status).await?;
+            context.agent.start().await?;
             status(ui, context).await
         }
         AgentCommand::Stop => stop(ui, context).await,
@@ -76,12 +74,13 @@ pub(super) async fn run(ui: Ui, context: &Context, args: AgentArgs) -> Result<()
 
 /// Stops the agent, and those that nobody can reach any more.
 async fn stop(ui: Ui, context: &Context) -> Result<(), Failure> {
-    let before = client::ask_if_running(&context.agent_socket, &Question::Status).await;
-    let answer = client::ask_if_running(&context.agent_socket, &Question::Stop).await?;
+    let before = context.agent.status().await;
+    let has_run = context.agent.stop().await?;
     let sockets = context.host.paths.agent_sockets();
-    let sockets: Vec<_> = sockets.chain([context.agent_socket.clone()]).collect();
+    let sockets: Vec<_> = sockets.chain([context.agent.socket().to_owned()]).collect();
     let orphans = orphans::end(&sockets);
-    if let (Ok(Some(Answer::Status(status))), Some(_)) = (before, &answer)
+    if let Ok(Some(status)) = before
+        && has_run
         && status.sign_ins > 0
     {
         let what = match status.sign_ins {
@@ -93,7 +92,7 @@ async fn stop(ui: Ui, context: &Context) -> Result<(), Failure> {
         ));
     }
     let mut text = String::new();
-    if answer.is_some() {
+    if has_run {
         text.push_str("stopped the agent\n");
     }
     for orphan in &orphans {
@@ -106,17 +105,16 @@ async fn stop(ui: Ui, context: &Context) -> Result<(), Failure> {
     if text.is_empty() {
         text.push_str("the agent did not run\n");
     }
-    let is_stopped = answer.is_some() || !orphans.is_empty();
+    let is_stopped = has_run || !orphans.is_empty();
     ui.result(&json!({ "stopped": is_stopped, "orphans": orphans }), &text)?;
     Ok(())
 }
 
 async fn status(ui: Ui, context: &Context) -> Result<(), Failure> {
-    let answer = client::ask_if_running(&context.agent_socket, &Question::Status).await?;
-    let socket = context.agent_socket.display();
-    let Some(Answer::Status(status)) = answer else {
+    let socket = context.agent.socket().display();
+    let Some(status) = context.agent.status().await? else {
         ui.result(
-            &json!({ "running": false, "socket": context.agent_socket }),
+            &json!({ "running": false, "socket": context.agent.socket() }),
             &format!("the agent does not run ({socket})\n"),
         )?;
         return Ok(());
@@ -134,7 +132,7 @@ async fn status(ui: Ui, context: &Context) -> Result<(), Failure> {
     let locked = if status.is_locked { ", locked" } else { "" };
     ui.result(
         &json!({
-            "running": true, "socket": context.agent_socket, "pid": status.pid, "version": status.version,
+            "running": true, "socket": context.agent.socket(), "pid": status.pid, "version": status.version,
             "profiles": status.profiles, "started": status.started.map(|started| started.to_string()),
             "locked": status.is_locked, "unsaved": status.unsaved, "waiting": status.waiting, "memory_locked": status.is_memory_locked,
             "sign_ins_in_memory": status.sign_ins,

@@ -7,7 +7,7 @@ use super::key_args::KeyArgs;
 use super::path_arg;
 use super::public_key;
 use super::ui::Ui;
-use crate::agent::ask::{Answer, Question, RenewWhen, Tenancy, another_version};
+use crate::agent::ask::{RenewWhen, Tenancy};
 use crate::certificate::{Certificate, Explanation, Unverified};
 use crate::failure::{Failure, FailureKind, file_failure};
 use crate::host::files;
@@ -124,17 +124,12 @@ async fn from_agent(
     session: &Session,
     when: RenewWhen,
 ) -> Result<Certificate, Failure> {
-    let question = Question::Renew {
-        profile: session.profile.name.clone(),
-        tenancy: Tenancy::Tenant(session.tenant.clone()),
-        when,
-    };
-    let Answer::Renewed(answer) = context.ask(&session.profile.name, &question).await? else {
-        return Err(another_version());
-    };
+    let profile = &session.profile.name;
+    let tenancy = Tenancy::Tenant(session.tenant.clone());
+    let agent = context.agent_for(profile).await?;
+    let answer = agent.renew(profile, &tenancy, when).await?;
     context.warn_of_unsaved(&answer.unsaved);
-    let unverified = Unverified::from_openssh(&answer.line).map_err(|_| another_version())?;
-    Ok(unverified.verify(context.host.clock.now(), unverified.public_key())?)
+    answer.verified(context.host.clock.now())
 }
 
 fn show_file(ui: Ui, context: &Context, file: &Path) -> Result<(), Failure> {

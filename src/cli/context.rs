@@ -2,18 +2,13 @@ mod ssh_config;
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::time::{sleep, timeout};
 
 use super::Global;
 use super::login::{environment, proof, step_up};
 use super::ui::{self, Ui};
-use crate::agent::ask::{Answer, CertificateAnswer, Question, Tenancy, another_version};
-use crate::agent::caller::Caller;
-use crate::agent::client;
+use crate::agent::ask::{CertificateAnswer, Tenancy};
+use crate::agent::client::AgentClient;
 use crate::agent::memory::AgentMemory;
 use crate::certificate::CertificateSummary;
 use crate::failure::{Failure, FailureKind, file_failure};
@@ -26,8 +21,6 @@ use crate::line::Line;
 use crate::session::{AccountSource, CloudName, Profile, Profiles, Session};
 use crate::ssh_config::{Surroundings, shell_word};
 
-/// How long to wait for the agent before the terminal shows why.
-const WAIT_SHOWN_AFTER: Duration = Duration::from_secs(2);
 /// The cloud that is meant if none is named.
 const DEFAULT_CLOUD: &str = "AzureCloud";
 
@@ -39,7 +32,8 @@ pub(super) struct Context {
     pub(super) profile: Option<ProfileName>,
     pub(super) keyring: Choice,
     pub(super) subscriptions: Vec<SubscriptionId>,
-    pub(super) agent_socket: PathBuf,
+    /// The agent, for what concerns no account.
+    pub(super) agent: AgentClient,
     /// Whether `--agent-socket` names another socket than the one that is derived.
     is_agent_named: bool,
     cloud: Option<String>,
@@ -56,11 +50,14 @@ impl Context {
         let is_own = |named: &PathBuf| *named != own && *named != host.paths.agent_link();
         let named = named.filter(is_own);
         let is_agent_named = named.is_some();
-        let agent_socket = named.unwrap_or(own);
-        host.memory = Arc::new(AgentMemory::new(agent_socket.clone()));
+        let mut agent = AgentClient::new(named.unwrap_or(own), host.env.clone());
+        if !global.quiet && ui::is_watched() {
+            agent = agent.showing_waits(ui::show_progress);
+        }
+        host.memory = Arc::new(AgentMemory::new(agent.clone()));
         Ok(Self {
             is_agent_named,
-            agent_socket,
+            agent,
             profile: global.profile,
             keyring: global.keyring,
             subscriptions: global.subscription,
@@ -126,43 +123,12 @@ impl Context {
         Session::open(&self.host, source, tenant).await
     }
 
-    /// Asks the agent something that concerns a profile, which a pipeline's variables may stand in for.
-    pub(super) async fn ask(
-        &self,
-        profile: &ProfileName,
-        question: &Question,
-    ) -> Result<Answer, Failure> {
-        let identity = environment::identity(self, profile).await?;
-        let caller = Caller::new(&self.host.env, identity.as_ref())?;
-        let mut answer = pin!(client::ask(&self.agent_socket, &caller, question));
-        let mut shown = None;
-        let outcome = loop {
-            tokio::select! {
-                outcome = &mut answer => break outcome,
-                () = sleep(WAIT_SHOWN_AFTER), if !self.is_quiet && ui::is_watched() => {
-                    let waiting = self.agents_wait().await;
-                    if let Some(waiting) = waiting.filter(|waiting| shown.as_ref() != Some(waiting)) {
-                        ui::show_progress(&waiting);
-                        shown = Some(waiting);
-                    }
-                }
-            }
-        };
-        if shown.is_some() {
-            ui::show_progress("");
-        }
-        outcome
-    }
-
-    /// Says what the agent waits for because a server asks it to, if it does.
-    async fn agents_wait(&self) -> Option<String> {
-        let status = client::ask_if_running(&self.agent_socket, &Question::Status);
-        match timeout(WAIT_SHOWN_AFTER, status).await {
-            Ok(Ok(Some(Answer::Status(status)))) => {
-                status.waiting.map(|waiting| waiting.to_string())
-            }
-            _ => None,
-        }
+    /// Returns the agent, to be asked about a profile, which a pipeline's variables may stand in for.
+    pub(super) async fn agent_for(&self, profile: &ProfileName) -> Result<AgentClient, Failure> {
+        Ok(match environment::identity(self, profile).await? {
+            Some(identity) => self.agent.with_account(identity),
+            None => self.agent.clone(),
+        })
     }
 
     /// Has the agent see to it that there is a live certificate. What needs a person is a failure.
@@ -171,17 +137,13 @@ impl Context {
         profile: &ProfileName,
         tenancy: &Tenancy,
     ) -> Result<CertificateAnswer, Failure> {
-        let question = Question::Certificate {
-            profile: profile.clone(),
-            tenancy: tenancy.clone(),
-        };
-        match self.ask(profile, &question).await? {
-            Answer::Certificate(answer) => {
-                self.warn_of_unsaved(&answer.unsaved);
-                Ok(answer)
-            }
-            _ => Err(another_version()),
-        }
+        let answer = self
+            .agent_for(profile)
+            .await?
+            .certificate(profile, tenancy)
+            .await?;
+        self.warn_of_unsaved(&answer.unsaved);
+        Ok(answer)
     }
 
     /// Warns of what the agent could not store.
@@ -211,7 +173,7 @@ impl Context {
 
     /// Says how an agent that `ssh-add -x` has locked is unlocked.
     pub(super) fn unlock_hint(&self) -> String {
-        let socket = self.agent_socket.display().to_string();
+        let socket = self.agent.socket().display().to_string();
         format!(
             "unlock it: SSH_AUTH_SOCK={} ssh-add -X; without the passphrase, restart it: entra-ssh agent stop",
             shell_word(&socket)
@@ -301,10 +263,10 @@ impl Context {
     pub(super) fn link_agent(&self) -> PathBuf {
         let link = self.host.paths.agent_link();
         let can_be_named = !self.is_agent_named && own_socket::check(&link).is_ok();
-        if can_be_named && files::point_link(&link, &self.agent_socket).is_ok() {
+        if can_be_named && files::point_link(&link, self.agent.socket()).is_ok() {
             link
         } else {
-            self.agent_socket.clone()
+            self.agent.socket().to_owned()
         }
     }
 

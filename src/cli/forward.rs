@@ -194,7 +194,7 @@ impl Port<'_> {
         let alias = host_key_alias(id.as_ref(), address.as_ref(), *port);
         let alias = alias.unwrap_or_else(|| self.way.name());
         let mut options = vec![
-            ("IdentityAgent", Value::path(&self.context.agent_socket)?),
+            ("IdentityAgent", Value::path(self.context.agent.socket())?),
             ("HostKeyAlias", Value::word(&alias)?),
             ("UserKnownHostsFile", Value::path(&self.known_hosts)?),
         ];

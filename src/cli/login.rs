@@ -17,8 +17,6 @@ use super::key_args::KeyArgs;
 use super::path_arg;
 use super::rotate;
 use super::ui::Ui;
-use crate::agent::ask::Question;
-use crate::agent::client;
 use crate::cloud::Cloud;
 use crate::entra::Identity;
 use crate::failure::Failure;
@@ -234,10 +232,7 @@ async fn keep(
             .await?;
     }
     context.profiles().save(profile)?;
-    let question = Question::Forget {
-        profile: profile.name.clone(),
-    };
-    client::ask_if_running(&context.agent_socket, &question).await?;
+    context.agent.forget(&profile.name).await?;
     if let Some(before) = before {
         remove_others(context, &before, profile).await?;
     }

@@ -4,8 +4,6 @@ use serde_json::json;
 use super::context::Context;
 use super::rotate;
 use super::ui::Ui;
-use crate::agent::ask::Question;
-use crate::agent::client;
 use crate::failure::Failure;
 use crate::ids::ProfileName;
 use crate::issue;
@@ -95,17 +93,14 @@ async fn sign_out(context: &Context, name: &ProfileName) -> Result<SignedOut, Fa
     };
     let keyring = Keyring::open(profile.keyring, &context.host).await?;
     // The agent first, and under the lock of renewals: what is under way would write back what is removed here.
-    let question = Question::Forget {
-        profile: name.clone(),
-    };
-    let forgotten = client::ask_if_running(&context.agent_socket, &question).await?;
+    let is_forgotten = context.agent.forget(name).await?;
     let _lock = issue::lock(&context.host.paths.locks(), &profile).await?;
     let _sharing = issue::lock_shared_entries(&context.host.paths.locks()).await?;
     // What was certified elsewhere meanwhile was noted in the profile, under the same lock.
     let profile = context.profiles().load(name)?;
     let others = context.profiles().others(name)?;
     let (mut removed, kept) = remove_entries(&profile, &keyring, &others).await?;
-    if forgotten.is_some() {
+    if is_forgotten {
         removed.push("all of it from the agent".to_owned());
     }
     removed.extend(rotate::forget(context, &profile, &others).await?);

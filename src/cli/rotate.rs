@@ -13,7 +13,7 @@ use super::path_arg;
 use super::public_key;
 use super::ui::Ui;
 use super::wrong_login_name;
-use crate::agent::ask::{Answer, Question, RenewWhen, RenewedAnswer, Tenancy, another_version};
+use crate::agent::ask::{RenewWhen, RenewedAnswer, Tenancy};
 use crate::failure::{Failure, FailureKind};
 use crate::ids::{Principal, ProfileName, TenantId};
 use crate::time::Spoken;
@@ -124,14 +124,8 @@ async fn rotate(
             unsaved: Vec::new(),
         });
     }
-    let question = Question::Renew {
-        profile: profile.clone(),
-        tenancy,
-        when,
-    };
-    let Answer::Renewed(answer) = context.ask(profile, &question).await? else {
-        return Err(another_version());
-    };
+    let agent = context.agent_for(profile).await?;
+    let answer = agent.renew(profile, &tenancy, when).await?;
     context.warn_of_unsaved(&answer.unsaved);
     if let Some(kept_in) = args.identity {
         let certified = keep(context, profile, args.tenant.as_ref(), kept_in).await?;

@@ -6,8 +6,6 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::ui::Ui;
-use crate::agent::ask::{Answer, Question};
-use crate::agent::client;
 use crate::certificate::{CertificateSummary, Explanation};
 use crate::failure::{Failure, FailureKind};
 use crate::ids::{ProfileName, TenantId};
@@ -51,15 +49,15 @@ pub(super) async fn run(ui: Ui, context: &Context, _args: StatusArgs) -> Result<
     {
         rows.push((of_variables, row_of_variables(profile)));
     }
-    let agent = client::ask_if_running(&context.agent_socket, &Question::Status).await;
-    let running = matches!(agent, Ok(Some(Answer::Status(_))));
+    let agent = context.agent.status().await;
+    let running = matches!(agent, Ok(Some(_)));
     let selected = context.profile_name();
     let row = rows.iter().find(|(name, _)| *name == selected);
     let row = row.map(|(_, row)| row);
     let keyring = KeyringLine::of(context, row).await;
     let json = json!({
         "profiles": rows.iter().map(|(name, row)| to_json(name, row)).collect::<Vec<_>>(),
-        "agent": { "running": running, "socket": context.agent_socket },
+        "agent": { "running": running, "socket": context.agent.socket() },
         "keyring": {
             "backend": keyring.backend,
             "reason": keyring.reason,
@@ -74,15 +72,15 @@ pub(super) async fn run(ui: Ui, context: &Context, _args: StatusArgs) -> Result<
         text.push_str("nobody is signed in; sign in with: entra-ssh login\n");
     }
     let state = match &agent {
-        Ok(Some(Answer::Status(_))) => "runs".to_owned(),
-        Ok(_) => "does not run".to_owned(),
+        Ok(Some(_)) => "runs".to_owned(),
+        Ok(None) => "does not run".to_owned(),
         Err(failure) => format!("cannot be asked: {failure}"),
     };
     // Writing to a String does not fail.
     let _written = writeln!(
         text,
         "agent    {state} ({})\nkeyring  {keyring}",
-        context.agent_socket.display()
+        context.agent.socket().display()
     );
     ui.result(&json, &text)?;
     outcome(context, &selected, row).await

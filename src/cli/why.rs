@@ -5,8 +5,6 @@ use clap::Args;
 use super::context::Context;
 use super::failure;
 use super::ui::Ui;
-use crate::agent::ask::{Answer, Question};
-use crate::agent::client;
 use crate::failure::last::{MAX_BYTES, Record};
 use crate::failure::{Failure, file_failure};
 use crate::host::files;
@@ -40,8 +38,7 @@ pub(super) async fn run(ui: Ui, context: &Context, _: &WhyArgs) -> Result<(), Fa
         }
     };
     ui.result(&record, &text)?;
-    let status = client::ask_if_running(&context.agent_socket, &Question::Status).await;
-    if let Ok(Some(Answer::Status(status))) = status {
+    if let Ok(Some(status)) = context.agent.status().await {
         for unsaved in &status.unsaved {
             ui.say(&format!("warning: {unsaved}"));
         }

@@ -13,9 +13,8 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use entra_ssh::certificate::{KeyKind, KeyPair};
-use entra_ssh::internal::agent::ask::{Question, RenewWhen, Tenancy};
-use entra_ssh::internal::agent::caller::Caller;
-use entra_ssh::internal::agent::client;
+use entra_ssh::internal::agent::ask::{RenewWhen, Tenancy};
+use entra_ssh::internal::agent::client::AgentClient;
 use entra_ssh::internal::host::Host;
 use entra_ssh::internal::host::clock::SystemClock;
 use entra_ssh::internal::host::env::Env;
@@ -152,17 +151,11 @@ fn issuing_costs_the_token_request_and_little_more() {
         .build()
         .unwrap();
     let key = KeyPair::generate(KeyKind::Rsa { bits: 3072 }).unwrap();
-    let question = Question::Renew {
-        profile: "default".parse().unwrap(),
-        tenancy: Tenancy::Home,
-        when: RenewWhen::Now,
-    };
-    let caller = Caller::default();
+    let agent = AgentClient::new(world.socket(), Env::default());
+    let name = "default".parse().unwrap();
     let (mut bare, mut whole) = (Vec::new(), Vec::new());
     runtime.block_on(async {
-        let profile = Profiles::new(&host.paths)
-            .load(&"default".parse().unwrap())
-            .unwrap();
+        let profile = Profiles::new(&host.paths).load(&name).unwrap();
         let session = Session::open(&host, profile, None).await.unwrap();
         for _ in 0..15 {
             // Time for the next key to be made.
@@ -171,7 +164,8 @@ fn issuing_costs_the_token_request_and_little_more() {
             issue::certify(&session, key.public_key()).await.unwrap();
             bare.push(begun.elapsed());
             let begun = Instant::now();
-            client::ask(&world.socket(), &caller, &question)
+            agent
+                .renew(&name, &Tenancy::Home, RenewWhen::Now)
                 .await
                 .unwrap();
             whole.push(begun.elapsed());

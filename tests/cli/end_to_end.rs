@@ -5,8 +5,9 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use entra_ssh::internal::agent::ask::{Answer, Question, Tenancy};
-use entra_ssh::internal::agent::client;
+use entra_ssh::internal::agent::ask::{RelayQuestion, Tenancy};
+use entra_ssh::internal::agent::client::AgentClient;
+use entra_ssh::internal::host::env::Env;
 use sandbox::{MachineKind, Options, Role};
 
 use crate::world::{
@@ -70,7 +71,7 @@ fn string_at(bytes: &[u8], start: usize) -> Vec<u8> {
 
 /// Asks the agent for what it holds for web01.
 fn relay_credentials(world: &World) -> (Vec<u8>, Vec<u8>) {
-    let question = Question::RelayCredentials {
+    let question = RelayQuestion {
         profile: "default".parse().unwrap(),
         tenancy: Tenancy::Home,
         machine: world.machine("web01").parse().unwrap(),
@@ -81,13 +82,9 @@ fn relay_credentials(world: &World) -> (Vec<u8>, Vec<u8>) {
         .enable_all()
         .build()
         .unwrap();
-    let answer = runtime
-        .block_on(client::ask_if_running(&world.socket(), &question))
-        .unwrap();
-    let Some(Answer::RelayCredentials(answer)) = answer else {
-        panic!("another answer: {answer:?}");
-    };
-    let credentials = answer.credentials();
+    let agent = AgentClient::new(world.socket(), Env::default());
+    let answer = runtime.block_on(agent.relay_credentials(question));
+    let credentials = answer.unwrap().credentials();
     let token = credentials.service_configuration_token.unwrap();
     (
         credentials.access_key.expose().as_bytes().to_vec(),

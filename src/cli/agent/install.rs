@@ -27,11 +27,11 @@ pub(in super::super) fn run(ui: Ui, context: &Context, args: &InstallArgs) -> Re
     let units = [
         (
             SOCKET_UNIT,
-            socket_unit(&context.agent_socket).map_err(|error| unwritable(&error))?,
+            socket_unit(context.agent.socket()).map_err(|error| unwritable(&error))?,
         ),
         (
             SERVICE_UNIT,
-            service_unit(&surroundings.program, &context.agent_socket, args.idle)
+            service_unit(&surroundings.program, context.agent.socket(), args.idle)
                 .map_err(|error| unwritable(&error))?,
         ),
     ];

@@ -3,7 +3,7 @@
 
 use super::super::context::Context;
 use super::super::ui::Ui;
-use crate::agent::ask::{Answer, MachinesQuestion, Question, another_version};
+use crate::agent::ask::MachinesQuestion;
 use crate::failure::{Failure, FailureKind};
 use crate::ids::{MachineName, ProfileName, ResourceGroup, ResourceId, SubscriptionId, TenantId};
 use crate::inventory::target::{self, Target};
@@ -99,16 +99,13 @@ async fn machines(
     name: &MachineName,
     group: Option<&ResourceGroup>,
 ) -> Result<Vec<ResourceId>, Failure> {
-    let question = Question::Machines(MachinesQuestion {
+    let question = MachinesQuestion {
         profile: profile.clone(),
         name: name.clone(),
         group: group.cloned(),
         subscriptions: context.subscriptions.clone(),
-    });
-    match context.ask(profile, &question).await? {
-        Answer::Machines(found) => Ok(found),
-        _ => Err(another_version()),
-    }
+    };
+    context.agent_for(profile).await?.machines(question).await
 }
 
 /// Returns the tenant of a subscription, if the cloud says so.
@@ -117,14 +114,8 @@ async fn tenant_of(
     profile: &Profile,
     subscription: &SubscriptionId,
 ) -> Result<Option<TenantId>, Failure> {
-    let question = Question::TenantOf {
-        cloud: profile.cloud.clone(),
-        subscription: subscription.clone(),
-    };
-    match context.ask(&profile.name, &question).await? {
-        Answer::TenantOf(tenant) => Ok(tenant),
-        _ => Err(another_version()),
-    }
+    let agent = context.agent_for(&profile.name).await?;
+    agent.tenant_of(&profile.cloud, subscription).await
 }
 
 fn is_of(profile: &Profile, tenant: &TenantId) -> bool {

@@ -4,9 +4,6 @@ use sha2::{Digest as _, Sha256};
 
 use super::super::context::Context;
 use super::proof::{self, to_kept};
-use crate::agent::ask::{Answer, Question, another_version};
-use crate::agent::caller::Caller;
-use crate::agent::client;
 use crate::cloud::{BUILT_IN, Cloud};
 use crate::entra::Proof;
 use crate::failure::{Failure, FailureKind};
@@ -84,15 +81,7 @@ async fn tenant_id(
     if tenant.is_id() {
         return Ok(tenant);
     }
-    let caller = Caller::new(&context.host.env, None)?;
-    let question = Question::TenantId {
-        cloud: cloud.clone(),
-        tenant,
-    };
-    match client::ask(&context.agent_socket, &caller, &question).await? {
-        Answer::TenantId(id) => Ok(id),
-        _ => Err(another_version()),
-    }
+    context.agent.tenant_id(cloud, tenant).await
 }
 
 /// Removes a profile that an earlier version made of variables, and what it stored. What cannot be removed now is tried again

@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::super::context::Context;
-use crate::agent::ask::{AddressQuestion, Answer, Question, Tenancy, another_version};
+use crate::agent::ask::{AddressQuestion, Tenancy};
 use crate::azure::VmAddresses;
 use crate::direct::{self, Addresses, Place};
 use crate::failure::{Failure, FailureKind};
@@ -97,16 +97,14 @@ impl Direct<'_> {
     }
 
     async fn ask(&self, unreached: Option<&VmAddresses>) -> Result<VmAddresses, Failure> {
-        let question = Question::VmAddresses(AddressQuestion {
+        let question = AddressQuestion {
             profile: self.profile.clone(),
             tenancy: self.tenancy.clone(),
             machine: self.id()?.clone(),
             unreached: unreached.cloned(),
-        });
-        match self.context.ask(&self.profile, &question).await? {
-            Answer::VmAddresses(addresses) => Ok(addresses),
-            _ => Err(another_version()),
-        }
+        };
+        let agent = self.context.agent_for(&self.profile).await?;
+        agent.vm_addresses(question).await
     }
 
     fn id(&self) -> Result<&ResourceId, Failure> {

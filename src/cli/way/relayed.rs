@@ -6,7 +6,7 @@ use tokio::io::AsyncRead;
 use tokio::time::{Instant, sleep};
 
 use super::super::context::Context;
-use crate::agent::ask::{Answer, Question, Tenancy, another_version};
+use crate::agent::ask::{RelayQuestion, Tenancy};
 use crate::failure::Failure;
 use crate::host::http_proxy::HttpProxy;
 use crate::host::standard_streams;
@@ -120,17 +120,15 @@ impl Relayed<'_> {
 
     /// Asks the agent for credentials: others than those that were refused.
     async fn ask(&self, refused: Option<String>) -> Result<Credentials, Failure> {
-        let question = Question::RelayCredentials {
+        let question = RelayQuestion {
             profile: self.profile.clone(),
             tenancy: self.tenancy.clone(),
             machine: self.machine.clone(),
             port: self.port,
             refused,
         };
-        let Answer::RelayCredentials(answer) = self.context.ask(&self.profile, &question).await?
-        else {
-            return Err(another_version());
-        };
+        let agent = self.context.agent_for(&self.profile).await?;
+        let answer = agent.relay_credentials(question).await?;
         let credentials = answer.credentials();
         Ok(Credentials {
             fingerprint: credentials.fingerprint(),
