@@ -19,7 +19,7 @@ use crate::ids::{ProfileName, SubscriptionId, TenantId};
 use crate::keyring::Choice;
 use crate::line::Line;
 use crate::session::{AccountSource, CloudName, Profile, Profiles, Session};
-use crate::ssh_config::{Surroundings, shell_word};
+use crate::ssh_config::{LocalPaths, shell_word};
 
 /// The cloud that is meant if none is named.
 const DEFAULT_CLOUD: &str = "AzureCloud";
@@ -243,12 +243,12 @@ impl Context {
         }
     }
 
-    /// Returns what a block of the ssh config says about this machine.
-    pub(super) fn surroundings(&self) -> Result<Surroundings, Failure> {
+    /// Returns the paths that a block of the ssh config names.
+    pub(super) fn local_paths(&self) -> Result<LocalPaths, Failure> {
         let program = program::lasting_path(&self.host.env).map_err(|error| {
             Failure::new("cannot determine the path of this executable").caused_by(&error)
         })?;
-        Ok(Surroundings {
+        Ok(LocalPaths {
             program,
             agent_socket: self.link_agent(),
             known_hosts: self.host.paths.known_hosts(),

@@ -68,7 +68,7 @@ fn arguments(
     block: &Block,
     mut rest: Vec<OsString>,
 ) -> Result<Vec<OsString>, Failure> {
-    let options = block.options(&context.surroundings()?)?;
+    let options = block.options(&context.local_paths()?)?;
     let host = block.host.as_str();
     if block.user.is_for_command_line() {
         return Ok(ssh_arguments(&options, host, &rest));

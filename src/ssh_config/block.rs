@@ -70,16 +70,16 @@ pub(crate) struct Block {
     pub public_key_file: Option<PathBuf>,
 }
 
-/// What a block says about the machine that ssh runs on.
+/// The paths on this computer that a block names.
 #[derive(Clone, Debug)]
-pub(crate) struct Surroundings {
-    /// This program.
+pub(crate) struct LocalPaths {
+    /// This executable.
     pub program: PathBuf,
     /// Our agent's socket.
     pub agent_socket: PathBuf,
-    /// Where the host keys of managed machines are kept.
+    /// The file that ssh keeps the host keys of managed hosts in.
     pub known_hosts: PathBuf,
-    /// Where keys and certificates lie that are kept in files.
+    /// The folder of keys and certificates that are kept in files.
     pub keys: PathBuf,
 }
 

@@ -1,5 +1,5 @@
 use super::writer::{UnwritableError, Value};
-use super::{Block, Surroundings};
+use super::{Block, LocalPaths};
 use crate::ids::{HostAlias, ResourceId};
 
 /// What stands at the top of a new file.
@@ -144,10 +144,7 @@ impl ManagedConfig {
     ///
     /// # Errors
     /// [`UnwritableHostError`] for the first host that cannot be written.
-    pub(crate) fn render(
-        &self,
-        surroundings: &Surroundings,
-    ) -> Result<Vec<u8>, UnwritableHostError> {
+    pub(crate) fn render(&self, paths: &LocalPaths) -> Result<Vec<u8>, UnwritableHostError> {
         let mut text = Vec::new();
         if self.pieces.is_empty() {
             text.extend_from_slice(TITLE.as_bytes());
@@ -159,7 +156,7 @@ impl ManagedConfig {
                     if !text.is_empty() && !text.ends_with(b"\n") {
                         text.push(b'\n');
                     }
-                    text.extend(Self::render_block(block, surroundings)?.into_bytes());
+                    text.extend(Self::render_block(block, paths)?.into_bytes());
                 }
             }
         }
@@ -172,19 +169,19 @@ impl ManagedConfig {
     /// [`UnwritableHostError`] if one of its values cannot be written.
     pub(crate) fn render_block(
         block: &Block,
-        surroundings: &Surroundings,
+        paths: &LocalPaths,
     ) -> Result<String, UnwritableHostError> {
-        Self::lines(block, surroundings).map_err(|source| UnwritableHostError {
+        Self::lines(block, paths).map_err(|source| UnwritableHostError {
             host: block.host.clone(),
             source,
         })
     }
 
-    fn lines(block: &Block, surroundings: &Surroundings) -> Result<String, UnwritableError> {
+    fn lines(block: &Block, paths: &LocalPaths) -> Result<String, UnwritableError> {
         // A block is made of names, numbers, and paths that have just been written as UTF-8; it always has a form in JSON,
         // which is one line.
         let options = block
-            .options(surroundings)?
+            .options(paths)?
             .into_iter()
             .map(|(keyword, value)| format!("    {keyword} {value}\n"))
             .collect::<Vec<_>>()
@@ -192,11 +189,9 @@ impl ManagedConfig {
         let json = serde_json::to_string(block).unwrap_or_default();
         let host = Value::word(block.host.as_str())?;
         // The host comes first: for every other one, ssh stops there and runs nothing.
-        let before = block
-            .before(surroundings)?
-            .map_or_else(String::new, |command| {
-                format!("Match host {host} exec {command}\n")
-            });
+        let before = block.before(paths)?.map_or_else(String::new, |command| {
+            format!("Match host {host} exec {command}\n")
+        });
         Ok(format!(
             "{BEGIN}{json}\n{before}Host {host}\n{options}{END}\n"
         ))
@@ -244,11 +239,11 @@ fn same_alias(one: &HostAlias, other: &HostAlias) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::block::tests::{surroundings, web01};
+    use super::super::block::tests::{local_paths, web01};
     use super::*;
 
     fn render(config: &ManagedConfig) -> String {
-        String::from_utf8(config.render(&surroundings()).unwrap()).unwrap()
+        String::from_utf8(config.render(&local_paths()).unwrap()).unwrap()
     }
 
     fn parse(text: &str) -> Result<ManagedConfig, ManagedConfigError> {
@@ -348,7 +343,7 @@ mod tests {
         ]
         .concat();
         let config = ManagedConfig::parse(&text).unwrap();
-        assert_eq!(config.render(&surroundings()).unwrap(), text);
+        assert_eq!(config.render(&local_paths()).unwrap(), text);
     }
 
     #[test]
@@ -358,7 +353,7 @@ mod tests {
         block.identity = crate::ssh_config::Identity::Own;
         let mut config = ManagedConfig::default();
         config.insert(block.clone());
-        let refusal = config.render(&surroundings()).unwrap_err();
+        let refusal = config.render(&local_paths()).unwrap_err();
         assert_eq!(refusal.host, block.host);
         assert!(matches!(
             refusal.source,

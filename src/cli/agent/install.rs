@@ -23,7 +23,7 @@ pub(in super::super) struct InstallArgs {
 
 pub(in super::super) fn run(ui: Ui, context: &Context, args: &InstallArgs) -> Result<(), Failure> {
     let folder = context.host.paths.systemd_user_units();
-    let surroundings = context.surroundings()?;
+    let paths = context.local_paths()?;
     let units = [
         (
             SOCKET_UNIT,
@@ -31,7 +31,7 @@ pub(in super::super) fn run(ui: Ui, context: &Context, args: &InstallArgs) -> Re
         ),
         (
             SERVICE_UNIT,
-            service_unit(&surroundings.program, context.agent.socket(), args.idle)
+            service_unit(&paths.program, context.agent.socket(), args.idle)
                 .map_err(|error| unwritable(&error))?,
         ),
     ];

@@ -23,10 +23,10 @@ pub(in super::super) fn run(ui: Ui, context: &Context, args: &ShowArgs) -> Resul
             Failure::new(format!("`{}` is not a managed host", args.host))
                 .hint("list the managed hosts: entra-ssh config list")
         })?;
-    let surroundings = context.surroundings()?;
-    let text = ManagedConfig::render_block(block, &surroundings)?;
+    let paths = context.local_paths()?;
+    let text = ManagedConfig::render_block(block, &paths)?;
     let options: serde_json::Map<_, _> = block
-        .options(&surroundings)?
+        .options(&paths)?
         .into_iter()
         .map(|(keyword, value)| (keyword.to_owned(), value.as_str().into()))
         .collect();

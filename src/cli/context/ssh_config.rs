@@ -49,7 +49,7 @@ impl Context {
         let folder = path.parent().unwrap_or(&path);
         files::make_private_folder(folder)
             .map_err(|error| file_failure("make the folder", folder, &error))?;
-        let text = config.render(&self.surroundings()?)?;
+        let text = config.render(&self.local_paths()?)?;
         refuse_too_long(&path, text.len())?;
         let draft = Draft::new(&path, &text, Access::Private)
             .map_err(|error| file_failure("write", &path, &error))?;

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::key_files::{CERTIFICATE_END, certificate_file_name, key_file_name};
 use super::super::writer::{Command, UnwritableError, Value};
-use super::{Block, Identity, Route, Surroundings};
+use super::{Block, Identity, LocalPaths, Route};
 
 impl Block {
     /// Returns the options that make ssh reach the machine, as keyword and value of `ssh_config(5)`.
@@ -30,18 +30,15 @@ impl Block {
     /// [`UnwritableError`] if a path or name cannot be expressed in an ssh config.
     pub(crate) fn options(
         &self,
-        surroundings: &Surroundings,
+        paths: &LocalPaths,
     ) -> Result<Vec<(&'static str, Value)>, UnwritableError> {
         let mut options = vec![
             ("HostName", Value::word(&self.host_name())?),
             ("HostKeyAlias", Value::word(&self.host_key_alias())?),
-            (
-                "UserKnownHostsFile",
-                Value::path(&surroundings.known_hosts)?,
-            ),
+            ("UserKnownHostsFile", Value::path(&paths.known_hosts)?),
             ("User", Value::login_name(self.user.as_str())?),
             ("Port", Value::port(self.port)?),
-            ("ProxyCommand", self.proxy_command(surroundings)?),
+            ("ProxyCommand", self.proxy_command(paths)?),
         ];
         // With a direct route ssh is given the connection itself, and the proxy is gone before the first byte.
         let passes = self.route == Route::Direct && cfg!(unix);
@@ -52,7 +49,7 @@ impl Block {
         // The alias is a name of this config and not of DNS: a canonical one would be of no use, nor would host keys in DNS.
         options.push(("CanonicalizeHostname", Value::literal("no")));
         options.push(("VerifyHostKeyDNS", Value::literal("no")));
-        options.extend(self.identity_options(surroundings)?);
+        options.extend(self.identity_options(paths)?);
         Ok(options)
     }
 
@@ -62,12 +59,9 @@ impl Block {
     ///
     /// # Errors
     /// [`UnwritableError`] if a path cannot be expressed there.
-    pub(crate) fn before(
-        &self,
-        surroundings: &Surroundings,
-    ) -> Result<Option<Value>, UnwritableError> {
+    pub(crate) fn before(&self, paths: &LocalPaths) -> Result<Option<Value>, UnwritableError> {
         let command = self
-            .command(surroundings, &["rotate", "--quiet"])?
+            .command(paths, &["rotate", "--quiet"])?
             .literals(&["--login-name"])
             .word(self.user.as_str())?;
         let command = match (self.identity, &self.public_key_file) {
@@ -84,10 +78,10 @@ impl Block {
     /// Returns one of our own commands for the account of this host, and for the agent that ssh asks.
     fn command(
         &self,
-        surroundings: &Surroundings,
+        paths: &LocalPaths,
         words: &[&'static str],
     ) -> Result<Command, UnwritableError> {
-        let mut command = Command::new(&surroundings.program)?
+        let mut command = Command::new(&paths.program)?
             .literals(words)
             .literals(&["--profile"])
             .word(self.profile.as_str())?;
@@ -96,11 +90,11 @@ impl Block {
         }
         command
             .literals(&["--agent-socket"])
-            .path(&surroundings.agent_socket)
+            .path(&paths.agent_socket)
     }
 
-    fn proxy_command(&self, surroundings: &Surroundings) -> Result<Value, UnwritableError> {
-        let mut command = self.command(surroundings, &["proxy"])?;
+    fn proxy_command(&self, paths: &LocalPaths) -> Result<Value, UnwritableError> {
+        let mut command = self.command(paths, &["proxy"])?;
         if self.identity == Identity::Agent {
             // As it stands in the config: `%r` is whatever was typed, and must never get to a shell.
             let name = self.user.as_str();
@@ -124,12 +118,12 @@ impl Block {
 
     fn identity_options(
         &self,
-        surroundings: &Surroundings,
+        paths: &LocalPaths,
     ) -> Result<Vec<(&'static str, Value)>, UnwritableError> {
         let options = match self.identity {
             Identity::Agent => {
                 let mut options = vec![
-                    ("IdentityAgent", Value::path(&surroundings.agent_socket)?),
+                    ("IdentityAgent", Value::path(&paths.agent_socket)?),
                     ("IdentityFile", Value::literal("none")),
                     ("IdentitiesOnly", Value::literal("no")),
                 ];
@@ -138,7 +132,7 @@ impl Block {
                 options
             }
             Identity::File => {
-                let mut options = self.files(&self.key_file(surroundings), surroundings)?;
+                let mut options = self.files(&self.key_file(paths), paths)?;
                 options.push(("IdentityAgent", Value::literal("none")));
                 options.extend(only_our_keys());
                 options
@@ -146,9 +140,9 @@ impl Block {
             // With the public half in a file, ssh takes the private one from the agent, and offers no other key of it. It is the
             // agent of `SSH_AUTH_SOCK` that was given the key.
             Identity::SystemAgent => {
-                let mut public = self.key_file(surroundings).into_os_string();
+                let mut public = self.key_file(paths).into_os_string();
                 public.push(".pub");
-                let mut options = self.files(Path::new(&public), surroundings)?;
+                let mut options = self.files(Path::new(&public), paths)?;
                 options.push(("IdentityAgent", Value::literal("SSH_AUTH_SOCK")));
                 options.extend(only_our_keys());
                 options
@@ -160,7 +154,7 @@ impl Block {
                     Some(extension) if extension == "pub" => public.with_extension(""),
                     _ => public,
                 };
-                self.files(&private, surroundings)?
+                self.files(&private, paths)?
             }
             // A key that was named is tried first, and what the account takes besides it is left to the user.
             Identity::Own => match &self.private_key_file {
@@ -182,14 +176,14 @@ impl Block {
     fn files(
         &self,
         identity: &Path,
-        surroundings: &Surroundings,
+        paths: &LocalPaths,
     ) -> Result<Vec<(&'static str, Value)>, UnwritableError> {
         let (profile, tenant) = (&self.profile, self.tenant.as_ref());
         let certificate = match &self.public_key_file {
             Some(file) => certificate_file_name(profile, tenant, file),
             None => format!("{}{CERTIFICATE_END}", key_file_name(profile, tenant)),
         };
-        let certificate = surroundings.keys.join(certificate);
+        let certificate = paths.keys.join(certificate);
         let mut options = vec![
             ("IdentityFile", Value::path(identity)?),
             ("CertificateFile", Value::path(&certificate)?),
@@ -199,9 +193,9 @@ impl Block {
         Ok(options)
     }
 
-    fn key_file(&self, surroundings: &Surroundings) -> PathBuf {
+    fn key_file(&self, paths: &LocalPaths) -> PathBuf {
         let name = key_file_name(&self.profile, self.tenant.as_ref());
-        surroundings.keys.join(name)
+        paths.keys.join(name)
     }
 }
 

@@ -23,8 +23,8 @@ pub(in crate::ssh_config) fn web01() -> Block {
     }
 }
 
-pub(in crate::ssh_config) fn surroundings() -> Surroundings {
-    Surroundings {
+pub(in crate::ssh_config) fn local_paths() -> LocalPaths {
+    LocalPaths {
         program: "/opt/entra ssh/100%/entra-ssh".into(),
         agent_socket: "/run/user/1000/entra-ssh/agent.sock".into(),
         known_hosts: "/home/alice smith/.ssh/entra-ssh/known_hosts".into(),
@@ -33,12 +33,12 @@ pub(in crate::ssh_config) fn surroundings() -> Surroundings {
 }
 
 fn before(block: &Block) -> Option<String> {
-    let before = block.before(&surroundings()).unwrap();
+    let before = block.before(&local_paths()).unwrap();
     before.map(|command| command.to_string())
 }
 
 fn option(block: &Block, keyword: &str) -> Option<String> {
-    let mut options = block.options(&surroundings()).unwrap().into_iter();
+    let mut options = block.options(&local_paths()).unwrap().into_iter();
     options
         .find(|(name, _)| *name == keyword)
         .map(|(_, value)| value.to_string())
@@ -168,5 +168,5 @@ fn keys_in_files_are_seen_to_before_ssh_reads_them() {
 fn reject_a_port_that_ssh_refuses_with_the_whole_config() {
     let mut block = web01();
     block.port = 0;
-    assert_eq!(block.options(&surroundings()), Err(UnwritableError::NoPort));
+    assert_eq!(block.options(&local_paths()), Err(UnwritableError::NoPort));
 }
