@@ -7,7 +7,6 @@ mod config;
 mod context;
 mod failure;
 mod forward;
-mod host_keys;
 mod key_args;
 mod log;
 mod login;

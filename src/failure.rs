@@ -9,6 +9,7 @@ mod cloud;
 mod direct;
 mod entra;
 mod host;
+mod hosts;
 mod ids;
 mod keyring;
 pub(crate) mod last;

@@ -1,11 +1,9 @@
 pub(super) mod account;
 pub(super) mod add;
-mod change;
 mod list;
 pub(super) mod login_names;
 mod refresh;
 mod remove;
-mod rivals;
 mod show;
 
 use clap::{Args, Subcommand};

@@ -1,5 +1,3 @@
-mod ssh_config;
-
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,13 +11,13 @@ use crate::agent::memory::AgentMemory;
 use crate::certificate::CertificateSummary;
 use crate::failure::{Failure, FailureKind, file_failure};
 use crate::host::Host;
-use crate::host::files;
-use crate::host::{own_socket, paths, program};
+use crate::host::paths;
+use crate::hosts::{Hosts, NotIncluded, Written};
 use crate::ids::{ProfileName, SubscriptionId, TenantId};
 use crate::keyring::Choice;
 use crate::line::Line;
 use crate::session::{AccountSource, CloudName, Profile, Profiles, Session};
-use crate::ssh_config::{LocalPaths, shell_word};
+use crate::ssh_config::{ManagedConfig, shell_word};
 
 /// The cloud that is meant if none is named.
 const DEFAULT_CLOUD: &str = "AzureCloud";
@@ -243,48 +241,28 @@ impl Context {
         }
     }
 
-    /// Returns the paths that a block of the ssh config names.
-    pub(super) fn local_paths(&self) -> Result<LocalPaths, Failure> {
-        let program = program::lasting_path(&self.host.env).map_err(|error| {
-            Failure::new("cannot determine the path of this executable").caused_by(&error)
-        })?;
-        Ok(LocalPaths {
-            program,
-            agent_socket: self.link_agent(),
-            known_hosts: self.host.paths.known_hosts(),
-            keys: self.host.paths.ssh_keys(),
-        })
+    /// Returns the managed hosts of this user.
+    pub(super) fn hosts(&self) -> Hosts<'_> {
+        Hosts::new(&self.host, self.agent.socket(), self.is_agent_named)
     }
 
-    /// Points the link that the managed config names at the agent's socket, and returns what ssh is to be told: the link, or the
-    /// socket itself if there can be no link.
-    ///
-    /// The socket's folder may go (the last logout takes it), and then lies elsewhere; the link does not move.
-    pub(super) fn link_agent(&self) -> PathBuf {
-        let link = self.host.paths.agent_link();
-        let can_be_named = !self.is_agent_named && own_socket::check(&link).is_ok();
-        if can_be_named && files::point_link(&link, self.agent.socket()).is_ok() {
-            link
-        } else {
-            self.agent.socket().to_owned()
+    /// Changes the managed hosts, and says what the user has to add if ssh does not read them yet.
+    pub(super) async fn change_hosts<T>(
+        &self,
+        change: impl FnOnce(&mut ManagedConfig) -> T,
+    ) -> Result<T, Failure> {
+        let Written {
+            value,
+            not_included,
+        } = self.hosts().change(change).await?;
+        if let Some(NotIncluded { path, error, line }) = not_included {
+            ui::ask(&format!(
+                "warning: the hosts are written, but ssh does not read them yet: cannot write `{}`: {error}\n\
+                 hint: add this line above the first Host or Match, where that file comes from: {line}",
+                path.display(),
+            ));
         }
-    }
-
-    /// Returns the file with the host keys of managed hosts, in a folder that is there, so that ssh can write to it.
-    pub(super) fn known_hosts(&self) -> Result<PathBuf, Failure> {
-        let known_hosts = self.host.paths.known_hosts();
-        let folder = known_hosts.parent().unwrap_or(&known_hosts);
-        files::make_private_folder(folder)
-            // ssh then says that it cannot write to the file, and connects.
-            .or_else(|error| {
-                if files::cannot_be_written(&error) {
-                    Ok(())
-                } else {
-                    Err(error)
-                }
-            })
-            .map_err(|error| file_failure("make the folder", folder, &error))?;
-        Ok(known_hosts)
+        Ok(value)
     }
 }
 

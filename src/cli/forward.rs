@@ -16,7 +16,6 @@ use tokio::time::sleep;
 
 use self::machine::{Machine, Way};
 use super::context::Context;
-use super::host_keys;
 use super::one_connection;
 use super::ui::Ui;
 use crate::agent::ask::CertificateAnswer;
@@ -257,7 +256,7 @@ async fn open<'a>(
     args: &ForwardArgs,
     machine: Machine,
 ) -> Result<(Port<'a>, TcpListener), Failure> {
-    host_keys::keep(context, &machine.id);
+    context.hosts().keep_host_keys(&machine.id);
     let way = Way::to(ui, context, &machine).await?;
     way.prepare().await?;
     let listener = TcpListener::bind(args.bind.0)
@@ -266,7 +265,7 @@ async fn open<'a>(
     let port = Port {
         ui: *ui,
         context,
-        known_hosts: context.known_hosts()?,
+        known_hosts: context.hosts().known_hosts()?,
         machine,
         way,
     };

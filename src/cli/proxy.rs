@@ -69,7 +69,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: ProxyArgs) -> Result<u8
         tls::make_key_share();
     }
     // ssh asks by the link when this has long been done.
-    context.link_agent();
+    context.hosts().link_agent();
     // The agent knows the profile by its name, and a pipeline's may have to be made first.
     let profile = context.load_profile().await?;
     let tenancy = add::tenancy_of(args.tenant.as_ref(), args.machine.as_ref());

@@ -6,7 +6,6 @@ use clap::Args;
 use super::config::add::{self, HostOptions};
 use super::config::login_names::LoginNames;
 use super::context::Context;
-use super::host_keys;
 use super::one_connection;
 use super::rotate::{self, KeptIn};
 use super::ui::Ui;
@@ -41,8 +40,9 @@ pub(super) struct SshArgs {
 
 pub(super) async fn run(ui: Ui, context: &Context, args: SshArgs) -> Result<u8, Failure> {
     let block = block(ui, context, &args).await?;
-    context.known_hosts()?;
-    host_keys::keep(context, &block.resource_id);
+    let hosts = context.hosts();
+    hosts.known_hosts()?;
+    hosts.keep_host_keys(&block.resource_id);
     let env = &context.host.env;
     let ssh = match env.var_os(SSH_VARIABLE) {
         Some(program) => program.to_owned(),
@@ -68,7 +68,7 @@ fn arguments(
     block: &Block,
     mut rest: Vec<OsString>,
 ) -> Result<Vec<OsString>, Failure> {
-    let options = block.options(&context.local_paths()?)?;
+    let options = block.options(&context.hosts().local_paths()?)?;
     let host = block.host.as_str();
     if block.user.is_for_command_line() {
         return Ok(ssh_arguments(&options, host, &rest));
@@ -123,7 +123,5 @@ pub(super) fn managed_block(context: &Context, text: &str) -> Result<Option<Bloc
     let Ok(alias) = text.parse::<HostAlias>() else {
         return Ok(None);
     };
-    let config = context.managed_config()?;
-    let found = config.blocks().find(|block| block.host == alias).cloned();
-    Ok(found)
+    Ok(context.hosts().find(&alias)?)
 }

@@ -1,6 +1,7 @@
 //! Files: read with a limit, written whole or not at all.
 
 mod draft;
+mod folders;
 mod leftovers;
 mod links;
 mod streams;
@@ -13,6 +14,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 pub(crate) use self::draft::Draft;
+pub(crate) use self::folders::{entries, is_same};
 pub(crate) use self::text::decode_text;
 
 /// Reads a file of at most `limit` bytes that the user names. It may be a pipe or a device, whose other end has ten seconds.

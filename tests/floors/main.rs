@@ -45,7 +45,7 @@ const FLOORS: &[(&str, Order, &[&str])] = &[
     (
         "services",
         Order::Listed,
-        &["failure", "session", "issue", "inventory", "agent"],
+        &["hosts", "failure", "session", "issue", "inventory", "agent"],
     ),
     ("cli", Order::None, &["cli"]),
 ];

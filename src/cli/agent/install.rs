@@ -23,7 +23,7 @@ pub(in super::super) struct InstallArgs {
 
 pub(in super::super) fn run(ui: Ui, context: &Context, args: &InstallArgs) -> Result<(), Failure> {
     let folder = context.host.paths.systemd_user_units();
-    let paths = context.local_paths()?;
+    let paths = context.hosts().local_paths()?;
     let units = [
         (
             SOCKET_UNIT,

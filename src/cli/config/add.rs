@@ -6,17 +6,15 @@ use clap::Args;
 use serde_json::Value;
 
 use super::super::context::{Context, absolute};
-use super::super::host_keys;
 use super::super::path_arg;
 use super::super::public_key;
 use super::super::several::Several;
 use super::super::ui::Ui;
 use super::account::{self, Found};
-use super::change::{self, Change};
 use super::login_names::LoginNames;
-use super::rivals;
 use crate::agent::ask::{RenewWhen, Tenancy};
 use crate::failure::{Failure, FailureKind, file_failure};
+use crate::hosts::{self, Change, Rival};
 use crate::ids::{
     Address, HostAlias, ParseIdError, Principal, ResourceGroup, ResourceId, TenantId,
 };
@@ -153,14 +151,14 @@ pub(in super::super) async fn run(ui: Ui, context: &Context, args: AddArgs) -> R
         Vec::new()
     } else {
         let put = |config: &mut _| put(config, &blocks, args.replace, &mut several);
-        context.change_managed_config(put).await?
+        context.change_hosts(put).await?
     };
     let machines = blocks.iter().filter_map(|block| block.resource_id.as_ref());
-    host_keys::keep(context, machines);
+    context.hosts().keep_host_keys(machines);
     let new = |(block, change): &(Block, Change)| {
         (*change != Change::Unchanged).then_some(block.host.clone())
     };
-    rivals::warn(
+    warn_of_rivals(
         ui,
         context,
         &changes.iter().filter_map(new).collect::<Vec<_>>(),
@@ -208,9 +206,9 @@ fn put(
     let mut changes: Vec<(Block, Change)> = Vec::new();
     for block in blocks {
         let is_new = changes.iter().any(|(other, _)| other.host == block.host);
-        match change::put(config, block, replace && !is_new) {
+        match hosts::put(config, block, replace && !is_new) {
             Ok(change) => changes.push((block.clone(), change)),
-            Err(failure) => several.failed(&change::name(block), failure),
+            Err(error) => several.failed(&hosts::machine_name(block), error.into()),
         }
     }
     changes
@@ -225,11 +223,49 @@ fn tell(changes: &[(Block, Change)]) -> (Vec<Value>, String) {
             row.insert("change".to_owned(), change.word().into());
             row.insert("changed".to_owned(), change.fields().into());
         }
-        let (what, host) = (change::destination(block), &block.host);
+        let (what, host) = (hosts::destination(block), &block.host);
         // Writing to a String does not fail.
-        let _written = writeln!(text, "{} {what}: connect with `ssh {host}`", change.text());
+        let _written = writeln!(
+            text,
+            "{} {what}: connect with `ssh {host}`",
+            text_of(change)
+        );
     }
     (rows, text)
+}
+
+/// Returns what a change is called for people: `changed (user, port)`.
+fn text_of(change: &Change) -> String {
+    match change {
+        Change::Changed(fields) => {
+            format!("changed ({})", fields.join(", ").replace('_', " "))
+        }
+        other => other.word().to_owned(),
+    }
+}
+
+/// Warns of lines in the user's own config that name these hosts: one of the two blocks takes no effect where both set a value.
+fn warn_of_rivals(ui: Ui, context: &Context, hosts: &[HostAlias]) {
+    for Rival {
+        host,
+        file,
+        line,
+        is_first,
+    } in context.hosts().rivals(hosts)
+    {
+        let place = format!("{}, line {line}", file.display());
+        ui.say(&if is_first {
+            format!(
+                "warning: `{host}` is named before the managed hosts as well, in {place}, which takes precedence: remove it \
+                 there, or choose another alias (--alias)"
+            )
+        } else {
+            format!(
+                "warning: `{host}` is named in {place} as well, and the managed host takes precedence: remove it there, or \
+                 choose another alias (--alias)"
+            )
+        });
+    }
 }
 
 /// Finds a machine and says how it is reached. The login name is the certificate's first principal, so that a certificate

@@ -14,7 +14,7 @@ use crate::ssh_config::Block;
 pub(in super::super) struct ListArgs {}
 
 pub(in super::super) fn run(ui: Ui, context: &Context, _args: ListArgs) -> Result<(), Failure> {
-    let config = context.managed_config()?;
+    let config = context.hosts().read()?;
     let width = config
         .blocks()
         .map(|block| block.host.as_str().len())

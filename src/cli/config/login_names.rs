@@ -102,7 +102,7 @@ pub(in super::super) async fn follow(
     if before.is_some_and(|before| before.account == profile.account) {
         return Ok(());
     }
-    let config = context.managed_config()?;
+    let config = context.hosts().read()?;
     let mut names = LoginNames::new(ui, context);
     let mut changed = Vec::new();
     for block in config
@@ -131,9 +131,7 @@ pub(in super::super) async fn follow(
         ui.say("left as they are; to change them later: entra-ssh config refresh");
         return Ok(());
     }
-    context
-        .change_managed_config(|config| apply(config, &changed))
-        .await
+    context.change_hosts(|config| apply(config, &changed)).await
 }
 
 fn named(changed: &[(HostAlias, Principal)]) -> String {

@@ -20,7 +20,7 @@ pub(in super::super) async fn run(
     context: &Context,
     _args: RefreshArgs,
 ) -> Result<(), Failure> {
-    let config = context.managed_config()?;
+    let config = context.hosts().read()?;
     let mut several = Several::new(config.blocks().count());
     let mut names = LoginNames::new(ui, context);
     let mut changed = Vec::new();
@@ -32,7 +32,7 @@ pub(in super::super) async fn run(
         }
     }
     let blocks = context
-        .change_managed_config(|config| {
+        .change_hosts(|config| {
             login_names::apply(config, &changed);
             config.blocks().cloned().collect::<Vec<_>>()
         })

@@ -4,6 +4,7 @@ use super::super::context::Context;
 use super::super::several::Several;
 use super::super::ui::Ui;
 use crate::failure::Failure;
+use crate::hosts::HostsError;
 use crate::ids::HostAlias;
 use crate::ssh_config::ManagedConfig;
 
@@ -22,13 +23,12 @@ pub(in super::super) async fn run(
     args: RemoveArgs,
 ) -> Result<(), Failure> {
     let mut several = Several::new(args.hosts.len());
-    let config = context.managed_config()?;
+    let config = context.hosts().read()?;
     let is_managed = |host: &&HostAlias| config.blocks().any(|block| block.host == **host);
     let (managed, unknown): (Vec<_>, Vec<_>) = args.hosts.iter().partition(is_managed);
     for host in unknown {
-        let failure = Failure::new(format!("`{host}` is not a managed host"))
-            .hint("list the managed hosts: entra-ssh config list");
-        several.failed(host, failure);
+        let error = HostsError::NotManaged { host: host.clone() };
+        several.failed(host, error.into());
     }
     let removed: Vec<_> = if managed.is_empty() {
         Vec::new()
@@ -37,7 +37,7 @@ pub(in super::super) async fn run(
             let hosts = managed.iter();
             hosts.filter_map(|host| config.remove(host)).collect()
         };
-        context.change_managed_config(remove).await?
+        context.change_hosts(remove).await?
     };
     let text = removed
         .iter()

@@ -3,6 +3,7 @@ use clap::Args;
 use super::super::context::Context;
 use super::super::ui::Ui;
 use crate::failure::Failure;
+use crate::hosts::HostsError;
 use crate::ids::HostAlias;
 use crate::ssh_config::ManagedConfig;
 
@@ -15,16 +16,13 @@ pub(in super::super) struct ShowArgs {
 }
 
 pub(in super::super) fn run(ui: Ui, context: &Context, args: &ShowArgs) -> Result<(), Failure> {
-    let config = context.managed_config()?;
-    let block = config
-        .blocks()
-        .find(|block| block.host == args.host)
-        .ok_or_else(|| {
-            Failure::new(format!("`{}` is not a managed host", args.host))
-                .hint("list the managed hosts: entra-ssh config list")
-        })?;
-    let paths = context.local_paths()?;
-    let text = ManagedConfig::render_block(block, &paths)?;
+    let hosts = context.hosts();
+    let block = hosts.find(&args.host)?.ok_or_else(|| {
+        let host = args.host.clone();
+        HostsError::NotManaged { host }
+    })?;
+    let paths = hosts.local_paths()?;
+    let text = ManagedConfig::render_block(&block, &paths)?;
     let options: serde_json::Map<_, _> = block
         .options(&paths)?
         .into_iter()

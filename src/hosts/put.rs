@@ -1,25 +1,24 @@
 //! What adding a host changes. An alias leads to another machine only if the user says so.
 
-use crate::failure::{Failure, FailureKind};
+use super::error::HostsError;
 use crate::ids::HostAlias;
 use crate::ssh_config::{Block, ManagedConfig};
 
-/// What became of a host that was added.
+/// What adding a host has changed.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Change {
-    /// There was none of this alias.
+pub(crate) enum Change {
+    /// The alias is new.
     Added,
-    /// It is the same machine, and these are different.
+    /// The machine is the same, and these fields are different.
     Changed(Vec<&'static str>),
     /// The alias was that of another machine.
     Replaced,
-    /// All is as it was.
     Unchanged,
 }
 
 impl Change {
-    /// Returns the word for it.
-    pub(super) const fn word(&self) -> &'static str {
+    /// Returns the word for it that `config add -o json` prints.
+    pub(crate) const fn word(&self) -> &'static str {
         match self {
             Self::Added => "added",
             Self::Changed(_) => "changed",
@@ -28,31 +27,24 @@ impl Change {
         }
     }
 
-    /// Returns what is different, by the names that `config list -o json` has for it.
-    pub(super) fn fields(&self) -> &[&'static str] {
+    /// Returns the fields that are different, by their names in `config list -o json`.
+    pub(crate) fn fields(&self) -> &[&'static str] {
         match self {
             Self::Changed(fields) => fields,
             _ => &[],
         }
     }
-
-    /// Returns what became of it as text: `changed (user, port)`.
-    pub(super) fn text(&self) -> String {
-        match self {
-            Self::Changed(fields) => {
-                format!("changed ({})", fields.join(", ").replace('_', " "))
-            }
-            other => other.word().to_owned(),
-        }
-    }
 }
 
-/// Puts a host into the file, unless its alias is that of another machine, which it may `replace` or not.
-pub(super) fn put(
+/// Adds a host. Its alias leads to another machine from then on only if it may `replace` that one.
+///
+/// # Errors
+/// [`HostsError::AliasTaken`].
+pub(crate) fn put(
     config: &mut ManagedConfig,
     block: &Block,
     replace: bool,
-) -> Result<Change, Failure> {
+) -> Result<Change, HostsError> {
     let before = config.blocks().find(|before| before.host == block.host);
     let change = match before {
         None => Change::Added,
@@ -67,8 +59,8 @@ pub(super) fn put(
     Ok(change)
 }
 
-/// Returns what a host leads to: the resource ID, or the address if nothing else is known of the machine.
-pub(super) fn destination(block: &Block) -> String {
+/// Returns what a host leads to: the resource ID, or the address of a machine of which nothing else is known.
+pub(crate) fn destination(block: &Block) -> String {
     let id = block.resource_id.as_ref().map(ToString::to_string);
     let address = || block.address.as_ref().map(ToString::to_string);
     id.or_else(address)
@@ -76,7 +68,7 @@ pub(super) fn destination(block: &Block) -> String {
 }
 
 /// Returns the name of a machine that tells it from others of its name: `rg-web/web01`.
-pub(super) fn name(block: &Block) -> String {
+pub(crate) fn machine_name(block: &Block) -> String {
     match &block.resource_id {
         Some(id) => format!("{}/{}", id.group(), id.name()),
         None => destination(block),
@@ -118,20 +110,16 @@ fn differences(before: &Block, after: &Block) -> Vec<&'static str> {
     .collect()
 }
 
-fn taken(before: &Block, block: &Block) -> Failure {
+fn taken(before: &Block, block: &Block) -> HostsError {
     let alias = &block.host;
-    let machine = name(block);
     let other = match &block.resource_id {
         Some(id) => format!("{alias}-{}", id.group()),
         None => format!("{alias}-2"),
     };
-    let other = HostAlias::closest_to(&other).map_or_else(|| "NAME".to_owned(), String::from);
-    Failure::new(format!(
-        "the alias `{alias}` is that of another machine, `{}`",
-        destination(before)
-    ))
-    .kind(FailureKind::Failed)
-    .hint(format!(
-        "choose another alias: entra-ssh config add {machine} --alias {other}; or let it replace that machine: --replace"
-    ))
+    HostsError::AliasTaken {
+        alias: alias.clone(),
+        holder: destination(before),
+        machine: machine_name(block),
+        suggestion: HostAlias::closest_to(&other),
+    }
 }

@@ -1,0 +1,16 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Returns the paths of the entries of a folder, in no particular order; none if it cannot be read.
+#[must_use]
+pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
+}
+
+/// Tells whether two paths lead to one file.
+#[must_use]
+pub(crate) fn is_same(one: &Path, other: &Path) -> bool {
+    one == other
+        || matches!((fs::canonicalize(one), fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
+}

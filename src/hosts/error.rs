@@ -1,0 +1,90 @@
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::ids::HostAlias;
+use crate::line::Line;
+use crate::ssh_config::{ManagedConfigError, UnwritableHostError};
+
+/// Why the managed hosts cannot be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HostsError {
+    /// The alias of a new host is that of another machine.
+    #[error("the alias `{alias}` is that of another machine, `{holder}`")]
+    AliasTaken {
+        alias: HostAlias,
+        /// What the alias leads to: a resource ID, or an address.
+        holder: String,
+        /// What tells the new machine from others of its name.
+        machine: String,
+        /// An alias for the new machine that ssh accepts, if there is one.
+        suggestion: Option<HostAlias>,
+    },
+    #[error("`{}` does not read the new ssh config", ssh.display())]
+    Check { ssh: PathBuf, source: io::Error },
+    #[error("cannot determine the path of this executable")]
+    Executable(#[source] io::Error),
+    #[error("cannot {action} `{}`", path.display())]
+    File {
+        action: FileAction,
+        path: PathBuf,
+        source: io::Error,
+    },
+    /// Root would write into another user's folder, as with `sudo`.
+    #[error("`{}` belongs to another user", folder.display())]
+    ForeignFolder { folder: PathBuf },
+    #[error("cannot take the lock for the ssh config")]
+    Lock(#[source] io::Error),
+    #[error("cannot use `{}`", path.display())]
+    Managed {
+        path: PathBuf,
+        source: ManagedConfigError,
+    },
+    #[error("`{host}` is not a managed host")]
+    NotManaged { host: HostAlias },
+    #[error("ssh does not accept the new ssh config, and the old one stays")]
+    Rejected {
+        path: PathBuf,
+        /// What ssh printed, with the path of the managed config.
+        lines: Vec<Line>,
+    },
+    #[error("`{}` would have {bytes} bytes, more than {limit} bytes", path.display())]
+    TooLong {
+        path: PathBuf,
+        bytes: usize,
+        limit: usize,
+    },
+    #[error(transparent)]
+    Unwritable(#[from] UnwritableHostError),
+    /// The user's own ssh config cannot be read.
+    #[error("cannot read `{}`", path.display())]
+    UserConfig { path: PathBuf, source: io::Error },
+}
+
+/// What was done with a file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum FileAction {
+    MakeFolder,
+    Read,
+    Write,
+}
+
+impl HostsError {
+    pub(super) fn file(action: FileAction, path: &Path, source: io::Error) -> Self {
+        Self::File {
+            action,
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+impl fmt::Display for FileAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MakeFolder => "make the folder",
+            Self::Read => "read",
+            Self::Write => "write",
+        })
+    }
+}
