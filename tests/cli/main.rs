@@ -50,6 +50,7 @@ mod logout;
 mod memory;
 mod network;
 mod output;
+mod pinned;
 mod pipelines;
 mod places;
 mod public_key;
