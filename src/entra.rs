@@ -15,22 +15,26 @@ mod discovery;
 mod error;
 mod prompt;
 mod refresh;
+mod refusal;
 mod reply;
 mod service_principal;
 
 use url::Url;
 
-pub(crate) use self::aadsts::{Advice, Remedy};
+#[cfg(test)]
+pub(crate) use self::aadsts::Aadsts;
+pub(crate) use self::aadsts::Meaning;
 pub(crate) use self::authorization_code::{AuthorizationCode, Pasted};
 pub(crate) use self::certificate_request::{CertificateRequest, Wanted};
 pub(crate) use self::device_code::{begin_device_code, wait_for_device_code};
 pub(crate) use self::discovery::tenant_id;
-pub(crate) use self::error::{EntraError, Refusal};
+pub(crate) use self::error::EntraError;
 pub(crate) use self::prompt::{Application, Prompt};
 pub(crate) use self::refresh::refresh;
+pub(crate) use self::refusal::{Refusal, Remedy};
 pub(crate) use self::reply::{Identity, Tokens};
 pub(crate) use self::service_principal::{
-    AssertionError, ClientCertificate, ClientCertificateError, OidcRequest, Presented, Proof,
+    AssertionError, ClientCertificate, ClientCertificateError, OidcRequest, Proof,
     ServicePrincipal, client_credentials,
 };
 

@@ -3,7 +3,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use url::{Url, form_urlencoded};
 
-use super::reply::{read_tokens, refusal_from};
+use super::refusal::Refusal;
+use super::reply::read_tokens;
 use super::{Application, EntraError, Prompt, Tokens, Wanted, endpoint};
 use crate::cloud::Cloud;
 use crate::host::http::Http;
@@ -126,8 +127,9 @@ impl AuthorizationCode {
         }
         if let Some(error) = value("error") {
             let description = value("error_description").unwrap_or_default();
-            return Err(EntraError::Refused(Box::new(refusal_from(
+            return Err(EntraError::Refused(Box::new(Refusal::new(
                 error,
+                None,
                 &description,
             ))));
         }

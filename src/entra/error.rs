@@ -1,10 +1,6 @@
-use std::time::Duration;
-
-use super::aadsts::advice;
-use super::{Advice, AssertionError, Presented, Remedy};
+use super::{AssertionError, Refusal};
 use crate::host::http::HttpError;
 use crate::line::Line;
-use crate::time::UnixTime;
 
 /// Why Entra gave no token.
 #[derive(Debug, thiserror::Error)]
@@ -50,74 +46,4 @@ pub enum EntraError {
         /// The `token_type` of the reply.
         given: Line,
     },
-}
-
-/// A refusal (RFC 6749, section 5.2), with what Entra adds to it.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Refusal {
-    /// The `error` of RFC 6749: `invalid_grant`, `interaction_required`, …
-    pub error: Line,
-    /// The number after `AADSTS`.
-    pub code: Option<u32>,
-    /// The first line of the description, without the code.
-    pub description: Line,
-    /// What support asks for.
-    pub correlation_id: Option<Line>,
-    /// When, in Entra's words.
-    pub timestamp: Option<String>,
-    /// The claims that the next interactive sign-in must be asked with.
-    pub claims: Option<String>,
-    /// What the client assertion that was refused said about itself.
-    pub presented: Option<Presented>,
-}
-
-impl Refusal {
-    /// Returns what is known about it.
-    #[must_use]
-    pub fn advice(&self) -> Option<Advice> {
-        advice(self)
-    }
-
-    /// Returns when it was, if it says so in a form that is known.
-    #[must_use]
-    pub fn time(&self) -> Option<UnixTime> {
-        let (day, time) = self.timestamp.as_deref()?.split_once(' ')?;
-        UnixTime::from_rfc3339(&format!("{day}T{time}"))
-    }
-
-    /// Returns how often a policy asks people to sign in, if that is what the refusal is about and it says so:
-    /// `… the maximum allowed lifetime for this request is 3600.`
-    #[must_use]
-    pub fn sign_in_frequency(&self) -> Option<Duration> {
-        let (_, rest) = self
-            .description
-            .split_once("maximum allowed lifetime for this request is ")?;
-        let end = rest
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(rest.len());
-        rest.get(..end)?.parse().ok().map(Duration::from_secs)
-    }
-
-    /// Returns what a person can do about it at a terminal: answer, or sign in again. `None` if neither helps.
-    #[must_use]
-    pub fn persons_remedy(&self) -> Option<Remedy> {
-        if let Some(Advice { remedy, .. }) = self.advice() {
-            return Some(remedy).filter(|remedy| !matches!(remedy, Remedy::Do(_)));
-        }
-        match self.error.as_str() {
-            "interaction_required" => Some(Remedy::Answer),
-            _ if self.claims.is_some() => Some(Remedy::Answer),
-            "consent_required" | "invalid_grant" | "login_required" => Some(Remedy::SignIn),
-            _ => None,
-        }
-    }
-}
-
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.code {
-            Some(code) => write!(f, "Entra refused (AADSTS{code}): {}", self.description),
-            None => write!(f, "Entra refused ({}): {}", self.error, self.description),
-        }
-    }
 }

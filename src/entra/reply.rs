@@ -101,53 +101,18 @@ pub(super) fn read_refusal(url: &Url, reply: &Reply) -> EntraError {
     let Ok(body) = serde_json::from_slice::<ErrorBody>(&reply.body) else {
         return unintelligible(url, reply);
     };
-    let mut refusal = refusal_from(body.error, &body.error_description);
-    refusal.code = body.error_codes.first().copied().or(refusal.code);
+    let code = body.error_codes.first().copied();
+    let mut refusal = Refusal::new(body.error, code, &body.error_description);
     refusal.correlation_id = body.correlation_id;
     refusal.timestamp = body.timestamp;
     refusal.claims = body.claims;
     EntraError::Refused(Box::new(refusal))
 }
 
-/// Makes a refusal of what RFC 6749, section 4.1.2.1 and 5.2 have in common.
-pub(super) fn refusal_from(error: impl Into<Line>, description: &str) -> Refusal {
-    let error = error.into();
-    let (code, description) = split_description(description);
-    Refusal {
-        code,
-        description: if description.is_empty() {
-            error.clone()
-        } else {
-            description.into()
-        },
-        error,
-        correlation_id: None,
-        timestamp: None,
-        claims: None,
-        presented: None,
-    }
-}
-
 pub(super) fn unintelligible(url: &Url, reply: &Reply) -> EntraError {
     EntraError::Unintelligible {
         host: url.authority().to_owned(),
         status: reply.status,
-    }
-}
-
-/// Splits `AADSTS50076: Due to … Trace ID: …` into the code and the sentence.
-fn split_description(description: &str) -> (Option<u32>, &str) {
-    let line = description.lines().next().unwrap_or_default();
-    let line = line.split(" Trace ID:").next().unwrap_or_default().trim();
-    let Some((code, rest)) = line
-        .strip_prefix("AADSTS")
-        .and_then(|rest| rest.split_once(':'))
-    else {
-        return (None, line);
-    };
-    match code.parse() {
-        Ok(code) => (Some(code), rest.trim()),
-        Err(_) => (None, line),
     }
 }
 

@@ -2,9 +2,8 @@
 
 use super::Failure;
 use super::network;
-use crate::entra::{AssertionError, EntraError, Refusal, Remedy};
+use crate::entra::{AssertionError, EntraError, Meaning, Refusal};
 use crate::line::Line;
-use crate::time::Spoken;
 
 impl From<EntraError> for Failure {
     fn from(error: EntraError) -> Self {
@@ -31,19 +30,11 @@ impl From<EntraError> for Failure {
 
 /// Adds what a refusal says beyond its sentence, and returns what to do.
 fn tell_refusal(failure: &mut Failure, refusal: &Refusal) -> Line {
-    failure.code = refusal.code.map(|code| format!("AADSTS{code}").into());
+    failure.code = refusal.code.map(|code| code.to_string().into());
     failure.correlation_id.clone_from(&refusal.correlation_id);
     failure.refused_at = refusal.time();
-    if let Some(every) = refusal.sign_in_frequency() {
-        failure.causes.push(
-            format!(
-                "the tenant asks people to sign in again every {}",
-                Spoken(every)
-            )
-            .into(),
-        );
-    } else if let Some(advice) = refusal.advice() {
-        failure.causes.push(advice.meaning.into());
+    if let Some(meaning) = refusal.meaning {
+        failure.causes.push(meaning.to_string().into());
     }
     if let Some(presented) = &refusal.presented {
         failure.causes.push(format!(
@@ -51,14 +42,77 @@ fn tell_refusal(failure: &mut Failure, refusal: &Refusal) -> Line {
             presented.issuer, presented.subject, presented.audience
         ).into());
     }
-    match refusal.advice().map(|advice| advice.remedy) {
-        Some(Remedy::Answer) => "answer it at a terminal: entra-ssh cert".into(),
-        Some(Remedy::Do(text)) => text.into(),
-        Some(Remedy::SignIn) => "sign in again: entra-ssh login".into(),
-        None => {
-            "look the code up at https://login.microsoftonline.com/error, or ask an administrator"
-                .into()
+    refusal_hint(refusal.meaning).into()
+}
+
+#[expect(clippy::too_many_lines, reason = "it is a table")]
+const fn refusal_hint(meaning: Option<Meaning>) -> &'static str {
+    let Some(meaning) = meaning else {
+        return "look the code up at https://login.microsoftonline.com/error, or ask an administrator";
+    };
+    match meaning {
+        Meaning::AccountBlocked | Meaning::ApplicationNotAllowed => {
+            "ask an administrator of the tenant"
         }
+        Meaning::AccountNotAssigned => "have an administrator assign it",
+        Meaning::AccountNotInTenant => {
+            "sign in with another account, or name the right tenant: entra-ssh login --tenant ID"
+        }
+        Meaning::ApplicationDisabled => "have an administrator enable it",
+        Meaning::ApplicationMissing => {
+            "check tenant and cloud, or have an administrator run: az ad sp create --id ce6ff14a-7fdc-4685-bbe0-f6afdfcfa8e0"
+        }
+        Meaning::AssertionExpired => "let the pipeline issue a new one; GitHub's live five minutes",
+        Meaning::BetweenTenants => "ask an administrator of your network or of either tenant",
+        Meaning::BlockedByPolicy => {
+            "device codes are often what is blocked: sign in with a browser (entra-ssh login), or ask an administrator which policy it is"
+        }
+        Meaning::BrokerWithoutWindow => "sign in with a browser: entra-ssh login",
+        Meaning::ClientNotAllowed => {
+            "use the Azure CLI's client ID, 04b07795-8ddb-461a-bbee-02f9e1bf7b46"
+        }
+        Meaning::ClientSecretExpired => "make a new one: az ad app credential reset --id ID",
+        Meaning::ClientSecretWrong => {
+            "make sure that it is the secret's value and not its ID, then: entra-ssh login --service-principal --client-id ID --tenant ID --client-secret-file FILE"
+        }
+        Meaning::CloudShellTooOld => "sign in as yourself: entra-ssh login --device-code",
+        Meaning::ConsentMissing => {
+            "ask an administrator to consent to the application `Azure Linux VM Sign-In`"
+        }
+        Meaning::DeviceCodeInvalid => "start again: entra-ssh login --device-code",
+        Meaning::DeviceCodePending => "enter it, and wait",
+        Meaning::ExternalCheck | Meaning::MultiFactor => "answer it at a terminal: entra-ssh cert",
+        Meaning::KeyTooShort => "use a key of 3072 bits: ssh-keygen -t rsa -b 3072",
+        Meaning::ManagedDevice => {
+            "sign in on a managed Windows or macOS machine; from Linux and Cloud Shell it cannot be met"
+        }
+        Meaning::ManagedIdentity => {
+            "let an application trust it, then: entra-ssh login --managed-identity --client-id ID --tenant ID; or sign in as a person: entra-ssh login"
+        }
+        Meaning::ManagedIdentityAccount => {
+            "sign in as a user or a service principal: entra-ssh login --help"
+        }
+        Meaning::NoFederatedCredential => {
+            "compare the three with: az ad app federated-credential list --id ID"
+        }
+        Meaning::NotSignedIn
+        | Meaning::SessionRevoked
+        | Meaning::SignInTooOld { .. }
+        | Meaning::SignInUnused => "sign in again: entra-ssh login",
+        Meaning::OtherCloud => {
+            "name the cloud: --cloud AzureUSGovernment or --cloud AzureChinaCloud"
+        }
+        Meaning::RequestLoop => {
+            "stop what runs entra-ssh over and over (a loop, a timer, a health check), and wait five minutes"
+        }
+        Meaning::RequestMalformed | Meaning::ScopeInvalid => "check ssh_scope in the cloud file",
+        Meaning::SystemNotAllowed => {
+            "sign in on another operating system, or ask an administrator of the tenant"
+        }
+        Meaning::TemporaryFault => "try again in a minute",
+        Meaning::TenantUnknown => "check --tenant and --cloud",
+        Meaning::Throttled => "wait a few minutes",
+        Meaning::UnknownClient => "check --client-id and --tenant",
     }
 }
 
@@ -84,55 +138,31 @@ fn assertion_hint(error: &AssertionError) -> Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::entra::Aadsts;
 
     #[test]
-    fn refusals_without_a_code_are_known_by_their_text() {
-        let broker = "sign in with a browser: entra-ssh login";
-        let cloud_shell = "sign in as yourself: entra-ssh login --device-code";
-        for (text, meaning, hint) in [
-            (
-                "parent_window_handle is required to show the account picker.",
-                "the sign-in broker of Windows has no window to show itself in",
-                broker,
-            ),
-            (
-                "token_type ssh-cert is not supported by this version of Azure Portal",
-                "this version of Cloud Shell gives no SSH certificates",
-                cloud_shell,
-            ),
-            (
-                "No matched service principal found",
-                "a managed identity gets no certificates",
-                "let an application trust it, then: entra-ssh login --managed-identity --client-id ID --tenant ID; or sign in \
-                 as a person: entra-ssh login",
-            ),
-            (
-                "Could not retrieve token from local cache",
-                "a managed identity is not an account that Entra certifies",
-                "sign in as a user or a service principal: entra-ssh login --help",
-            ),
-            (
-                "No account or login hint was passed to the AcquireTokenSilent call.",
-                "nobody is signed in",
-                "sign in again: entra-ssh login",
-            ),
-        ] {
-            let refusal = Refusal {
-                error: "invalid_request".into(),
-                code: None,
-                description: text.into(),
-                correlation_id: None,
-                timestamp: None,
-                claims: None,
-                presented: None,
-            };
-            let failure = Failure::from(EntraError::Refused(Box::new(refusal)));
-            assert_eq!(
-                failure.error,
-                format!("Entra refused (invalid_request): {text}")
-            );
-            assert_eq!(failure.causes, [meaning]);
-            assert_eq!(failure.hint.as_deref(), Some(hint));
-        }
+    fn a_refusal_tells_its_code_what_it_means_and_what_to_do() {
+        let refusal = Refusal {
+            error: "invalid_client".into(),
+            code: Some(Aadsts(7_000_222)),
+            meaning: Some(Meaning::ClientSecretExpired),
+            description: "The provided client secret keys are expired.".into(),
+            correlation_id: Some("1-2".into()),
+            timestamp: None,
+            claims: None,
+            presented: None,
+        };
+        let failure = Failure::from(EntraError::Refused(Box::new(refusal)));
+        assert_eq!(
+            failure.error,
+            "Entra refused (AADSTS7000222): The provided client secret keys are expired."
+        );
+        assert_eq!(failure.causes, ["the client secret has expired"]);
+        assert_eq!(failure.code.as_deref(), Some("AADSTS7000222"));
+        assert_eq!(failure.correlation_id.as_deref(), Some("1-2"));
+        assert_eq!(
+            failure.hint.as_deref(),
+            Some("make a new one: az ad app credential reset --id ID")
+        );
     }
 }
