@@ -350,9 +350,7 @@ fn the_hosts_of_two_profiles_go_each_with_its_own_certificate() {
         ("as-grace", "grace.hopper@contoso.example"),
         ("as-ada", ADA),
     ] {
-        let output = world.ssh(host, "echo $USER");
-        output.succeeded();
-        assert_eq!(output.stdout, format!("{user}\n"));
+        world.ssh(host, "echo $USER").printed(&format!("{user}\n"));
     }
 }
 
@@ -386,9 +384,7 @@ fn folders_may_have_names_that_mean_more_to_ssh_and_to_shells() {
     world.add(&["web01"]);
     let config = fs::read_to_string(world.ssh_config()).unwrap();
     assert_eq!(config.matches("Include").count(), 1, "{config}");
-    let output = world.ssh("web01", "echo in");
-    output.succeeded();
-    assert_eq!(output.stdout, "in\n");
+    world.ssh("web01", "echo in").printed("in\n");
     world.entra_ssh(&["ssh", "web01", "--", "true"]).succeeded();
     assert!(world.home().join(".ssh/entra-ssh/known_hosts").exists());
 }

@@ -6,9 +6,6 @@ use sandbox::{Fault, Service, Variation};
 
 use crate::world::{ADA, World, options, options_with, wait_for};
 
-/// Options that no one has to answer.
-const QUIET: [&str; 2] = ["-o", "StrictHostKeyChecking=accept-new"];
-
 /// Logs in at once as often as asked, and returns how each of them ended.
 fn at_once(world: &World, count: usize, host: &str) -> Vec<crate::world::Output> {
     let running: Vec<_> = (0..count)
@@ -29,11 +26,7 @@ fn the_exit_status_of_ssh_is_passed_on() {
     let world = World::with(options_with(&["web01"]));
     world.login(ADA);
     // Without any config, and with no host key known yet.
-    let first = world
-        .command(&["ssh", "web01", "--"])
-        .args(QUIET)
-        .arg("exit 7")
-        .run();
+    let first = world.connect(&["ssh", "web01"], "exit 7").run();
     first.ended_with(7);
     assert!(!first.stderr.contains("Failed to add the host"), "{first}");
     assert!(!world.managed_config().exists());
@@ -56,13 +49,10 @@ fn what_is_typed_and_printed_goes_through() {
     let world = World::with(options_with(&["web01"]));
     world.login(ADA);
     let output = world
-        .command(&["ssh", "web01", "--"])
-        .args(QUIET)
-        .args(["cat; echo err >&2"])
+        .connect(&["ssh", "web01"], "cat; echo err >&2")
         .stdin("a\nb\n")
         .run();
-    output.succeeded();
-    assert_eq!(output.stdout, "a\nb\n");
+    output.printed("a\nb\n");
     assert!(output.stderr.ends_with("err\n"), "{output}");
 }
 
@@ -80,12 +70,7 @@ fn a_machine_is_found_by_every_name_it_has() {
         &["ssh", &id],
         &["ssh", "rg-db-west/db01"],
     ] {
-        let output = world
-            .command(arguments)
-            .arg("--")
-            .args(QUIET)
-            .arg("echo in")
-            .run();
+        let output = world.connect(arguments, "echo in").run();
         output.succeeded();
         assert_eq!(output.stdout, "in\n", "{output}");
     }
@@ -162,8 +147,7 @@ fn the_first_connection_sets_a_machine_up_and_the_second_does_not() {
     );
     world.sandbox.clear_requests();
     let first = world.ssh("new01", "echo in");
-    first.succeeded();
-    assert_eq!(first.stdout, "in\n");
+    first.printed("in\n");
     assert!(
         first
             .stderr
@@ -202,9 +186,7 @@ fn an_expired_certificate_is_renewed_by_the_next_connection() {
     let config = fs::read(world.managed_config()).unwrap();
     world.let_the_certificate_expire();
     world.json(&["agent", "start"]);
-    let output = world.ssh("web01", "echo in");
-    output.succeeded();
-    assert_eq!(output.stdout, "in\n");
+    world.ssh("web01", "echo in").printed("in\n");
     assert_eq!(fs::read(world.managed_config()).unwrap(), config);
     // So too with an agent that the connection starts.
     world.let_the_certificate_expire();
@@ -261,9 +243,7 @@ fn hosts_of_one_name_keep_host_keys_of_their_own() {
     world.add(&["rg-db-east/db01", "--alias", "east"]);
     world.add(&["rg-db-west/db01", "--alias", "west"]);
     for host in ["east", "west", "east", "west"] {
-        let output = world.ssh(host, "echo in");
-        output.succeeded();
-        assert_eq!(output.stdout, "in\n");
+        world.ssh(host, "echo in").printed("in\n");
     }
     let known = fs::read_to_string(world.home().join(".ssh/entra-ssh/known_hosts")).unwrap();
     assert_eq!(known.lines().count(), 2, "{known}");

@@ -54,9 +54,11 @@ fn ssh_without_a_proxy_command_logs_in_to_the_real_sshd() {
     assert!(line.ends_with(&format!(" {ADA}@127.0.0.1")), "{line}");
     let accept = ["-F", "none", "-o", "StrictHostKeyChecking=accept-new"];
     let typed = world.program("ssh").args(accept);
-    let typed = typed.args(line.split(' ')).args(["echo", "in"]).run();
-    typed.succeeded();
-    assert_eq!(typed.stdout, "in\n");
+    typed
+        .args(line.split(' '))
+        .args(["echo", "in"])
+        .run()
+        .printed("in\n");
     world.add(&["web01"]);
     world
         .ssh_command(&["-o", "StrictHostKeyChecking=yes", "web01", "true"])
@@ -66,9 +68,7 @@ fn ssh_without_a_proxy_command_logs_in_to_the_real_sshd() {
         .map(|number| through(&world, &forward, &[&format!("echo {number}")]).start())
         .collect();
     for (number, session) in sessions.into_iter().enumerate() {
-        let output = session.finish();
-        output.succeeded();
-        assert_eq!(output.stdout, format!("{number}\n"));
+        session.finish().printed(&format!("{number}\n"));
     }
     assert_eq!(world.credentials_requests(), 1);
     forward.signal(Signal::TERM);
@@ -183,9 +183,9 @@ fn with_vm() -> (World, String) {
 fn a_vm_is_led_to_at_the_address_that_it_has_at_the_moment() {
     let (world, port) = with_vm();
     let forward = Forward::start(world.command(&["forward", "vm01", "--port", &port]));
-    let output = through_to("vm01", &world, &forward, &["echo", "in"]).run();
-    output.succeeded();
-    assert_eq!(output.stdout, "in\n");
+    through_to("vm01", &world, &forward, &["echo", "in"])
+        .run()
+        .printed("in\n");
     // Large pieces, both ways, and the end of one side alone.
     let bytes = vec![b'x'; 3 * 1024 * 1024];
     let echo = through_to("vm01", &world, &forward, &["cat"]);
@@ -213,9 +213,9 @@ fn a_managed_vm_and_a_named_address_are_led_to_without_a_question_to_azure() {
     let named = world.command(&["forward", "--ip", "localhost", "--port", &port]);
     let named = Forward::start(named);
     for forward in [&managed, &named] {
-        let output = through_to("vm01", &world, forward, &["echo", "in"]).run();
-        output.succeeded();
-        assert_eq!(output.stdout, "in\n");
+        through_to("vm01", &world, forward, &["echo", "in"])
+            .run()
+            .printed("in\n");
     }
     let of_arm = |row: &sandbox::RequestRow| row.path.to_lowercase().contains("/virtualmachines/");
     assert!(world.requests(of_arm).is_empty());
@@ -267,9 +267,9 @@ fn whoever_connects_finds_a_certificate_that_is_still_good() {
     through(&world, &forward, &["true"]).run().succeeded();
     // It ends while nobody connects, and no agent runs.
     world.let_the_certificate_expire();
-    let output = through(&world, &forward, &["echo", "in"]).run();
-    output.succeeded();
-    assert_eq!(output.stdout, "in\n");
+    through(&world, &forward, &["echo", "in"])
+        .run()
+        .printed("in\n");
 }
 
 #[test]

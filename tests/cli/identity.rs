@@ -145,8 +145,7 @@ fn a_connection_without_any_config_may_be_made_with_keys_in_files_or_in_the_user
     let own = OwnAgent::start(&world);
     for identity in ["file", "system-agent"] {
         let ssh = world
-            .command(&["ssh", "web01", "--identity", identity, "--"])
-            .args(["-o", "StrictHostKeyChecking=accept-new", "echo in"])
+            .connect(&["ssh", "web01", "--identity", identity], "echo in")
             .env("SSH_AUTH_SOCK", &own.socket)
             .run();
         ssh.succeeded();

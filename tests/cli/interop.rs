@@ -37,13 +37,12 @@ fn msal_gets_a_certificate(way: &str, principal: &str) {
         "cloud_shell": world.sandbox.description().workloads["cloud-shell"]["MSI_ENDPOINT"],
     });
     let script = package().join("tests/cli/interop/msal_sign_in.py");
-    let output = world
+    world
         .program(python())
         .arg(script)
         .args([way, &facts.to_string()])
-        .run();
-    output.succeeded();
-    assert_eq!(output.stdout, format!("{principal}\n"));
+        .run()
+        .printed(&format!("{principal}\n"));
 }
 
 #[test]
@@ -97,9 +96,7 @@ fn log_in_by(world: &World, script: &str) -> Output {
 #[test]
 fn paramiko_logs_in() {
     let world = signed_in_with_sshd();
-    let output = log_in_by(&world, "paramiko_login.py");
-    output.succeeded();
-    assert_eq!(output.stdout, "paramiko is in\n");
+    log_in_by(&world, "paramiko_login.py").printed("paramiko is in\n");
     world.ssh_add("-D").succeeded();
     assert_ne!(log_in_by(&world, "paramiko_login.py").status, 0);
 }
@@ -107,9 +104,7 @@ fn paramiko_logs_in() {
 #[test]
 fn asyncssh_logs_in() {
     let world = signed_in_with_sshd();
-    let output = log_in_by(&world, "asyncssh_login.py");
-    output.succeeded();
-    assert_eq!(output.stdout, "asyncssh is in\n");
+    log_in_by(&world, "asyncssh_login.py").printed("asyncssh is in\n");
     world.ssh_add("-D").succeeded();
     assert_ne!(log_in_by(&world, "asyncssh_login.py").status, 0);
 }
@@ -195,7 +190,5 @@ fn a_forwarded_agent_signs_for_no_third_host_unless_the_profile_says_so() {
         "{listed}"
     );
     world.json(&["cert", "--forwardable", "yes"]);
-    let allowed = jump_host.run(&world, &onwards);
-    allowed.succeeded();
-    assert_eq!(allowed.stdout, "on the third\n");
+    jump_host.run(&world, &onwards).printed("on the third\n");
 }

@@ -69,12 +69,9 @@ fn a_person_signs_in_to_a_tenant_as_a_guest() {
         "linus_fabrikam.example#ext#@contoso.example"
     );
     world.add(&["web01"]);
-    let output = world.ssh("web01", "echo $USER");
-    output.succeeded();
-    assert_eq!(
-        output.stdout,
-        "linus_fabrikam.example#ext#@contoso.example\n"
-    );
+    world
+        .ssh("web01", "echo $USER")
+        .printed("linus_fabrikam.example#ext#@contoso.example\n");
 }
 
 #[test]
@@ -122,9 +119,7 @@ fn a_service_principal_signs_in_from_standard_input_a_file_or_a_variable() {
             .env("ENTRA_SSH_TENANT", CONTOSO)
             .env("ENTRA_SSH_CLIENT_SECRET", DEPLOY_SECRET),
     ] {
-        let output = login.run();
-        output.succeeded();
-        assert_eq!(output.stdout, expected);
+        login.run().printed(&expected);
         let certificate = world.json(&["cert", "--public-key-file", "key.pub"]);
         assert_eq!(certificate["principals"][0], DEPLOY);
         world.entra_ssh(&["logout"]).succeeded();

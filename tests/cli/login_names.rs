@@ -31,24 +31,13 @@ fn names_that_ssh_refuses_on_its_command_line_log_in_by_every_way() {
         world.login(upn);
         let told = format!("{}\n", upn.to_lowercase());
         // Without config, as a managed host by our command and by plain ssh, and by way of a port.
-        let connect = [
-            "ssh",
-            "web01",
-            "--",
-            "-o",
-            "StrictHostKeyChecking=accept-new",
-            "echo $USER",
-        ];
-        let output = world.entra_ssh(&connect);
-        output.succeeded();
-        assert_eq!(output.stdout, told);
+        let without_config = world.connect(&["ssh", "web01"], "echo $USER");
+        without_config.run().printed(&told);
         world.add(&["web01"]);
-        let output = world.entra_ssh(&["ssh", "web01", "--", "echo $USER"]);
-        output.succeeded();
-        assert_eq!(output.stdout, told);
-        let output = world.ssh("web01", "echo $USER");
-        output.succeeded();
-        assert_eq!(output.stdout, told);
+        world
+            .entra_ssh(&["ssh", "web01", "--", "echo $USER"])
+            .printed(&told);
+        world.ssh("web01", "echo $USER").printed(&told);
         let forward = Forward::start(world.command(&["forward", "web01"]));
         let stderr = || forward.running.stderr();
         wait_for("the line", || stderr().ends_with('\n'));

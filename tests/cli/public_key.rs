@@ -133,14 +133,15 @@ fn rotate_renews_the_certificate_of_a_key_of_ones_own_and_a_failure_leaves_the_o
 #[test]
 fn a_connection_without_any_config_may_be_made_with_a_key_of_ones_own() {
     let owner = Owner::new();
-    let ssh = owner
+    owner
         .world
-        .command(&["ssh", "web01", "--public-key-file", ".ssh/id_rsa.pub", "--"])
-        .args(["-o", "StrictHostKeyChecking=accept-new", "echo in"])
+        .connect(
+            &["ssh", "web01", "--public-key-file", ".ssh/id_rsa.pub"],
+            "echo in",
+        )
         .env("SSH_AUTH_SOCK", &owner.own.socket)
-        .run();
-    ssh.succeeded();
-    assert_eq!(ssh.stdout, "in\n");
+        .run()
+        .printed("in\n");
 }
 
 #[test]

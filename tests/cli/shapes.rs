@@ -57,8 +57,9 @@ fn a_certificate_of_an_odd_shape_is_explained_and_logs_in() {
     assert_eq!(shown["extensions"]["note@example.com"], "not packed");
     assert!(shown["extensions"].get("permit-port-forwarding").is_none());
     world.add(&["web01"]);
-    let output = world.ssh_command(&["web01", "echo", "in"]).run();
-    output.succeeded();
-    assert_eq!(output.stdout, "in\n");
+    world
+        .ssh_command(&["web01", "echo", "in"])
+        .run()
+        .printed("in\n");
     assert_eq!(world.certificate_requests(), 1);
 }

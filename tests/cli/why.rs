@@ -8,8 +8,7 @@ use crate::world::{ADA, World, contains, files_below, mode, options_with};
 fn the_last_failure_is_told_again_with_what_to_do() {
     let world = World::with(options_with(&["web01"]));
     let nothing = world.entra_ssh(&["why"]);
-    nothing.succeeded();
-    assert_eq!(nothing.stdout, "nothing has failed\n");
+    nothing.printed("nothing has failed\n");
     assert_eq!(world.json(&["why"]), serde_json::Value::Null);
     world.login(ADA);
     world.add(&["web01"]);

@@ -207,6 +207,13 @@ impl World {
         self.command(arguments).run()
     }
 
+    /// Returns `entra-ssh` with these arguments, connecting to run a command: without any config, and with a host key that is not
+    /// known yet.
+    pub(crate) fn connect(&self, arguments: &[&str], command: &str) -> Invocation {
+        self.command(arguments)
+            .args(["--", "-o", "StrictHostKeyChecking=accept-new", command])
+    }
+
     /// Runs `entra-ssh -o json`, which must succeed, and returns what it prints.
     #[track_caller]
     pub(crate) fn json(&self, arguments: &[&str]) -> Value {

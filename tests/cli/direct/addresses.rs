@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sandbox::{Network, PublicAddress};
 
-use super::{NOBODY, QUIET, address_requests, fall_silent, network, signed_in};
+use super::{NOBODY, address_requests, fall_silent, network, signed_in};
 use crate::world::{LIMIT, Running, World, options_with, wait_for};
 
 /// How long the agent looks nothing up again, whatever has become of it.
@@ -37,13 +37,8 @@ fn a_vm_is_reached_without_any_config_by_every_name_it_has() {
         &["vm", "-g", "rg-vm", "-n", "vm01"],
         &["ssh", &id],
     ] {
-        let output = world
-            .command(target)
-            .args(["--port", &port, "--"])
-            .args(QUIET)
-            .arg("exit 7")
-            .run();
-        output.ended_with(7);
+        let arguments = [target, &["--port", &port]].concat();
+        world.connect(&arguments, "exit 7").run().ended_with(7);
     }
     assert!(!world.managed_config().exists());
 }
@@ -87,13 +82,8 @@ fn the_private_address_and_a_named_one_are_taken_before_the_public_one() {
         .set_network("vm01", network(Some(NOBODY), "127.0.0.1"))
         .unwrap();
     let log_in = |arguments: &[&str]| {
-        world
-            .command(&["ssh"])
-            .args(arguments)
-            .args(["--"])
-            .args(QUIET)
-            .arg("echo in")
-            .run()
+        let arguments = [&["ssh"], arguments].concat();
+        world.connect(&arguments, "echo in").run()
     };
     let refused = log_in(&["vm01", "--port", &port]);
     refused.ended_with(255);
@@ -128,13 +118,8 @@ fn an_address_alone_is_a_target_and_azure_is_not_asked_whose_it_is() {
         &["ssh", "127.0.0.1"],
         &["vm", "--ip", "localhost"],
     ] {
-        let output = world
-            .command(target)
-            .args(["--port", &port, "--"])
-            .args(QUIET)
-            .arg("exit 7")
-            .run();
-        output.ended_with(7);
+        let arguments = [target, &["--port", &port]].concat();
+        world.connect(&arguments, "exit 7").run().ended_with(7);
     }
     // The address that is named for it goes first.
     world.add(&[
@@ -152,9 +137,7 @@ fn an_address_alone_is_a_target_and_azure_is_not_asked_whose_it_is() {
         assert_eq!(host["host"], alias);
         assert_eq!(host["resource_id"], serde_json::Value::Null);
         assert_eq!([&host["route"], &host["address"]], ["direct", "127.0.0.1"]);
-        let output = world.ssh(alias, "echo in");
-        output.succeeded();
-        assert_eq!(output.stdout, "in\n");
+        world.ssh(alias, "echo in").printed("in\n");
     }
     world.entra_ssh(&["ssh", "lab", "--", "true"]).succeeded();
     let without_choice = world.entra_ssh(&["config", "add", "127.0.0.1", "--prefer-private-ip"]);
@@ -220,9 +203,7 @@ fn a_vm_that_has_moved_is_found_and_one_that_was_stopped_is_told() {
     assert_eq!(address_requests(&world), [0; 3]);
     drop(leading);
     sleep(LEAST_LIFETIME);
-    let output = world.ssh("vm01", "echo in");
-    output.succeeded();
-    assert_eq!(output.stdout, "in\n");
+    world.ssh("vm01", "echo in").printed("in\n");
     assert_eq!(address_requests(&world), [1; 3]);
 
     let stopped = Network {

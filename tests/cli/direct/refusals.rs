@@ -2,7 +2,7 @@
 
 use sandbox::{Fault, Network, PublicAddress};
 
-use super::{NOBODY, QUIET, fall_silent, network, proxy, signed_in};
+use super::{NOBODY, fall_silent, network, proxy, signed_in};
 use crate::world::{PROMPT, options_with};
 
 #[test]
@@ -113,12 +113,8 @@ fn a_network_that_may_not_be_read_is_told_with_the_way_around_it() {
             ]
         );
     }
-    let output = world
-        .command(&["ssh", "vm01", "--port", &port, "--ip", "127.0.0.1", "--"])
-        .args(QUIET)
-        .arg("true")
-        .run();
-    output.succeeded();
+    let arguments = ["ssh", "vm01", "--port", &port, "--ip", "127.0.0.1"];
+    world.connect(&arguments, "true").run().succeeded();
 }
 
 #[test]

@@ -27,13 +27,8 @@ fn two_profiles_live_side_by_side() {
         .env("ENTRA_SSH_PROFILE", "ci")
         .run();
     assert_eq!(ci.json()["principals"][0], DEPLOY);
-    let out = world.entra_ssh(&["logout", "--profile", "ci"]);
-    out.succeeded();
-    assert_eq!(
-        out.stdout,
-        "signed out of the profile ci: removed the sign-in from the file keyring, the key and its certificate from the \
-         file keyring, all of it from the agent, the profile\n"
-    );
+    world.entra_ssh(&["logout", "--profile", "ci"]).printed("signed out of the profile ci: removed the sign-in from the file keyring, the key and its certificate from the \
+         file keyring, all of it from the agent, the profile\n");
     assert_eq!(world.json(&["cert", "show"])["principals"][0], ADA);
     world.entra_ssh(&["cert", "--profile", "ci"]).ended_with(4);
 }
@@ -149,9 +144,9 @@ fn logout_takes_everything_away() {
     let offered = world.ssh_add("-l");
     offered.ended_with(1);
     assert_eq!(offered.stdout, "The agent has no identities.\n");
-    let nobody = world.entra_ssh(&["logout", "--all"]);
-    nobody.succeeded();
-    assert_eq!(nobody.stdout, "nobody was signed in\n");
+    world
+        .entra_ssh(&["logout", "--all"])
+        .printed("nobody was signed in\n");
 }
 
 #[test]

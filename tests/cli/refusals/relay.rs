@@ -52,20 +52,10 @@ fn each_refusal_of_the_relay_has_its_sentence_and_hint() {
         assert_eq!(output.stdout, "", "nothing but relayed bytes goes there");
     }
     // And through ssh, which ends in its own way.
-    for ssh in [
-        world.command(&[
-            "ssh",
-            "web01",
-            "--",
-            "-o",
-            "StrictHostKeyChecking=accept-new",
-            "true",
-        ]),
-        {
-            world.add(&["web01"]);
-            world.ssh_command(&["web01", "true"])
-        },
-    ] {
+    for ssh in [world.connect(&["ssh", "web01"], "true"), {
+        world.add(&["web01"]);
+        world.ssh_command(&["web01", "true"])
+    }] {
         world.sandbox.clear_faults();
         world
             .sandbox
@@ -120,16 +110,7 @@ fn an_agent_that_is_down_is_told_from_an_sshd_that_is_down() {
         );
     }
     world.sandbox.start_agent("web01").unwrap();
-    world
-        .entra_ssh(&[
-            "ssh",
-            "web01",
-            "--",
-            "-o",
-            "StrictHostKeyChecking=accept-new",
-            "true",
-        ])
-        .succeeded();
+    world.connect(&["ssh", "web01"], "true").run().succeeded();
 
     world.sandbox.stop_machine("web02").unwrap();
     let output = proxy(&world, "web02");

@@ -269,6 +269,13 @@ impl Output {
         assert_eq!(self.status, status, "{self}");
     }
 
+    /// Checks that it succeeded and printed this.
+    #[track_caller]
+    pub(crate) fn printed(&self, expected: &str) {
+        self.succeeded();
+        assert_eq!(self.stdout, expected, "{self}");
+    }
+
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self}"))
