@@ -257,8 +257,7 @@ fn assert_told(world: &World, code: u32, error: &str, meaning: &str, status: i32
 
 #[test]
 fn each_refusal_of_a_person_says_what_it_means_and_what_to_do() {
-    let world = World::with(options_with(&[]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&[]));
     public_key(&world);
     for (codes, error, meaning, expected) in PEOPLE {
         let (status, hint) = match expected {
@@ -304,8 +303,7 @@ fn every_code_that_the_sandbox_words_is_in_one_of_these_tables() {
 
 #[test]
 fn a_policy_that_asks_for_fresh_sign_ins_says_how_often() {
-    let world = World::with(options_with(&[]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&[]));
     public_key(&world);
     let description = "The refresh token has expired or is invalid due to sign-in frequency checks by conditional access. \
          The token was issued on 2026-01-01T00:00:00Z and the maximum allowed lifetime for this request is 3600.";
@@ -324,8 +322,7 @@ fn a_policy_that_asks_for_fresh_sign_ins_says_how_often() {
 
 #[test]
 fn a_refusal_that_nobody_knows_leads_somewhere() {
-    let world = World::with(options_with(&[]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&[]));
     public_key(&world);
     for (error, status, hint) in [
         (

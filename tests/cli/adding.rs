@@ -6,12 +6,6 @@ use crate::world::{ADA, GRACE, World, options_with};
 
 const GRACE_LOGIN: &str = "grace.hopper@contoso.example";
 
-fn signed_in(machines: &[&str]) -> World {
-    let world = World::with(options_with(machines));
-    world.login(ADA);
-    world
-}
-
 /// Returns the resource IDs of the two machines named `db01`.
 fn east_and_west(world: &World) -> (String, String) {
     let east = world.machine("db01");
@@ -21,7 +15,7 @@ fn east_and_west(world: &World) -> (String, String) {
 
 #[test]
 fn an_alias_leads_to_another_machine_only_if_the_user_says_so() {
-    let world = signed_in(&["db01"]);
+    let world = World::signed_in(options_with(&["db01"]));
     let (east, west) = east_and_west(&world);
     let both = world.entra_ssh(&["config", "add", "rg-db-east/db01", "rg-db-west/db01"]);
     both.ended_with(1);
@@ -61,7 +55,7 @@ fn an_alias_leads_to_another_machine_only_if_the_user_says_so() {
 
 #[test]
 fn what_changes_of_a_host_is_said() {
-    let world = signed_in(&["web01"]);
+    let world = World::signed_in(options_with(&["web01"]));
     let id = world.machine("web01");
     let change = |arguments: &[&str]| {
         let row = world.json(&[&["config", "add", "web01"], arguments].concat());
@@ -78,7 +72,7 @@ fn what_changes_of_a_host_is_said() {
 
 #[test]
 fn the_others_are_added_and_what_cannot_be_is_named() {
-    let world = signed_in(&["web01", "web02", "new01"]);
+    let world = World::signed_in(options_with(&["web01", "web02", "new01"]));
     let added = world.entra_ssh(&["config", "add", "web01", "web98", "web02", "web99", "new01"]);
     added.ended_with(1);
     assert_eq!(added.stdout.lines().count(), 3, "{added}");
@@ -103,7 +97,7 @@ fn who_is_not_signed_in_is_told_once() {
 
 #[test]
 fn a_host_that_the_users_own_config_names_is_warned_of() {
-    let world = signed_in(&["web01", "web02"]);
+    let world = World::signed_in(options_with(&["web01", "web02"]));
     let folder = world.make_ssh_folder();
     fs::create_dir(folder.join("conf.d")).unwrap();
     fs::write(
@@ -144,7 +138,7 @@ fn a_host_that_the_users_own_config_names_is_warned_of() {
 
 #[test]
 fn an_alias_that_ssh_rejects_is_refused_with_one_that_it_accepts() {
-    let world = signed_in(&["web01"]);
+    let world = World::signed_in(options_with(&["web01"]));
     for (alias, other) in [
         ("web(prod)", "web-prod"),
         ("a@b", "a-b"),
@@ -166,7 +160,7 @@ fn an_alias_that_ssh_rejects_is_refused_with_one_that_it_accepts() {
 
 #[test]
 fn login_names_follow_whoever_signs_in() {
-    let world = signed_in(&["web01", "web02"]);
+    let world = World::signed_in(options_with(&["web01", "web02"]));
     world.add(&["web01"]);
     world.add(&["web02", "--local-user", "root"]);
     let again = world.login(ADA);

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use crate::world::agent_socket::{REQUEST_IDENTITIES, ask, connect};
-use crate::world::{ADA, Process, World, contains, options_with, wait_for};
+use crate::world::{Process, World, contains, options_with, wait_for};
 
 #[test]
 fn systemd_accepts_the_units() {
@@ -38,8 +38,7 @@ fn systemd_accepts_the_units() {
 
 #[test]
 fn sockets_that_systemd_listens_on_are_taken_over_and_left() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&["web01"]));
     let ask_socket = world.socket().with_file_name("agent.sock.ask");
     fs::create_dir_all(world.socket().parent().unwrap()).unwrap();
     let folder = fs::Permissions::from_mode(0o700);
@@ -81,8 +80,7 @@ fn install(world: &World) -> PathBuf {
 
 #[test]
 fn an_upgraded_program_takes_over_and_connections_that_are_there_go_on() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&["web01"]));
     let program = install(&world);
     let run = |arguments: &[&str]| {
         let output = world

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use sandbox::{MachineKind, Options};
 use tempfile::TempDir;
 
-use crate::world::{ADA, Invocation, World, noise, options_with};
+use crate::world::{Invocation, World, noise, options_with};
 
 const MIB: usize = 1024 * 1024;
 /// How long the long forms may take.
@@ -28,11 +28,10 @@ struct Bulk {
 
 impl Bulk {
     fn new() -> Self {
-        let world = World::with(Options {
+        let world = World::signed_in(Options {
             machine_kind: MachineKind::Sshd,
             ..options_with(&["web01"])
         });
-        world.login(ADA);
         world.add(&["web01"]);
         let folder = tempfile::Builder::new()
             .prefix("es-bulk")

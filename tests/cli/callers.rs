@@ -11,8 +11,7 @@ const NOBODY: &str = "http://127.0.0.1:9";
 
 #[test]
 fn what_a_caller_asks_goes_through_the_callers_proxy() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&["web01"]));
     let entra = world
         .sandbox
         .authority()
@@ -61,8 +60,7 @@ fn what_a_caller_asks_goes_through_the_callers_proxy() {
 
 #[test]
 fn of_two_callers_at_once_the_one_whose_proxy_leads_nowhere_fails_alone() {
-    let world = World::with(options_with(&[]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&[]));
     world.json(&["agent", "start"]);
     let callers: Vec<_> = (0..6)
         .map(|number| {
@@ -85,11 +83,10 @@ fn of_two_callers_at_once_the_one_whose_proxy_leads_nowhere_fails_alone() {
 
 #[test]
 fn background_renewals_go_through_the_proxy_of_the_last_caller() {
-    let world = World::with(Options {
+    let world = World::signed_in(Options {
         certificate_lifetime: std::time::Duration::from_secs(20),
         ..options_with(&[])
     });
-    world.login(ADA);
     world.json(&["rotate"]);
     let proxy = HttpProxy::start(&world);
     let before = world.certificate_requests();
@@ -104,8 +101,7 @@ fn background_renewals_go_through_the_proxy_of_the_last_caller() {
 
 #[test]
 fn the_roots_of_a_caller_count_for_what_it_asks() {
-    let world = World::with(options_with(&[]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&[]));
     let trusted = world.root().join("trusted.pem");
     let ca_file = world.sandbox.ca_file();
     fs::copy(&ca_file, &trusted).unwrap();

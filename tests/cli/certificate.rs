@@ -146,8 +146,7 @@ fn ssh_keygen_reads_the_file_and_agrees_field_by_field() {
 
 #[test]
 fn cert_show_says_in_text_what_ssh_keygen_says() {
-    let world = World::with(options_with(&[]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&[]));
     let file = world.home().join("the-cert.pub");
     world
         .entra_ssh(&["cert", "--file", file.to_str().unwrap()])
@@ -230,8 +229,7 @@ fn cert_show_explains_certificates_that_others_made() {
 
 #[test]
 fn a_key_of_ones_own_is_certified_where_ssh_looks_for_it() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&["web01"]));
     let folder = world.make_ssh_folder();
     let key = folder.join("id_rsa");
     world

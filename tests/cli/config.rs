@@ -13,15 +13,9 @@ fn include(world: &World) -> String {
     )
 }
 
-fn signed_in() -> World {
-    let world = World::with(options());
-    world.login(ADA);
-    world
-}
-
 #[test]
 fn what_the_user_wrote_stays_byte_for_byte() {
-    let world = signed_in();
+    let world = World::signed_in(options());
     world.make_ssh_folder();
     for (before, rights) in [
         (&b"Host *\r\n    User x\r\n"[..], 0o644),
@@ -60,7 +54,7 @@ fn what_the_user_wrote_stays_byte_for_byte() {
 
 #[test]
 fn a_linked_config_stays_a_link() {
-    let world = signed_in();
+    let world = World::signed_in(options());
     let folder = world.make_ssh_folder();
     let target = world.home().join("dotfiles-config");
     fs::write(&target, "Host a\n").unwrap();
@@ -76,7 +70,7 @@ fn a_linked_config_stays_a_link() {
 
 #[test]
 fn a_config_that_is_missing_is_made_private() {
-    let world = signed_in();
+    let world = World::signed_in(options());
     world.add(&["web01"]);
     assert_eq!(
         fs::read_to_string(world.ssh_config()).unwrap(),
@@ -90,7 +84,7 @@ fn a_config_that_is_missing_is_made_private() {
 
 #[test]
 fn adding_again_changes_nothing_and_ssh_reads_what_is_written() {
-    let world = signed_in();
+    let world = World::signed_in(options());
     let first = world.add(&["web01"]);
     let id = world.machine("web01");
     assert_eq!(
@@ -139,7 +133,7 @@ fn adding_again_changes_nothing_and_ssh_reads_what_is_written() {
 
 #[test]
 fn looking_at_a_config_has_no_side_effect() {
-    let world = signed_in();
+    let world = World::signed_in(options());
     world.add(&["web01"]);
     world.stop_agent();
     world.sandbox.clear_requests();
@@ -152,7 +146,7 @@ fn looking_at_a_config_has_no_side_effect() {
 
 #[test]
 fn hosts_are_listed_shown_aliased_and_removed() {
-    let world = signed_in();
+    let world = World::signed_in(options());
     world.add(&["web01", "web02"]);
     world.add(&["rg-db-east/db01", "--alias", "db-east", "--port", "2222"]);
     world.add(&["rg-db-west/db01", "--local-user", "admin"]);
@@ -226,7 +220,7 @@ fn hosts_are_listed_shown_aliased_and_removed() {
 
 #[test]
 fn several_machines_cannot_have_one_alias() {
-    let world = signed_in();
+    let world = World::signed_in(options());
     let refused = world.entra_ssh(&["config", "add", "web01", "web02", "--alias", "web"]);
     refused.ended_with(2);
     assert_eq!(
@@ -240,7 +234,7 @@ fn several_machines_cannot_have_one_alias() {
 
 #[test]
 fn what_stands_beside_the_blocks_is_the_users() {
-    let world = signed_in();
+    let world = World::signed_in(options());
     world.add(&["web01"]);
     let managed = fs::read_to_string(world.managed_config()).unwrap();
     let text = format!("# mine\n{managed}Host mine\n\tUser me");
@@ -276,7 +270,7 @@ fn what_stands_beside_the_blocks_is_the_users() {
 
 #[test]
 fn a_damaged_file_is_refused_by_line_and_left_alone() {
-    let world = signed_in();
+    let world = World::signed_in(options());
     world.add(&["web01"]);
     let good = fs::read_to_string(world.managed_config()).unwrap();
     let path = world.managed_config();
@@ -318,7 +312,7 @@ fn a_damaged_file_is_refused_by_line_and_left_alone() {
 
 #[test]
 fn two_that_add_at_once_both_land() {
-    let world = signed_in();
+    let world = World::signed_in(options());
     world.entra_ssh(&["cert"]).succeeded();
     for _ in 0..3 {
         let names = ["web01", "web02", "new01", "lonely01"];
@@ -340,8 +334,7 @@ fn two_that_add_at_once_both_land() {
 
 #[test]
 fn the_hosts_of_two_profiles_go_each_with_its_own_certificate() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&["web01"]));
     world.login_as(GRACE, &["--profile", "grace"]);
     world.add(&["web01", "--alias", "as-ada"]);
     world.add(&["web01", "--alias", "as-grace", "--profile", "grace"]);
@@ -356,7 +349,7 @@ fn the_hosts_of_two_profiles_go_each_with_its_own_certificate() {
 
 #[test]
 fn names_that_mean_more_to_ssh_are_no_aliases() {
-    let world = signed_in();
+    let world = World::signed_in(options());
     for alias in [
         "web*",
         "!web",

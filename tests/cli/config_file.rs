@@ -3,17 +3,11 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::world::{ADA, World, make_pipe, options};
-
-fn signed_in() -> World {
-    let world = World::with(options());
-    world.login(ADA);
-    world
-}
+use crate::world::{World, make_pipe, options};
 
 #[test]
 fn what_ssh_refuses_is_not_put_in_the_place_of_what_it_reads() {
-    let world = signed_in();
+    let world = World::signed_in(options());
     world.add(&["web01"]);
     let before = fs::read_to_string(world.managed_config()).unwrap();
     // A port that was written by another program, and an option that no ssh knows.
@@ -63,7 +57,7 @@ fn what_ssh_refuses_is_not_put_in_the_place_of_what_it_reads() {
 
 #[test]
 fn a_managed_file_that_would_be_too_long_to_read_is_not_written() {
-    let world = signed_in();
+    let world = World::signed_in(options());
     world.add(&["web01"]);
     let mut text = fs::read(world.managed_config()).unwrap();
     // A comment of the user's, up to the limit.
@@ -92,7 +86,7 @@ fn a_managed_file_that_would_be_too_long_to_read_is_not_written() {
 
 #[test]
 fn a_pipe_or_a_device_as_the_users_config_is_refused_and_not_waited_for() {
-    let world = signed_in();
+    let world = World::signed_in(options());
     world.make_ssh_folder();
     make_pipe(&world.ssh_config());
     for _ in 0..2 {
@@ -115,7 +109,7 @@ fn a_pipe_or_a_device_as_the_users_config_is_refused_and_not_waited_for() {
 
 #[test]
 fn a_config_that_cannot_be_written_costs_no_host_and_the_line_to_add_is_told() {
-    let world = signed_in();
+    let world = World::signed_in(options());
     let folder = world.make_ssh_folder();
     // What a dotfile manager makes: a link to a file that only it can write, here in a folder that is nobody's.
     symlink("/proc/self/status", folder.join("config")).unwrap();
@@ -140,7 +134,7 @@ fn a_config_that_cannot_be_written_costs_no_host_and_the_line_to_add_is_told() {
 
 #[test]
 fn a_link_to_a_config_that_is_not_there_yet_stays_a_link() {
-    let world = signed_in();
+    let world = World::signed_in(options());
     let folder = world.make_ssh_folder();
     fs::create_dir(world.home().join("dotfiles")).unwrap();
     symlink("../dotfiles/ssh", folder.join("config")).unwrap();
@@ -158,7 +152,7 @@ fn a_link_to_a_config_that_is_not_there_yet_stays_a_link() {
 #[test]
 #[ignore = "only root can mount everywhere: tests/run runs it as root"]
 fn as_root_a_config_that_is_mounted_by_itself_is_written_in_place() {
-    let world = signed_in();
+    let world = World::signed_in(options());
     let folder = world.make_ssh_folder();
     let mounted = world.root().join("mounted");
     fs::write(&mounted, "Host mine\n").unwrap();

@@ -23,8 +23,7 @@ fn at_once(world: &World, count: usize, host: &str) -> Vec<crate::world::Output>
 
 #[test]
 fn the_exit_status_of_ssh_is_passed_on() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&["web01"]));
     // Without any config, and with no host key known yet.
     let first = world.connect(&["ssh", "web01"], "exit 7").run();
     first.ended_with(7);
@@ -46,8 +45,7 @@ fn the_exit_status_of_ssh_is_passed_on() {
 
 #[test]
 fn what_is_typed_and_printed_goes_through() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&["web01"]));
     let output = world
         .connect(&["ssh", "web01"], "cat; echo err >&2")
         .stdin("a\nb\n")
@@ -58,8 +56,7 @@ fn what_is_typed_and_printed_goes_through() {
 
 #[test]
 fn a_machine_is_found_by_every_name_it_has() {
-    let world = World::with(options());
-    world.login(ADA);
+    let world = World::signed_in(options());
     let id = world.machine("web02");
     for arguments in [
         &["ssh", "web02"][..],
@@ -78,9 +75,7 @@ fn a_machine_is_found_by_every_name_it_has() {
 
 #[test]
 fn a_warm_connection_asks_neither_entra_nor_azure() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
-    world.add(&["web01"]);
+    let world = World::with_host("web01");
     world.ssh("web01", "true").succeeded();
     world.sandbox.clear_requests();
     for _ in 0..3 {
@@ -93,9 +88,7 @@ fn a_warm_connection_asks_neither_entra_nor_azure() {
 
 #[test]
 fn a_cold_agent_asks_once_for_each_thing_it_needs() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
-    world.add(&["web01"]);
+    let world = World::with_host("web01");
     world.stop_agent();
     world.sandbox.clear_requests();
     world.ssh("web01", "true").succeeded();
@@ -114,9 +107,7 @@ fn a_cold_agent_asks_once_for_each_thing_it_needs() {
 
 #[test]
 fn twenty_at_once_against_a_cold_agent_ask_for_one_of_everything() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
-    world.add(&["web01"]);
+    let world = World::with_host("web01");
     world.ssh("web01", "true").succeeded();
     world.stop_agent();
     world.remove_stored_certificate();
@@ -138,9 +129,7 @@ fn twenty_at_once_against_a_cold_agent_ask_for_one_of_everything() {
 
 #[test]
 fn the_first_connection_sets_a_machine_up_and_the_second_does_not() {
-    let world = World::with(options_with(&["new01"]));
-    world.login(ADA);
-    world.add(&["new01"]);
+    let world = World::with_host("new01");
     assert!(
         world.requests(|row| row.method == "PUT").is_empty(),
         "adding sets nothing up"
@@ -180,9 +169,7 @@ fn the_first_connection_sets_a_machine_up_and_the_second_does_not() {
 
 #[test]
 fn an_expired_certificate_is_renewed_by_the_next_connection() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
-    world.add(&["web01"]);
+    let world = World::with_host("web01");
     let config = fs::read(world.managed_config()).unwrap();
     world.let_the_certificate_expire();
     world.json(&["agent", "start"]);
@@ -195,9 +182,7 @@ fn an_expired_certificate_is_renewed_by_the_next_connection() {
 
 #[test]
 fn a_renewal_between_list_and_signature_breaks_no_login() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
-    world.add(&["web01"]);
+    let world = World::with_host("web01");
     world.ssh("web01", "true").succeeded();
     world.stop_agent();
     world.remove_stored_certificate();
@@ -238,8 +223,7 @@ fn a_refused_renewal_is_no_harm_while_the_certificate_lives() {
 
 #[test]
 fn hosts_of_one_name_keep_host_keys_of_their_own() {
-    let world = World::with(options_with(&["db01"]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&["db01"]));
     world.add(&["rg-db-east/db01", "--alias", "east"]);
     world.add(&["rg-db-west/db01", "--alias", "west"]);
     for host in ["east", "west", "east", "west"] {
@@ -251,9 +235,7 @@ fn hosts_of_one_name_keep_host_keys_of_their_own() {
 
 #[test]
 fn connections_to_the_relay_go_on_while_others_are_opened() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
-    world.add(&["web01"]);
+    let world = World::with_host("web01");
     let mut session = world.ssh_command(&["web01", "cat"]).open_stdin().start();
     session.write(b"one\n");
     wait_for("the first line", || session.stdout() == "one\n");

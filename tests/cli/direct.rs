@@ -25,8 +25,7 @@ fn sshd() -> Options {
 
 /// Returns a world in which Ada is signed in, and the port of `vm01`.
 fn signed_in(options: Options) -> (World, String) {
-    let world = World::with(options);
-    world.login(ADA);
+    let world = World::signed_in(options);
     let port = world.sandbox.machine_address("vm01").unwrap().port();
     (world, port.to_string())
 }

@@ -25,9 +25,7 @@ fn key_type(world: &World) -> String {
 
 #[test]
 fn today_they_are_refused_with_a_way_out_and_the_profile_stays_as_it_was() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
-    world.add(&["web01"]);
+    let world = World::with_host("web01");
     let refused = world.entra_ssh(&["cert", "--key-type", "ed25519"]);
     refused.ended_with(1);
     assert!(

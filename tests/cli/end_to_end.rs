@@ -182,8 +182,7 @@ fn real_scp_copies_both_ways_byte_for_byte() {
 
 #[test]
 fn real_sshd_refuses_whom_its_principals_do_not_name() {
-    let world = World::with(real_sshd());
-    world.login(ADA);
+    let world = World::signed_in(real_sshd());
     world.add(&["web01"]);
     world.ssh("web01", "true").succeeded();
     // Grace may log in as Grace, and not as Ada; the certificate is hers.

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use rustix::process::Signal;
 use sandbox::Fault;
 
-use crate::world::{ADA, World, options_with, wait_for};
+use crate::world::{World, options_with, wait_for};
 
 /// Has the keyring's folder refuse what is written to it, and give what is in it, as on a disk that is full.
 fn let_write(world: &World, is_allowed: bool) {
@@ -18,9 +18,7 @@ fn let_write(world: &World, is_allowed: bool) {
 
 #[test]
 fn what_cannot_be_stored_is_held_in_memory_and_stored_later() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
-    world.add(&["web01"]);
+    let world = World::with_host("web01");
     world.stop_agent();
     world.remove_stored_certificate();
     let_write(&world, false);
@@ -52,9 +50,7 @@ fn what_cannot_be_stored_is_held_in_memory_and_stored_later() {
 
 #[test]
 fn an_agent_that_is_stopped_is_told_within_seconds_with_the_way_to_let_it_go_on() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
-    world.add(&["web01"]);
+    let world = World::with_host("web01");
     let agent = world.agents().remove(0);
     agent.signal(Signal::STOP);
     let output = world.entra_ssh(&["rotate"]);
@@ -87,8 +83,7 @@ fn busy(seconds: u64) -> Fault {
 
 #[test]
 fn a_longer_wait_than_there_is_time_for_is_told_at_once_and_a_shorter_one_is_waited_for() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&["web01"]));
     world.json(&["rotate"]);
     let add = || world.entra_ssh(&["config", "add", "web01"]);
     world.sandbox.fault(busy(120).times(0));
@@ -117,8 +112,7 @@ fn a_longer_wait_than_there_is_time_for_is_told_at_once_and_a_shorter_one_is_wai
 
 #[test]
 fn entra_is_not_waited_for_longer_than_there_is_time() {
-    let world = World::with(options_with(&[]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&[]));
     world.sandbox.clear_requests();
     world.sandbox.fault(
         Fault::Gateway {

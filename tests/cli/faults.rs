@@ -6,7 +6,7 @@ use std::{fs, io, thread};
 
 use sandbox::{Fault, Injection, Options};
 
-use crate::world::{ADA, Output, PROMPT, World, options_with};
+use crate::world::{Output, PROMPT, World, options_with};
 
 /// What the machine is told to do: to send enough for a fault that begins within the stream, and then to wait.
 const BUSY: &str = "sleep 0.3; head -c 200000 /dev/zero; sleep 600";
@@ -19,8 +19,7 @@ fn world() -> World {
 }
 
 fn world_with(options: Options) -> World {
-    let world = World::with(options);
-    world.login(ADA);
+    let world = World::signed_in(options);
     world.add(&["web01"]);
     world.ssh("web01", "true").succeeded();
     world
@@ -203,11 +202,10 @@ fn an_open_connection_that_is_closed_says_by_whom_and_why() {
 
 #[test]
 fn a_listener_that_reads_only_short_messages_is_told_as_such() {
-    let world = World::with(Options {
+    let world = World::signed_in(Options {
         agent_read_limit: 4 * 1024,
         ..options_with(&["web01"])
     });
-    world.login(ADA);
     world.add(&["web01"]);
     let output = world
         .ssh_command(&["web01", "cat >/dev/null"])

@@ -4,15 +4,14 @@ use std::time::{Duration, Instant};
 
 use sandbox::Options;
 
-use crate::world::{ADA, Output, World, options_with};
+use crate::world::{Output, World, options_with};
 
 /// Logs in to a machine that listens so long after it was set up; returns how that went, and how many seconds it took.
 fn log_in_to_what_listens_after(delay: Duration) -> (Output, u64) {
-    let world = World::with(Options {
+    let world = World::signed_in(Options {
         agent_delay: delay,
         ..options_with(&["new01"])
     });
-    world.login(ADA);
     world.add(&["new01"]);
     let begun = Instant::now();
     let session = world.ssh_command(&["new01", "echo in"]);

@@ -41,8 +41,7 @@ fn through_to(host: &str, world: &World, forward: &Forward, arguments: &[&str]) 
 
 #[test]
 fn ssh_without_a_proxy_command_logs_in_to_the_real_sshd() {
-    let world = World::with(sshd());
-    world.login(ADA);
+    let world = World::signed_in(sshd());
     // It sees to the certificate, too.
     let forward = Forward::start(world.command(&["forward", "web01"]));
     assert!(forward.address.ip().is_loopback());
@@ -79,8 +78,7 @@ fn ssh_without_a_proxy_command_logs_in_to_the_real_sshd() {
 
 #[test]
 fn a_socks_proxy_of_ssh_reaches_what_the_machine_reaches() {
-    let world = World::with(options());
-    world.login(ADA);
+    let world = World::signed_in(options());
     world.entra_ssh(&["cert"]).succeeded();
     let forward = Forward::start(world.command(&["forward", "web01"]));
     let service = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -123,8 +121,7 @@ fn a_socks_proxy_of_ssh_reaches_what_the_machine_reaches() {
 
 #[test]
 fn every_connection_has_live_credentials_and_its_failure_ends_no_other() {
-    let world = World::with(options());
-    world.login(ADA);
+    let world = World::signed_in(options());
     world.add(&["web01"]);
     let forward = Forward::start(world.command(&["forward", "web01", "--bind", "0"]));
     let mut first = forward.connect();
@@ -151,8 +148,7 @@ fn every_connection_has_live_credentials_and_its_failure_ends_no_other() {
 
 #[test]
 fn a_stop_waits_for_what_is_open_and_a_second_one_does_not() {
-    let world = World::with(options());
-    world.login(ADA);
+    let world = World::signed_in(options());
     let forward = Forward::start(world.command(&["forward", "web01"]));
     let mut client = forward.connect();
     forward.signal(Signal::INT);
@@ -170,11 +166,10 @@ fn a_stop_waits_for_what_is_open_and_a_second_one_does_not() {
 
 /// Returns a world with a VM, the real sshd on it, and the port of that.
 fn with_vm() -> (World, String) {
-    let world = World::with(Options {
+    let world = World::signed_in(Options {
         machine_kind: MachineKind::Sshd,
         ..options_with(&["vm01"])
     });
-    world.login(ADA);
     let port = world.sandbox.machine_address("vm01").unwrap().port();
     (world, port.to_string())
 }
@@ -223,8 +218,7 @@ fn a_managed_vm_and_a_named_address_are_led_to_without_a_question_to_azure() {
 
 #[test]
 fn without_a_certificate_it_goes_on_for_logins_of_other_kinds() {
-    let world = World::with(options());
-    world.login(ADA);
+    let world = World::signed_in(options());
     // Certificates are refused, and nothing else is.
     world.sandbox.fault(Fault::StepUp {
         upn: None,
@@ -243,8 +237,7 @@ fn without_a_certificate_it_goes_on_for_logins_of_other_kinds() {
 
 #[test]
 fn a_port_that_the_machine_does_not_let_in_is_told_with_the_way_to_have_it() {
-    let world = World::with(options());
-    world.login(ADA);
+    let world = World::signed_in(options());
     // Its first connection has set it up for the port of sshd.
     drop(Forward::start(world.command(&["forward", "web01"])).connect());
     let forward = Forward::start(world.command(&["forward", "web01", "--port", "3389"]));
@@ -261,8 +254,7 @@ fn a_port_that_the_machine_does_not_let_in_is_told_with_the_way_to_have_it() {
 
 #[test]
 fn whoever_connects_finds_a_certificate_that_is_still_good() {
-    let world = World::with(sshd());
-    world.login(ADA);
+    let world = World::signed_in(sshd());
     let forward = Forward::start(world.command(&["forward", "web01"]));
     through(&world, &forward, &["true"]).run().succeeded();
     // It ends while nobody connects, and no agent runs.
@@ -274,8 +266,7 @@ fn whoever_connects_finds_a_certificate_that_is_still_good() {
 
 #[test]
 fn no_certificate_is_asked_for_where_none_is_wanted() {
-    let world = World::with(options());
-    world.login(ADA);
+    let world = World::signed_in(options());
     world.sandbox.clear_requests();
     let command = ["forward", "web01", "--no-certificate"];
     let forward = Forward::start(world.command(&command));
@@ -310,8 +301,7 @@ fn what_cannot_be_forwarded_is_told_at_once() {
 
 #[test]
 fn an_agent_is_started_after_the_program_was_replaced_or_removed() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&["web01"]));
     let program = world.home().join("entra-ssh");
     let install = || {
         // As a package manager does: written beside, then put in its place.
@@ -344,8 +334,7 @@ fn an_agent_is_started_after_the_program_was_replaced_or_removed() {
 
 #[test]
 fn beyond_loopback_it_is_said_who_can_connect() {
-    let world = World::with(options_with(&["vm01"]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&["vm01"]));
     let listen = |bind: &str| {
         let forward = ["forward", "vm01", "--no-certificate", "--bind", bind];
         let forward = Forward::start(world.command(&forward));

@@ -55,8 +55,7 @@ fn assert_fails_harmlessly(world: &World, arguments: &[&str]) {
 
 #[test]
 fn what_entra_says_stays_text_on_one_line() {
-    let world = World::with(options_with(&[]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&[]));
     // Entra's own descriptions have further lines, which are not shown; this is in the first.
     let description = hostile()
         .replace("\r\n", "\u{2028}")
@@ -70,8 +69,7 @@ fn what_entra_says_stays_text_on_one_line() {
 
 #[test]
 fn what_azure_says_stays_text_on_one_line() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&["web01"]));
     for (status, code) in [
         (403, "No\u{1b}[2J\nhint: run evil"),
         (409, "No"),

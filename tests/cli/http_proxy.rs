@@ -4,9 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::thread;
 
-use crate::world::{
-    ADA, CONTOSO, DEPLOY, DEPLOY_SECRET, HttpProxy, Invocation, PROMPT, World, options_with,
-};
+use crate::world::{CONTOSO, DEPLOY, DEPLOY_SECRET, HttpProxy, Invocation, PROMPT, World};
 
 /// Returns the sign-in of a service principal through a proxy.
 fn login(world: &World, proxy: &str) -> Invocation {
@@ -39,9 +37,7 @@ fn what_no_proxy_names_is_reached_directly() {
 
 #[test]
 fn a_session_goes_through_the_proxy_and_one_that_no_proxy_names_does_not() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
-    world.add(&["web01"]);
+    let world = World::with_host("web01");
     let relay = world.sandbox.relay_endpoint();
     let proxy = HttpProxy::start(&world);
     world
@@ -79,9 +75,7 @@ fn a_session_goes_through_the_proxy_and_one_that_no_proxy_names_does_not() {
 
 #[test]
 fn a_password_that_the_proxy_does_not_take_is_told_in_a_sentence() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
-    world.add(&["web01"]);
+    let world = World::with_host("web01");
     let proxy = HttpProxy::start(&world);
     let output = login(&world, &proxy.address_with("wrong")).run();
     output.ended_with(1);
@@ -132,9 +126,7 @@ fn refusing(answer: &'static str) -> String {
 
 #[test]
 fn a_proxy_that_wants_negotiate_or_ntlm_is_told_by_that_name() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
-    world.add(&["web01"]);
+    let world = World::with_host("web01");
     let proxy = refusing(
         "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n\
          Content-Length: 0\r\nConnection: close\r\n\r\n",

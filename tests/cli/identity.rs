@@ -13,12 +13,6 @@ use crate::world::{ADA, CONTOSO, OwnAgent, World, mode, options_with, wait_for};
 /// How long a login may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-fn signed_in(options: Options) -> World {
-    let world = World::with(options);
-    world.login(ADA);
-    world
-}
-
 fn add(world: &World, identity: &str) {
     let added = world.json(&["config", "add", "web01", "--identity", identity]);
     assert_eq!(added[0]["identity"], identity);
@@ -45,7 +39,7 @@ fn key_files(world: &World) -> Vec<String> {
 
 #[test]
 fn keys_in_files_are_renewed_before_ssh_reads_them() {
-    let world = signed_in(options_with(&["web01"]));
+    let world = World::signed_in(options_with(&["web01"]));
     add(&world, "file");
     let login = |world: &World| {
         world
@@ -77,7 +71,7 @@ fn keys_in_files_are_renewed_before_ssh_reads_them() {
 
 #[test]
 fn the_users_own_agent_gets_the_certificate_for_as_long_as_it_lives_and_keeps_its_own_keys() {
-    let world = signed_in(Options {
+    let world = World::signed_in(Options {
         // Long enough for all that comes before its end.
         certificate_lifetime: Duration::from_secs(60),
         ..options_with(&["web01"])
@@ -141,7 +135,7 @@ fn the_users_own_agent_gets_the_certificate_for_as_long_as_it_lives_and_keeps_it
 
 #[test]
 fn a_connection_without_any_config_may_be_made_with_keys_in_files_or_in_the_users_own_agent() {
-    let world = signed_in(options_with(&["web01"]));
+    let world = World::signed_in(options_with(&["web01"]));
     let own = OwnAgent::start(&world);
     for identity in ["file", "system-agent"] {
         let ssh = world
@@ -196,7 +190,7 @@ fn a_host_that_changes_its_form_of_identity_stays_open_across_renewals() {
     builder.memberships.truncate(1);
     builder.memberships[0].upn = LOCAL_USER.to_owned();
     options.users.push(builder);
-    let world = signed_in(options);
+    let world = World::signed_in(options);
     let own = OwnAgent::start(&world);
     let keygen = ["-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", "mine"];
     world.program("ssh-keygen").args(keygen).run().succeeded();

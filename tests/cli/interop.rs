@@ -72,11 +72,10 @@ fn msal_gets_a_certificate_in_cloud_shell() {
 
 /// Returns a world with real `sshd` on both machines, and somebody signed in.
 fn signed_in_with_sshd() -> World {
-    let world = World::with(Options {
+    let world = World::signed_in(Options {
         machine_kind: MachineKind::Sshd,
         ..options_with(&["web01", "web02"])
     });
-    world.login(ADA);
     world.add(&["web01"]);
     world
 }

@@ -6,7 +6,7 @@ use std::fs::{self};
 
 use serde_json::Value;
 
-use crate::world::{ADA, PASSWORD, PROMPT, World, mode, options_with};
+use crate::world::{ADA, PASSWORD, PROMPT, World, mode, options, options_with};
 
 #[test]
 fn gnome_keyring_is_found_named_and_emptied() {
@@ -119,8 +119,7 @@ fn a_running_agent_works_on_while_the_keyring_is_away() {
 
 #[test]
 fn private_files_are_private_and_only_used_when_asked_for() {
-    let world = World::new();
-    world.login(ADA);
+    let world = World::signed_in(options());
     world.entra_ssh(&["cert"]).succeeded();
     let files = world.keyring_files();
     assert_eq!(files.len(), 2);
@@ -148,8 +147,7 @@ fn private_files_are_private_and_only_used_when_asked_for() {
 
 #[test]
 fn a_damaged_sign_in_is_told_with_a_way_out() {
-    let world = World::new();
-    world.login(ADA);
+    let world = World::signed_in(options());
     let (_, file) = world.keyring_files().remove(0);
     fs::write(file, [9, 9, 9]).unwrap();
     let output = world.entra_ssh(&["cert"]);

@@ -195,8 +195,7 @@ fn a_wrong_or_missing_secret_signs_nobody_in() {
 
 #[test]
 fn a_failed_sign_in_leaves_the_one_before() {
-    let world = World::with(options_with(&[]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&[]));
     service_principal(&world)
         .env("ENTRA_SSH_CLIENT_SECRET", "wrong")
         .run()
@@ -207,8 +206,7 @@ fn a_failed_sign_in_leaves_the_one_before() {
 
 #[test]
 fn no_child_sees_the_secret_of_a_pipeline() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&["web01"]));
     let mut session = world
         .command(&[
             "ssh",

@@ -9,8 +9,7 @@ const FABRIKAM: &str = "fab21ca0-0000-4000-8000-000000000002";
 
 #[test]
 fn a_logout_leaves_what_another_profile_of_the_account_needs() {
-    let world = World::with(options_with(&[]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&[]));
     world.login_as(ADA, &["--profile", "work"]);
     world.entra_ssh(&["cert"]).succeeded();
     let work = ["--profile", "work"];
@@ -29,8 +28,7 @@ fn a_logout_leaves_what_another_profile_of_the_account_needs() {
 
 #[test]
 fn a_logout_leaves_what_a_guest_of_the_tenant_needs() {
-    let world = World::with(options_with(&[]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&[]));
     world.entra_ssh(&["cert", "--tenant", FABRIKAM]).succeeded();
     let guest = ["--profile", "guest"];
     world.login_as(ADA, &["--profile", "guest", "--tenant", FABRIKAM]);
@@ -52,8 +50,7 @@ fn a_logout_leaves_what_a_guest_of_the_tenant_needs() {
 
 #[test]
 fn a_new_sign_in_leaves_what_another_profile_of_the_old_account_needs() {
-    let world = World::with(options_with(&[]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&[]));
     world.login_as(ADA, &["--profile", "work"]);
     world.login(GRACE);
     world.entra_ssh(&["cert", "--profile", "work"]).succeeded();
@@ -65,8 +62,7 @@ fn a_new_sign_in_leaves_what_another_profile_of_the_old_account_needs() {
 
 #[test]
 fn a_new_sign_in_removes_the_key_files_of_the_account_before() {
-    let world = World::with(options_with(&[]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&[]));
     world.login_as(ADA, &["--profile", "work"]);
     for profile in ["default", "work"] {
         world

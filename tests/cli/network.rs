@@ -2,12 +2,11 @@
 
 use sandbox::Fault;
 
-use crate::world::{ADA, World, options_with};
+use crate::world::{World, options_with};
 
 #[test]
 fn a_clock_that_is_off_is_found_and_said() {
-    let world = World::with(options_with(&[]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&[]));
     for (offset_seconds, said) in [
         (
             7_200,
@@ -49,8 +48,7 @@ fn a_clock_that_is_off_is_found_and_said() {
 
 #[test]
 fn a_captive_portal_is_told_from_entra() {
-    let world = World::with(options_with(&[]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&[]));
     world.sandbox.fault(
         Fault::CaptivePortal {
             path: String::new(),
@@ -68,8 +66,7 @@ fn a_captive_portal_is_told_from_entra() {
 
 #[test]
 fn a_gateway_that_fails_twice_is_asked_again_and_one_that_fails_for_good_is_not_for_ever() {
-    let world = World::with(options_with(&[]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&[]));
     let fault = |times| {
         Fault::Gateway {
             path: "/token".to_owned(),
@@ -96,8 +93,7 @@ fn a_gateway_that_fails_twice_is_asked_again_and_one_that_fails_for_good_is_not_
 
 #[test]
 fn a_reply_that_is_too_long_is_cut_off() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&["web01"]));
     let too_long = |path: &str| {
         Fault::Oversized {
             path: path.to_owned(),

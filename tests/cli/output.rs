@@ -3,17 +3,11 @@
 use std::fs;
 use std::os::unix::fs::FileTypeExt as _;
 
-use crate::world::{ADA, World, make_pipe, options};
-
-fn signed_in() -> World {
-    let world = World::with(options());
-    world.login(ADA);
-    world
-}
+use crate::world::{World, make_pipe, options};
 
 #[test]
 fn a_certificate_goes_into_devices_and_pipes_and_to_standard_output() {
-    let world = signed_in();
+    let world = World::signed_in(options());
     let out = world.root().join("out");
     // As the shell opens it, with something in it that stays.
     let script = format!(
@@ -80,7 +74,7 @@ fn a_certificate_goes_into_devices_and_pipes_and_to_standard_output() {
 
 #[test]
 fn a_result_that_cannot_be_written_is_a_failure_and_a_reader_that_has_left_is_none() {
-    let world = signed_in();
+    let world = World::signed_in(options());
     world.add(&["web01"]);
     for arguments in [
         "status",

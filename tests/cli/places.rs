@@ -7,16 +7,14 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{Signal, geteuid};
 
-use crate::world::{ADA, World, files_below, options_with, wait_for};
+use crate::world::{World, files_below, options_with, wait_for};
 
 #[test]
 #[ignore = "a runtime folder of the system must be out of sight: tests/run runs it as root"]
 fn as_root_hosts_are_reached_when_the_runtime_folder_is_gone_and_when_it_is_back() {
     let of_system = Path::new("/run/user").join(geteuid().as_raw().to_string());
     assert!(!of_system.exists(), "it would take the folder's place");
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
-    world.add(&["web01"]);
+    let world = World::with_host("web01");
     world.ssh("web01", "true").succeeded();
     let config = fs::read_to_string(world.managed_config()).unwrap();
     let link = world.agent_link();
@@ -171,8 +169,7 @@ fn as_root_a_program_of_another_user_that_listens_in_our_folder_is_not_believed(
 
 #[test]
 fn sudo_with_the_users_home_is_refused_and_leaves_nothing() {
-    let world = World::with(options_with(&[]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&[]));
     world.stop_agent();
     // As root, another user's home; as an ordinary user, root's.
     let (home, owner) = if geteuid().is_root() {

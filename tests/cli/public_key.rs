@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use sandbox::{Fault, MachineKind, Options};
 
-use crate::world::{ADA, Invocation, OwnAgent, World, mode, options_with};
+use crate::world::{Invocation, OwnAgent, World, mode, options_with};
 
 /// Somebody who is signed in, has a key of their own in OpenSSH's agent and nowhere else, and a machine with the real `sshd`.
 struct Owner {
@@ -15,11 +15,10 @@ struct Owner {
 
 impl Owner {
     fn new() -> Self {
-        let world = World::with(Options {
+        let world = World::signed_in(Options {
             machine_kind: MachineKind::Sshd,
             ..options_with(&["web01"])
         });
-        world.login(ADA);
         world.make_ssh_folder();
         let own = OwnAgent::start(&world);
         let owner = Self { world, own };
@@ -146,8 +145,7 @@ fn a_connection_without_any_config_may_be_made_with_a_key_of_ones_own() {
 
 #[test]
 fn the_private_half_may_also_lie_beside_the_public_one() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&["web01"]));
     let keygen = ["-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", "mine"];
     world.program("ssh-keygen").args(keygen).run().succeeded();
     world.json(&["config", "add", "web01", "--public-key-file", "mine.pub"]);

@@ -6,7 +6,7 @@ mod relay;
 use sandbox::Fault;
 use serde_json::Value;
 
-use crate::world::{ADA, World, options, options_with};
+use crate::world::{World, options, options_with};
 
 /// Runs what ssh runs as `ProxyCommand`.
 fn proxy(world: &World, machine: &str) -> crate::world::Output {
@@ -29,8 +29,7 @@ fn token_refused(aadsts: u32, error: &str, description: &str, claims: Option<&st
 
 #[test]
 fn unknown_and_ambiguous_names_are_refused_with_a_hint() {
-    let world = World::with(options());
-    world.login(ADA);
+    let world = World::signed_in(options());
     let contoso = "/subscriptions/50b5c000-0000-4000-8000-000000000001/resourceGroups";
     for (arguments, status, expected) in [
         (
@@ -118,8 +117,7 @@ fn what_azure_refuses_is_told_in_its_words() {
 
 #[test]
 fn a_throttled_azure_is_asked_again() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&["web01"]));
     world
         .sandbox
         .fault(Fault::arm("listcredentials", 429, "TooManyRequests", "Slow down.").times(2));
@@ -128,8 +126,7 @@ fn a_throttled_azure_is_asked_again() {
 
 #[test]
 fn errors_in_json_are_one_value_on_standard_error() {
-    let world = World::with(options_with(&[]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&[]));
     let fault = token_refused(
         50_076,
         "interaction_required",

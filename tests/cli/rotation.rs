@@ -23,8 +23,7 @@ fn key(world: &World) -> String {
 
 #[test]
 fn what_is_in_use_is_renewed_before_it_ends_and_what_is_not_is_left() {
-    let world = World::with(short_lived(24));
-    world.login(ADA);
+    let world = World::signed_in(short_lived(24));
     world.add(&["web01"]);
     world.ssh("web01", "true").succeeded();
     let (first, issued) = (key(&world), world.certificate_requests());
@@ -40,8 +39,7 @@ fn what_is_in_use_is_renewed_before_it_ends_and_what_is_not_is_left() {
 
 #[test]
 fn while_entra_is_away_the_old_certificate_serves_and_ssh_add_says_why() {
-    let world = World::with(short_lived(90));
-    world.login(ADA);
+    let world = World::signed_in(short_lived(90));
     world.add(&["web01"]);
     world.ssh("web01", "true").succeeded();
     world.sandbox.fault(Fault::Outage.times(0));

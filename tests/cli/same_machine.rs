@@ -15,8 +15,7 @@ struct Sharing {
 
 impl Sharing {
     fn by(name: &str) -> Self {
-        let world = World::with(options_with(&["db01"]));
-        world.login(ADA);
+        let world = World::signed_in(options_with(&["db01"]));
         world.make_ssh_folder();
         let control_path = format!("{}/cm-{name}", world.root().display());
         let config = format!(
@@ -102,8 +101,7 @@ fn the_path_of_a_shared_connection_has_room_for_a_long_login_name() {
     let guest = "linus_fabrikam.example#ext#@contoso.example";
     let mut options = options_with(&["web01"]);
     options.machines[0].name = "a-rather-long-name-of-a-machine-01.corp.contoso.example".to_owned();
-    let world = World::with(options);
-    world.login(ADA);
+    let world = World::signed_in(options);
     let name = world.sandbox.options().machines[0].name.clone();
     world.add(&[&name, "--alias", "far"]);
     let seen = world.ssh_command(&[
@@ -142,9 +140,7 @@ fn earlier_name(id: &str) -> String {
 
 /// A user of the version before, who has met `web01` and has checked its key.
 fn before() -> World {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
-    world.add(&["web01"]);
+    let world = World::with_host("web01");
     let id = world.machine("web01");
     let managed = fs::read_to_string(world.managed_config()).unwrap();
     fs::write(world.managed_config(), as_before(&managed, &id)).unwrap();
@@ -223,8 +219,7 @@ fn a_managed_file_of_the_version_before_is_brought_up_to_date_with_its_host_keys
 
 #[test]
 fn a_managed_host_is_a_jump_host_for_others() {
-    let world = World::with(options());
-    world.login(ADA);
+    let world = World::signed_in(options());
     world.add(&["web01"]);
     let port = world.sandbox.machine_address("web02").unwrap().port();
     let agent = world.socket();
@@ -246,8 +241,7 @@ fn a_managed_host_is_a_jump_host_for_others() {
 
 #[test]
 fn a_managed_host_is_reached_by_way_of_a_jump_host() {
-    let world = World::with(options());
-    world.login(ADA);
+    let world = World::signed_in(options());
     world.add(&["web01"]);
     let port = world.sandbox.machine_address("web02").unwrap().port();
     let port = port.to_string();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use sandbox::{Fault, Options};
 
-use crate::world::{ADA, World, options_with};
+use crate::world::{World, options_with};
 
 /// How long a certificate lasts.
 const LIFE: Duration = Duration::from_secs(60);
@@ -33,11 +33,10 @@ struct Counts {
 
 /// Logs in for so long; `outages` must lie within it.
 fn soak(length: Duration, outages: &[Outage]) {
-    let world = World::with(Options {
+    let world = World::signed_in(Options {
         certificate_lifetime: LIFE,
         ..options_with(&["web01"])
     });
-    world.login(ADA);
     world.add(&["web01"]);
     world.ssh("web01", "true").succeeded();
     world.sandbox.clear_requests();

@@ -52,11 +52,10 @@ fn a_profile_that_is_unknown_or_not_signed_in_is_an_error() {
 
 #[test]
 fn an_expired_certificate_is_said_to_have_expired() {
-    let world = World::with(Options {
+    let world = World::signed_in(Options {
         certificate_lifetime: Duration::from_secs(5),
         ..options_with(&[])
     });
-    world.login(ADA);
     world.entra_ssh(&["cert"]).succeeded();
     world.stop_agent();
     let line = format!("certificate for {ADA} expired ");

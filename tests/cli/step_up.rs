@@ -30,8 +30,7 @@ fn enter_codes(world: &World, running: &mut Running) -> usize {
 
 #[test]
 fn a_person_at_a_terminal_is_asked_once_and_then_certified() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&["web01"]));
     world.sandbox.fault(Fault::step_up().times(0));
     let mut command = at_terminal(&world, "cert").start();
     assert_eq!(enter_codes(&world, &mut command), 1);
@@ -51,16 +50,13 @@ fn a_person_at_a_terminal_is_asked_once_and_then_certified() {
 
 #[test]
 fn a_person_is_asked_when_a_host_is_added_and_when_one_is_connected_to() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&["web01"]));
     world.sandbox.fault(Fault::step_up().times(0));
     let mut command = at_terminal(&world, "config add web01").start();
     assert_eq!(enter_codes(&world, &mut command), 1);
     command.finish().succeeded();
 
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
-    world.add(&["web01"]);
+    let world = World::with_host("web01");
     world.stop_agent();
     world.remove_stored_certificates();
     world.sandbox.fault(Fault::step_up().times(0));
@@ -77,9 +73,7 @@ fn a_person_is_asked_when_a_host_is_added_and_when_one_is_connected_to() {
 
 #[test]
 fn without_a_terminal_nobody_is_asked_and_plain_ssh_says_what_to_do() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
-    world.add(&["web01"]);
+    let world = World::with_host("web01");
     world.stop_agent();
     world.remove_stored_certificates();
     world.sandbox.fault(Fault::step_up().times(0));
@@ -111,8 +105,7 @@ fn without_a_terminal_nobody_is_asked_and_plain_ssh_says_what_to_do() {
 
 #[test]
 fn what_is_answered_and_asked_for_again_is_not_asked_a_third_time() {
-    let world = World::with(options_with(&[]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&[]));
     world.sandbox.clear_requests();
     world.sandbox.fault(
         Fault::StepUp {
@@ -137,8 +130,7 @@ fn what_is_answered_and_asked_for_again_is_not_asked_a_third_time() {
 
 #[test]
 fn somebody_else_cannot_answer() {
-    let world = World::with(options_with(&[]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&[]));
     world.sandbox.fault(Fault::step_up().times(0));
     let mut command = at_terminal(&world, "cert").start();
     command.meanwhile(|| {
@@ -164,8 +156,7 @@ const REVOKED: &str = r#"{"access_token":{"nbf":{"essential":true,"value":"16041
 
 #[test]
 fn a_claims_challenge_of_azure_is_met_with_a_new_token() {
-    let world = World::with(options_with(&["web01", "db01"]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&["web01", "db01"]));
     world.add(&["web01"]);
     let is_arm = |row: &sandbox::RequestRow| {
         let scope = row.form.get("scope");
@@ -188,8 +179,7 @@ fn a_claims_challenge_of_azure_is_met_with_a_new_token() {
 
 #[test]
 fn a_claims_challenge_that_entra_wants_the_user_for_is_asked_at_the_terminal() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&["web01"]));
     world.json(&["rotate"]);
     world.sandbox.fault(Fault::claims_challenge(REVOKED));
     let refusal = || Fault::Token {

@@ -60,8 +60,7 @@ fn a_machine_is_certified_by_its_own_tenant_whoever_signed_in_last() {
 
 #[test]
 fn a_guest_is_certified_by_the_tenant_of_the_machine_and_signed_out_of_it() {
-    let world = World::with(options_with(&["web01", "fab01"]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&["web01", "fab01"]));
     let hosts = world.json(&["config", "add", &world.machine("fab01"), "web01"]);
     assert_eq!(hosts[0]["profile"], "default");
     assert_eq!(hosts[0]["tenant"], FABRIKAM);
@@ -111,8 +110,7 @@ fn a_guest_is_certified_by_the_tenant_of_the_machine_and_signed_out_of_it() {
 
 #[test]
 fn of_two_accounts_in_the_machines_tenant_none_is_guessed() {
-    let world = World::with(options_with(&["fab01"]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&["fab01"]));
     world.login_as(LINUS, &["--profile", "one"]);
     world.login_as(LINUS, &["--profile", "two"]);
     let output = world.entra_ssh(&["config", "add", &world.machine("fab01")]);
@@ -132,8 +130,7 @@ fn of_two_accounts_in_the_machines_tenant_none_is_guessed() {
 
 #[test]
 fn a_proxy_that_is_told_no_tenant_looks_it_up() {
-    let world = World::with(options_with(&["fab01"]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&["fab01"]));
     let mut proxy = world
         .command(&["proxy", &world.machine("fab01")])
         .open_stdin()

@@ -5,16 +5,10 @@ use std::path::Path;
 
 use sandbox::{MachineKind, Options};
 
-use crate::world::{ADA, Output, OwnAgent, World, options, options_with};
+use crate::world::{Output, OwnAgent, World, options, options_with};
 
 /// What a hostile archive calls a folder, so that it becomes lines of an ssh config.
 const EVIL: &str = "evil\nMatch exec \"touch OWNED\"\n#";
-
-fn signed_in() -> World {
-    let world = World::with(options());
-    world.login(ADA);
-    world
-}
 
 /// Runs a command of ours in a folder.
 fn in_folder(world: &World, folder: &Path, arguments: &str) -> Output {
@@ -32,7 +26,7 @@ fn in_folder(world: &World, folder: &Path, arguments: &str) -> Output {
 
 #[test]
 fn a_folder_whose_name_is_lines_of_ssh_config_is_refused_and_nothing_is_written() {
-    let world = signed_in();
+    let world = World::signed_in(options());
     world.add(&["web01"]);
     let before = fs::read(world.managed_config()).unwrap();
     let folder = world.root().join(EVIL);
@@ -63,7 +57,7 @@ fn a_folder_whose_name_is_lines_of_ssh_config_is_refused_and_nothing_is_written(
 
 #[test]
 fn a_home_or_runtime_folder_whose_name_is_lines_is_refused() {
-    let world = signed_in();
+    let world = World::signed_in(options());
     let folder = world.root().join(EVIL);
     fs::create_dir(&folder).unwrap();
     for name in [
@@ -97,7 +91,7 @@ fn a_home_or_runtime_folder_whose_name_is_lines_is_refused() {
 
 #[test]
 fn a_key_in_a_folder_with_every_sign_is_found_by_ssh_and_harms_no_other_host() {
-    let world = signed_in();
+    let world = World::signed_in(options());
     world.add(&["web01"]);
     let folder = world.root().join("a \"b\" 'c' 100% \\d $e #f `g` (h) *");
     fs::create_dir(&folder).unwrap();
@@ -149,11 +143,10 @@ const FOR_ALL_HOSTS: &str = "Host *
 
 #[test]
 fn what_the_user_has_for_all_hosts_keeps_no_managed_host_from_being_reached() {
-    let world = World::with(Options {
+    let world = World::signed_in(Options {
         machine_kind: MachineKind::Sshd,
         ..options_with(&["web01", "vm01"])
     });
-    world.login(ADA);
     let port = world
         .sandbox
         .machine_address("vm01")
@@ -196,7 +189,7 @@ fn what_the_user_has_for_all_hosts_keeps_no_managed_host_from_being_reached() {
 
 #[test]
 fn port_0_is_refused_wherever_a_port_is_named() {
-    let world = signed_in();
+    let world = World::signed_in(options());
     for arguments in [
         &["config", "add", "web01", "--port", "0"][..],
         &["ssh", "web01", "--port", "0"],
@@ -213,7 +206,7 @@ fn port_0_is_refused_wherever_a_port_is_named() {
 
 #[test]
 fn the_path_that_outlives_an_upgrade_is_written() {
-    let world = signed_in();
+    let world = World::signed_in(options());
     // As Homebrew lays it out: a folder for each version, and a link on the PATH.
     let [cellar, bin] = ["Cellar/0.1.0", "bin"].map(|name| world.home().join(name));
     for folder in [&cellar, &bin] {
@@ -251,7 +244,7 @@ fn the_path_that_outlives_an_upgrade_is_written() {
 
 #[test]
 fn a_path_with_control_characters_is_refused_wherever_one_is_named() {
-    let world = signed_in();
+    let world = World::signed_in(options());
     let path = "/tmp/a\nMatch exec true\n#";
     for arguments in [
         &["cert", "--file"][..],

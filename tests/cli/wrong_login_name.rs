@@ -12,11 +12,10 @@ const HINT: &str =
 #[test]
 fn a_host_of_another_account_is_denied_with_the_reason_until_it_is_refreshed() {
     for identity in ["agent", "file"] {
-        let world = World::with(Options {
+        let world = World::signed_in(Options {
             machine_kind: MachineKind::Sshd,
             ..options_with(&["web01"])
         });
-        world.login(ADA);
         world.add(&["web01", "--identity", identity]);
         let connect = || {
             world

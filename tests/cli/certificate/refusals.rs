@@ -8,8 +8,7 @@ use crate::world::{ADA, World, options_with};
 
 #[test]
 fn keys_that_entra_does_not_certify_are_refused_before_it_is_asked() {
-    let world = World::with(options_with(&[]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&[]));
     world.sandbox.clear_requests();
     let keygen = |kind: &str, bits: &str, file: &str| {
         let keygen = world
@@ -49,8 +48,7 @@ fn keys_that_entra_does_not_certify_are_refused_before_it_is_asked() {
 
 #[test]
 fn what_is_odd_about_a_certificate_is_said_once_when_it_is_issued() {
-    let world = World::with(options_with(&["web01", "vm01"]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&["web01", "vm01"]));
     let expected = "warning: the certificate runs the command `uptime` instead of what you ask for (force-command)\n\
         warning: the certificate is accepted only from `10.0.0.0/8` (source-address)\n\
         warning: sshd refuses the certificate, which has the unknown critical option `tea@example.com`\n\
@@ -174,8 +172,7 @@ fn reject_each_wrong_certificate_for_a_service_principal_and_store_nothing() {
 
 #[test]
 fn reject_each_wrong_certificate_for_a_key_of_ones_own() {
-    let world = World::with(options_with(&[]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&[]));
     let keygen = world
         .program("ssh-keygen")
         .args(["-q", "-N", "", "-t", "rsa", "-b", "2048", "-f", "key"]);

@@ -10,8 +10,7 @@ use crate::world::{ADA, CONTOSO, DEPLOY, DEPLOY_SECRET, GRACE, World, files_belo
 
 #[test]
 fn two_profiles_live_side_by_side() {
-    let world = World::with(options_with(&[]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&[]));
     service_principal(&world)
         .args(["--profile", "ci"])
         .env("ENTRA_SSH_CLIENT_SECRET", DEPLOY_SECRET)
@@ -92,8 +91,7 @@ fn status_has_the_shape_that_scripts_rely_on() {
 
 #[test]
 fn status_works_offline_and_starts_no_agent() {
-    let world = World::with(options_with(&[]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&[]));
     world.sandbox.fault(Fault::Outage.times(0));
     world.sandbox.clear_requests();
     world.entra_ssh(&["status"]).succeeded();
@@ -103,8 +101,7 @@ fn status_works_offline_and_starts_no_agent() {
 
 #[test]
 fn logout_takes_everything_away() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&["web01"]));
     service_principal(&world)
         .args(["--profile", "ci"])
         .env("ENTRA_SSH_CLIENT_SECRET", DEPLOY_SECRET)
@@ -151,9 +148,7 @@ fn logout_takes_everything_away() {
 
 #[test]
 fn a_new_sign_in_under_the_same_name_replaces_the_old_one_at_once() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
-    world.add(&["web01"]);
+    let world = World::with_host("web01");
     world.ssh("web01", "true").succeeded();
     world.login(GRACE);
     let offered = world.ssh_add("-l").stdout;

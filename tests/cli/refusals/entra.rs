@@ -3,7 +3,7 @@
 use sandbox::Fault;
 
 use super::token_refused;
-use crate::world::{ADA, World, options_with};
+use crate::world::{World, options_with};
 
 /// Runs `entra-ssh`, and compares how it ends and all that it tells.
 #[track_caller]
@@ -15,8 +15,7 @@ fn assert_told(world: &World, arguments: &[&str], status: i32, expected: &str) {
 
 #[test]
 fn what_only_a_person_can_mend_ends_with_4_and_other_refusals_with_1() {
-    let world = World::with(options_with(&[]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&[]));
     world.sandbox.fault(token_refused(
         50_076,
         "interaction_required",
@@ -92,9 +91,7 @@ fn a_service_principal_whose_secret_is_wrong_is_told_so() {
 
 #[test]
 fn a_refused_token_is_told_by_ssh_too() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
-    world.add(&["web01"]);
+    let world = World::with_host("web01");
     world.stop_agent();
     world.remove_stored_certificate();
     world.sandbox.fault(
@@ -125,8 +122,7 @@ fn a_refused_token_is_told_by_ssh_too() {
 
 #[test]
 fn an_entra_that_is_out_of_reach_is_told_as_such() {
-    let world = World::with(options_with(&[]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&[]));
     world.sandbox.fault(Fault::Outage.times(0));
     let output = world.entra_ssh(&["cert"]);
     output.ended_with(1);

@@ -3,7 +3,7 @@
 use sandbox::Fault;
 
 use super::proxy;
-use crate::world::{ADA, PROMPT, World, options_with};
+use crate::world::{PROMPT, World, options_with};
 
 fn relay_refuses(status: u16, text: &str) -> Fault {
     Fault::RelayRefuse {
@@ -14,8 +14,7 @@ fn relay_refuses(status: u16, text: &str) -> Fault {
 
 #[test]
 fn each_refusal_of_the_relay_has_its_sentence_and_hint() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&["web01"]));
     for (fault, expected) in [
         (
             relay_refuses(404, "Endpoint does not exist"),
@@ -82,9 +81,7 @@ fn each_refusal_of_the_relay_has_its_sentence_and_hint() {
 
 #[test]
 fn a_hybrid_connection_that_is_not_there_is_looked_up_anew_once() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
-    world.add(&["web01"]);
+    let world = World::with_host("web01");
     world.ssh("web01", "true").succeeded();
     world.sandbox.clear_requests();
     world
@@ -97,8 +94,7 @@ fn a_hybrid_connection_that_is_not_there_is_looked_up_anew_once() {
 
 #[test]
 fn an_agent_that_is_down_is_told_from_an_sshd_that_is_down() {
-    let world = World::with(options_with(&["web01", "web02", "lonely01"]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&["web01", "web02", "lonely01"]));
     for name in ["lonely01", "web01"] {
         world.sandbox.stop_agent(name).unwrap();
         let output = proxy(&world, name);
@@ -133,9 +129,7 @@ fn an_agent_that_is_down_is_told_from_an_sshd_that_is_down() {
 
 #[test]
 fn credentials_that_the_relay_refuses_once_are_fetched_anew() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
-    world.add(&["web01"]);
+    let world = World::with_host("web01");
     world.ssh("web01", "true").succeeded();
     for status in [401, 403] {
         world.sandbox.clear_requests();
@@ -171,9 +165,7 @@ fn credentials_that_the_relay_refuses_once_are_fetched_anew() {
 
 #[test]
 fn a_listener_that_is_slow_once_is_asked_again() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
-    world.add(&["web01"]);
+    let world = World::with_host("web01");
     world
         .sandbox
         .fault(relay_refuses(504, "the listener did not respond in time"));
@@ -188,9 +180,7 @@ fn a_listener_that_is_slow_once_is_asked_again() {
 
 #[test]
 fn a_handshake_that_stalls_gets_another_beside_it() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
-    world.add(&["web01"]);
+    let world = World::with_host("web01");
     let usual = world.ssh("web01", "true").seconds;
     world.sandbox.fault(Fault::RelayStall { after_bytes: None });
     let output = world.ssh("web01", "true");
@@ -202,9 +192,7 @@ fn a_handshake_that_stalls_gets_another_beside_it() {
 
 #[test]
 fn handshakes_that_stall_are_given_up_and_made_anew() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
-    world.add(&["web01"]);
+    let world = World::with_host("web01");
     world
         .sandbox
         .fault(Fault::RelayStall { after_bytes: None }.times(2));
@@ -219,8 +207,7 @@ fn handshakes_that_stall_are_given_up_and_made_anew() {
 
 #[test]
 fn a_listener_that_stays_slow_is_not_asked_for_ever_nor_all_the_time() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
+    let world = World::signed_in(options_with(&["web01"]));
     world.sandbox.clear_requests();
     world
         .sandbox
@@ -245,9 +232,7 @@ fn a_listener_that_stays_slow_is_not_asked_for_ever_nor_all_the_time() {
 
 #[test]
 fn a_connection_that_breaks_ends_and_says_why() {
-    let world = World::with(options_with(&["web01"]));
-    world.login(ADA);
-    world.add(&["web01"]);
+    let world = World::with_host("web01");
     world.ssh("web01", "true").succeeded();
     world.sandbox.fault(Fault::RelayClose {
         after_bytes: 8192,
