@@ -4,11 +4,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use sandbox::{MachineKind, Options};
 use url::Url;
 
 use crate::world::browser::{login, opened, press, visit};
-use crate::world::{ADA, Invocation, Running, World, options_with, wait_for};
+use crate::world::{ADA, Invocation, Running, World, options_with_sshd, wait_for};
 
 /// Returns `entra-ssh login` at a terminal, with a browser that does this.
 fn login_with(world: &World, browser: &str) -> Invocation {
@@ -96,10 +95,7 @@ fn a_person_who_declines_is_told_on_the_page_and_at_the_terminal() {
 
 #[test]
 fn without_a_browser_the_address_is_printed_and_the_redirect_can_be_pasted() {
-    let world = World::with(Options {
-        machine_kind: MachineKind::Sshd,
-        ..options_with(&["web01"])
-    });
+    let world = World::with(options_with_sshd(&["web01"]));
     let mut login = login(&world, "--no-browser").start();
     let page = printed(&login);
     let redirect = press(&world, &page, ("upn", ADA));

@@ -11,10 +11,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use sandbox::{MachineKind, Options};
 use tempfile::TempDir;
 
-use crate::world::{Invocation, World, noise, options_with};
+use crate::world::{Invocation, World, noise, options_with_sshd};
 
 const MIB: usize = 1024 * 1024;
 /// How long the long forms may take.
@@ -28,10 +27,7 @@ struct Bulk {
 
 impl Bulk {
     fn new() -> Self {
-        let world = World::signed_in(Options {
-            machine_kind: MachineKind::Sshd,
-            ..options_with(&["web01"])
-        });
+        let world = World::signed_in(options_with_sshd(&["web01"]));
         world.add(&["web01"]);
         let folder = tempfile::Builder::new()
             .prefix("es-bulk")

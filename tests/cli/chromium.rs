@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use sandbox::{Fault, MachineKind, Options};
+use sandbox::Fault;
 
 use crate::world::browser::{login, opened};
-use crate::world::{ADA, Chromium, World, options_with, wait_for};
+use crate::world::{ADA, Chromium, World, options_with_sshd, wait_for};
 
 /// Returns where a screenshot goes: to a folder that was named, for people to look at, or away with the test.
 fn picture(world: &World, name: &str) -> PathBuf {
@@ -24,10 +24,7 @@ fn our_page(chromium: &Chromium) -> String {
 
 #[test]
 fn a_person_signs_in_in_chromium_and_logs_in_to_the_real_sshd() {
-    let world = World::with(Options {
-        machine_kind: MachineKind::Sshd,
-        ..options_with(&["web01"])
-    });
+    let world = World::with(options_with_sshd(&["web01"]));
     let login = login(&world, "").start();
     let chromium = Chromium::start(&world);
     chromium.open(opened(&world).as_str());

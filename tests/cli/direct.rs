@@ -7,27 +7,20 @@ use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use sandbox::{MachineKind, Network, Options, PublicAddress};
+use sandbox::{Network, Options, PublicAddress};
 
-use crate::world::{ADA, Output, Process, World, options_with, wait_for};
+use crate::world::{ADA, Output, Process, World, options_with, options_with_sshd, wait_for};
 
 /// A loopback address that nobody listens on.
 const NOBODY: &str = "127.0.0.9";
 
 const SIX_MIB: usize = 6 * 1024 * 1024;
 
-fn sshd() -> Options {
-    Options {
-        machine_kind: MachineKind::Sshd,
-        ..options_with(&["vm01"])
-    }
-}
-
 /// Returns a world in which Ada is signed in, and the port of `vm01`.
 fn signed_in(options: Options) -> (World, String) {
     let world = World::signed_in(options);
-    let port = world.sandbox.machine_address("vm01").unwrap().port();
-    (world, port.to_string())
+    let port = world.port("vm01");
+    (world, port)
 }
 
 fn network(public: Option<&str>, private: &str) -> Network {
@@ -77,7 +70,7 @@ fn fall_silent(address: (&str, u16)) -> (TcpListener, Vec<TcpStream>) {
 
 #[test]
 fn ssh_is_given_the_connection_and_nothing_of_ours_stays() {
-    let (world, port) = signed_in(sshd());
+    let (world, port) = signed_in(options_with_sshd(&["vm01"]));
     world.add(&["vm01", "--port", &port]);
     let host = &world.json(&["config", "list"])[0];
     assert_eq!(
@@ -109,7 +102,7 @@ fn ssh_is_given_the_connection_and_nothing_of_ours_stays() {
 
 #[test]
 fn files_come_through_whole_both_ways() {
-    let (world, port) = signed_in(sshd());
+    let (world, port) = signed_in(options_with_sshd(&["vm01"]));
     world.add(&["vm01", "--port", &port]);
     let bytes: Vec<u8> = (0..SIX_MIB)
         .map(|index| u8::try_from(index * 7 % 251).unwrap())
@@ -132,7 +125,7 @@ fn files_come_through_whole_both_ways() {
 
 #[test]
 fn bytes_are_carried_where_no_connection_is_asked_for() {
-    let (world, port) = signed_in(sshd());
+    let (world, port) = signed_in(options_with_sshd(&["vm01"]));
     world.add(&["vm01", "--port", &port]);
     let carried = |command: &str| world.ssh_command(&["-o", "ProxyUseFDPass=no", "vm01", command]);
     carried("exit 7").run().ended_with(7);

@@ -2,19 +2,18 @@
 
 use std::fs;
 
-use sandbox::{MachineKind, Options};
+use sandbox::Options;
 
 use crate::world::agent_socket::{
     FAILURE, SIGN_REQUEST, SIGN_RESPONSE, ask, connect, identities, string,
 };
-use crate::world::{ADA, CONTOSO, OwnAgent, World, options_with};
+use crate::world::{ADA, CONTOSO, OwnAgent, World, options_with, options_with_sshd};
 
 /// Entra on the day it certifies them, and a machine with the real `sshd`.
 fn one_day() -> World {
     World::with(Options {
         certifies_ed25519: true,
-        machine_kind: MachineKind::Sshd,
-        ..options_with(&["web01"])
+        ..options_with_sshd(&["web01"])
     })
 }
 

@@ -8,19 +8,16 @@ use base64::engine::general_purpose::STANDARD;
 use entra_ssh::internal::agent::ask::{RelayQuestion, Tenancy};
 use entra_ssh::internal::agent::client::AgentClient;
 use entra_ssh::internal::host::env::Env;
-use sandbox::{MachineKind, Options, Role};
+use sandbox::{Options, Role};
 
 use crate::world::{
-    ADA, GRACE, Process, World, contains, files_below, mode, noise, options_with, wait_for,
+    ADA, GRACE, Process, World, contains, files_below, mode, noise, options_with_sshd, wait_for,
 };
 
 const FIVE_MIB: usize = 5 * 1024 * 1024;
 
 fn real_sshd() -> Options {
-    let mut options = Options {
-        machine_kind: MachineKind::Sshd,
-        ..options_with(&["web01"])
-    };
+    let mut options = options_with_sshd(&["web01"]);
     for user in &mut options.users {
         // May fetch relay credentials, and may not log in.
         if user.upn.starts_with("radia") {

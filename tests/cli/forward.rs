@@ -5,20 +5,13 @@ use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use sandbox::{Fault, MachineKind, Options};
+use sandbox::Fault;
 use serde_json::Value;
 
 use crate::world::{
     ADA, Forward, Invocation, LIMIT, RefusingPort, World, free_address, options, options_with,
-    wait_for,
+    options_with_sshd, wait_for,
 };
-
-fn sshd() -> Options {
-    Options {
-        machine_kind: MachineKind::Sshd,
-        ..options_with(&["web01"])
-    }
-}
 
 /// Runs ssh through the port, with the certificate that the agent serves.
 fn through(world: &World, forward: &Forward, arguments: &[&str]) -> Invocation {
@@ -41,7 +34,7 @@ fn through_to(host: &str, world: &World, forward: &Forward, arguments: &[&str]) 
 
 #[test]
 fn ssh_without_a_proxy_command_logs_in_to_the_real_sshd() {
-    let world = World::signed_in(sshd());
+    let world = World::signed_in(options_with_sshd(&["web01"]));
     // It sees to the certificate, too.
     let forward = Forward::start(world.command(&["forward", "web01"]));
     assert!(forward.address.ip().is_loopback());
@@ -166,12 +159,9 @@ fn a_stop_waits_for_what_is_open_and_a_second_one_does_not() {
 
 /// Returns a world with a VM, the real sshd on it, and the port of that.
 fn with_vm() -> (World, String) {
-    let world = World::signed_in(Options {
-        machine_kind: MachineKind::Sshd,
-        ..options_with(&["vm01"])
-    });
-    let port = world.sandbox.machine_address("vm01").unwrap().port();
-    (world, port.to_string())
+    let world = World::signed_in(options_with_sshd(&["vm01"]));
+    let port = world.port("vm01");
+    (world, port)
 }
 
 #[test]
@@ -254,7 +244,7 @@ fn a_port_that_the_machine_does_not_let_in_is_told_with_the_way_to_have_it() {
 
 #[test]
 fn whoever_connects_finds_a_certificate_that_is_still_good() {
-    let world = World::signed_in(sshd());
+    let world = World::signed_in(options_with_sshd(&["web01"]));
     let forward = Forward::start(world.command(&["forward", "web01"]));
     through(&world, &forward, &["true"]).run().succeeded();
     // It ends while nobody connects, and no agent runs.

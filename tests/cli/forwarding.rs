@@ -6,10 +6,9 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::thread;
 
-use sandbox::{MachineKind, Options};
-
 use crate::world::{
-    ADA, CONTOSO, DEPLOY, DEPLOY_SECRET, LIMIT, Running, World, free_address, options_with, package,
+    ADA, CONTOSO, DEPLOY, DEPLOY_SECRET, LIMIT, Running, World, free_address, options_with_sshd,
+    package,
 };
 
 /// The profiles, each with the host alias of the same name, and their login names.
@@ -21,10 +20,7 @@ const LOGINS: [(&str, &str); 3] = [
 
 /// Returns a world in which `web01` is a host of each profile, and `web02` is there to go on to.
 fn world() -> World {
-    let world = World::with(Options {
-        machine_kind: MachineKind::Sshd,
-        ..options_with(&["web01", "web02"])
-    });
+    let world = World::with(options_with_sshd(&["web01", "web02"]));
     world.login_as(ADA, &["--profile", "user"]);
     let guest = ["--profile", "guest", "--tenant", CONTOSO];
     world.login_as("linus@fabrikam.example", &guest);
@@ -123,7 +119,7 @@ fn ports_are_forwarded_for_every_kind_of_login() {
 #[test]
 fn the_agent_is_forwarded_for_every_kind_of_login_as_far_as_its_profile_allows() {
     let world = world();
-    let next = world.sandbox.machine_address("web02").unwrap().port();
+    let next = world.port("web02");
     for (host, login) in LOGINS {
         let listed = world.ssh_command(&["-A", host, "ssh-add -l"]).run();
         assert_eq!(

@@ -5,11 +5,9 @@ use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 
-use sandbox::{MachineKind, Options};
-
 use crate::world::{
-    ADA, CONTOSO, DEPLOY, DEPLOY_SECRET, GRACE, Output, Running, World, options_with, package,
-    wait_for,
+    ADA, CONTOSO, DEPLOY, DEPLOY_SECRET, GRACE, Output, Running, World, options_with,
+    options_with_sshd, package, wait_for,
 };
 
 /// The Python with paramiko, asyncssh and MSAL that `tests/run` makes.
@@ -72,10 +70,7 @@ fn msal_gets_a_certificate_in_cloud_shell() {
 
 /// Returns a world with real `sshd` on both machines, and somebody signed in.
 fn signed_in_with_sshd() -> World {
-    let world = World::signed_in(Options {
-        machine_kind: MachineKind::Sshd,
-        ..options_with(&["web01", "web02"])
-    });
+    let world = World::signed_in(options_with_sshd(&["web01", "web02"]));
     world.add(&["web01"]);
     world
 }

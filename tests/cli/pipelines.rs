@@ -3,9 +3,11 @@
 mod refusals;
 mod variables;
 
-use sandbox::{MachineKind, Options, Service, Workload};
+use sandbox::{Options, Service, Workload};
 
-use crate::world::{CONTOSO, DEPLOY, DEPLOY_SECRET, Invocation, World, options_with};
+use crate::world::{
+    CONTOSO, DEPLOY, DEPLOY_SECRET, Invocation, World, options_with, options_with_sshd,
+};
 
 /// The application that pipelines, pods and machines become.
 const PIPELINE: &str = "a9911ca7-0000-4000-8000-000000000303";
@@ -90,16 +92,9 @@ fn make_key(world: &World, name: &str) {
         .succeeded();
 }
 
-fn real_sshd() -> Options {
-    Options {
-        machine_kind: MachineKind::Sshd,
-        ..options_with(&["web01"])
-    }
-}
-
 #[test]
 fn each_way_in_ends_at_the_real_sshd() {
-    let world = World::with(real_sshd());
+    let world = World::with(options_with_sshd(&["web01"]));
     for (profile, login) in ways_in(&world) {
         login.args(["--profile", profile]).run().succeeded();
         let add = [

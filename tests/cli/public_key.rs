@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
-use sandbox::{Fault, MachineKind, Options};
+use sandbox::Fault;
 
-use crate::world::{Invocation, OwnAgent, World, mode, options_with};
+use crate::world::{Invocation, OwnAgent, World, mode, options_with, options_with_sshd};
 
 /// Somebody who is signed in, has a key of their own in OpenSSH's agent and nowhere else, and a machine with the real `sshd`.
 struct Owner {
@@ -15,10 +15,7 @@ struct Owner {
 
 impl Owner {
     fn new() -> Self {
-        let world = World::signed_in(Options {
-            machine_kind: MachineKind::Sshd,
-            ..options_with(&["web01"])
-        });
+        let world = World::signed_in(options_with_sshd(&["web01"]));
         world.make_ssh_folder();
         let own = OwnAgent::start(&world);
         let owner = Self { world, own };

@@ -221,7 +221,7 @@ fn a_managed_file_of_the_version_before_is_brought_up_to_date_with_its_host_keys
 fn a_managed_host_is_a_jump_host_for_others() {
     let world = World::signed_in(options());
     world.add(&["web01"]);
-    let port = world.sandbox.machine_address("web02").unwrap().port();
+    let port = world.port("web02");
     let agent = world.socket();
     let config = fs::read_to_string(world.ssh_config()).unwrap();
     let beyond = format!(
@@ -243,8 +243,7 @@ fn a_managed_host_is_a_jump_host_for_others() {
 fn a_managed_host_is_reached_by_way_of_a_jump_host() {
     let world = World::signed_in(options());
     world.add(&["web01"]);
-    let port = world.sandbox.machine_address("web02").unwrap().port();
-    let port = port.to_string();
+    let port = world.port("web02");
     world.add(&["--ip", "127.0.0.1", "--port", &port, "--alias", "near"]);
     let config = fs::read_to_string(world.ssh_config()).unwrap();
     let accept = "Host *\n  StrictHostKeyChecking accept-new\n";

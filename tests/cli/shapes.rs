@@ -1,15 +1,12 @@
 //! Certificates of the shape that Entra's have, and of others that OpenSSH accepts.
 
-use sandbox::{Fault, MachineKind, Options, Variation};
+use sandbox::{Fault, Variation};
 use serde_json::{Value, json};
 
-use crate::world::{GRACE, World, options_with};
+use crate::world::{GRACE, World, options_with_sshd};
 
 fn issued_to_grace(variation: Variation) -> (World, Value) {
-    let world = World::with(Options {
-        machine_kind: MachineKind::Sshd,
-        ..options_with(&["web01"])
-    });
+    let world = World::with(options_with_sshd(&["web01"]));
     world.login(GRACE);
     world.sandbox.fault(Fault::certificate(variation));
     let issued = world.json(&["cert"]);

@@ -24,7 +24,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sandbox::{Options, Sandbox};
+use sandbox::{MachineKind, Options, Sandbox};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -172,6 +172,12 @@ impl World {
         found.unwrap().resource_id()
     }
 
+    /// Returns the port of a machine's SSH server.
+    pub(crate) fn port(&self, machine: &str) -> String {
+        let address = self.sandbox.machine_address(machine).unwrap();
+        address.port().to_string()
+    }
+
     /// Returns any program, in this home.
     pub(crate) fn program(&self, program: impl AsRef<std::ffi::OsStr>) -> Invocation {
         let mut command = Command::new(program);
@@ -303,6 +309,14 @@ pub(crate) fn options_with(machines: &[&str]) -> Options {
         .machines
         .retain(|machine| machines.contains(&machine.name.as_str()));
     options
+}
+
+/// Returns such a sandbox, in which each machine is a real `sshd`.
+pub(crate) fn options_with_sshd(machines: &[&str]) -> Options {
+    Options {
+        machine_kind: MachineKind::Sshd,
+        ..options_with(machines)
+    }
 }
 
 /// Waits until something holds.

@@ -3,9 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use sandbox::{MachineKind, Options};
-
-use crate::world::{Output, OwnAgent, World, options, options_with};
+use crate::world::{Output, OwnAgent, World, options, options_with_sshd};
 
 /// What a hostile archive calls a folder, so that it becomes lines of an ssh config.
 const EVIL: &str = "evil\nMatch exec \"touch OWNED\"\n#";
@@ -143,16 +141,8 @@ const FOR_ALL_HOSTS: &str = "Host *
 
 #[test]
 fn what_the_user_has_for_all_hosts_keeps_no_managed_host_from_being_reached() {
-    let world = World::signed_in(Options {
-        machine_kind: MachineKind::Sshd,
-        ..options_with(&["web01", "vm01"])
-    });
-    let port = world
-        .sandbox
-        .machine_address("vm01")
-        .unwrap()
-        .port()
-        .to_string();
+    let world = World::signed_in(options_with_sshd(&["web01", "vm01"]));
+    let port = world.port("vm01");
     let own = OwnAgent::start(&world);
     for identity in ["agent", "file", "system-agent"] {
         for host in [&["web01"][..], &["vm01", "--port", &port]] {

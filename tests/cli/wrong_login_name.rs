@@ -1,9 +1,7 @@
 //! Logins as another account than the certificate is for.
 
-use sandbox::{MachineKind, Options};
-
 use crate::world::agent_socket::{SIGN_REQUEST, SIGN_RESPONSE, ask, connect, identities, string};
-use crate::world::{ADA, GRACE, World, options_with};
+use crate::world::{ADA, GRACE, World, options_with_sshd};
 
 const GRACE_LOGIN: &str = "grace.hopper@contoso.example";
 const HINT: &str =
@@ -12,10 +10,7 @@ const HINT: &str =
 #[test]
 fn a_host_of_another_account_is_denied_with_the_reason_until_it_is_refreshed() {
     for identity in ["agent", "file"] {
-        let world = World::signed_in(Options {
-            machine_kind: MachineKind::Sshd,
-            ..options_with(&["web01"])
-        });
+        let world = World::signed_in(options_with_sshd(&["web01"]));
         world.add(&["web01", "--identity", identity]);
         let connect = || {
             world

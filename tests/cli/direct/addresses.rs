@@ -97,8 +97,8 @@ fn the_private_address_and_a_named_one_are_taken_before_the_public_one() {
     }
     assert_eq!(address_requests(&world), [0; 3]);
     // Whoever shares a network with a machine of Arc need not go through the relay.
-    let web01 = world.sandbox.machine_address("web01").unwrap().port();
-    let web01 = ["web01", "--ip", "127.0.0.1", "--port", &web01.to_string()];
+    let web01 = world.port("web01");
+    let web01 = ["web01", "--ip", "127.0.0.1", "--port", &web01];
     world
         .command(&["config", "add"])
         .args(web01)
