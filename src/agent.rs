@@ -19,12 +19,13 @@
 
 mod account;
 mod accounts;
-mod addresses;
 mod answers;
 pub(crate) mod ask;
+mod background;
 mod bindings;
 mod bounded;
 pub(crate) mod caller;
+mod certificates;
 pub(crate) mod client;
 mod connection;
 mod doors;
@@ -36,9 +37,9 @@ mod places;
 mod renewal;
 mod requests;
 mod server;
+mod state;
 pub(crate) mod system_agent;
 pub(crate) mod systemd;
-mod tend;
 mod wire;
 
 pub(crate) use self::server::{DEFAULT_IDLE_SECONDS, serve};

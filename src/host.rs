@@ -28,6 +28,7 @@ mod places;
 pub(crate) mod poll;
 pub(crate) mod process;
 pub(crate) mod program;
+pub(crate) mod random;
 pub(crate) mod standard_streams;
 pub(crate) mod tcp;
 #[cfg(unix)]

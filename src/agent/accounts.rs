@@ -113,8 +113,8 @@ impl Accounts {
         opened.insert(0, Arc::clone(&account));
         let mut environments = 0;
         opened.retain(|account| {
-            environments += usize::from(!account.sign_in().is_stored());
-            account.sign_in().is_stored() || environments <= MAX_ENVIRONMENTS
+            environments += usize::from(!account.session.is_stored());
+            account.session.is_stored() || environments <= MAX_ENVIRONMENTS
         });
         Ok(account)
     }
@@ -134,17 +134,17 @@ impl Accounts {
     async fn find(&self, profile: &Profile, tenant: &TenantId) -> Option<Arc<Account>> {
         let mut opened = self.opened.lock().await;
         opened.retain(|account| {
-            let held = &account.sign_in().profile;
+            let held = &account.session.profile;
             // What other callers' variables name are accounts beside this one.
             held.name != profile.name
                 || held.environment != profile.environment
                 || held.is_same_sign_in(profile)
         });
         let index = opened.iter().position(|account| {
-            let held = &account.sign_in().profile;
+            let held = &account.session.profile;
             held.name == profile.name
                 && held.environment == profile.environment
-                && account.sign_in().tenant == *tenant
+                && account.session.tenant == *tenant
         })?;
         let account = opened.remove(index);
         opened.insert(0, Arc::clone(&account));
@@ -199,7 +199,7 @@ impl Accounts {
                 let Ok(account) = self.open(from, name, &Tenancy::Home).await else {
                     continue;
                 };
-                for tenant in &account.sign_in().profile.guest_in {
+                for tenant in &account.session.profile.guest_in {
                     let _opened = self
                         .open(from, name, &Tenancy::Tenant(tenant.clone()))
                         .await;
@@ -219,7 +219,7 @@ impl Accounts {
         let opened = self.opened().await;
         let unsaved = opened
             .iter()
-            .flat_map(|account| account.sign_in().unsaved_warnings());
+            .flat_map(|account| account.session.unsaved_warnings());
         let mut unsaved: Vec<String> = unsaved.collect();
         unsaved.sort();
         unsaved.dedup();
@@ -230,14 +230,14 @@ impl Accounts {
         self.opened
             .lock()
             .await
-            .retain(|account| account.sign_in().profile.name != *name);
+            .retain(|account| account.session.profile.name != *name);
     }
 
     pub(super) async fn names(&self) -> Vec<ProfileName> {
         let opened = self.opened.lock().await;
         let mut names: Vec<_> = opened
             .iter()
-            .map(|account| account.sign_in().profile.name.clone())
+            .map(|account| account.session.profile.name.clone())
             .collect();
         names.sort();
         names.dedup();

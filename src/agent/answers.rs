@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::account::Account;
 use super::accounts::From;
 use super::ask::{
-    Answer, AskResult, Asked, CertificateAnswer, MachinesQuestion, Question, RelayAnswer,
-    RelayQuestion, RenewWhen, RenewedAnswer, Tenancy,
+    AddressQuestion, Answer, AskResult, Asked, CertificateAnswer, MachinesQuestion, Question,
+    RelayAnswer, RelayQuestion, RenewWhen, RenewedAnswer, Tenancy,
 };
-use super::server::Agent;
+use super::state::Agent;
 use crate::ids::ProfileName;
 use crate::issue::Issued;
 use crate::line::Line;
@@ -92,6 +92,18 @@ impl Agent {
         )))
     }
 
+    async fn vm_addresses(&self, from: &From, question: &AddressQuestion) -> AskResult {
+        let AddressQuestion {
+            profile,
+            tenancy,
+            machine,
+            unreached,
+        } = question;
+        let account = self.accounts.open(from, profile, tenancy).await?;
+        let found = account.vm_addresses(machine, unreached.as_ref());
+        Ok(Answer::VmAddresses(found.await?))
+    }
+
     async fn machines(&self, from: &From, question: &MachinesQuestion) -> AskResult {
         let MachinesQuestion {
             profile,
@@ -138,6 +150,6 @@ impl Agent {
 
 /// Returns a warning for each thing that the account's keyring did not take.
 fn unsaved(account: &Account) -> Vec<Line> {
-    let warnings = account.sign_in().unsaved_warnings();
+    let warnings = account.session.unsaved_warnings();
     warnings.into_iter().map(Line::from).collect()
 }

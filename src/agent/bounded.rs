@@ -1,6 +1,9 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
+/// How many machines to keep something of for one account: relay credentials, addresses.
+pub(super) const MAX_MACHINES: usize = 10_000;
+
 /// A map that holds so many entries and no more. One more empties it: what it held is asked for again.
 #[derive(Debug)]
 pub(super) struct Bounded<K, V> {

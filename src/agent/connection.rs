@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::ask::{AskResult, EXTENSION as ASK, another_version};
 use super::bindings::Bindings;
-use super::server::Agent;
+use super::state::Agent;
 use super::wire::read_rest;
 use crate::failure::Failure;
 use crate::openssh::agent_protocol::{Request, Response};
@@ -137,7 +137,7 @@ mod tests {
     use tokio::time::{Instant, sleep};
 
     use super::super::ask::Answer;
-    use super::super::server::tests::agent;
+    use super::super::state::tests::agent;
     use super::*;
 
     const MOMENT: Duration = Duration::from_millis(1);

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::account::Account;
 use super::bindings::Bindings;
-use super::server::Agent;
+use super::state::Agent;
 use crate::certificate::{KeyKind, SignatureAlgorithm, Unverified};
 use crate::failure::{last, wrong_login_name};
 use crate::openssh::agent_protocol::{FLAG_RSA_SHA2_256, FLAG_RSA_SHA2_512, OfferedKey, Response};
@@ -25,10 +25,10 @@ impl Agent {
         let mut seen = Vec::new();
         // Of an account that variables name, the one that was asked for last: sshd counts every key that it refuses.
         accounts.retain(|account| {
-            let sign_in = account.sign_in();
-            let key = (sign_in.profile.account.clone(), sign_in.tenant.clone());
-            let is_first = sign_in.is_stored() || !seen.contains(&key);
-            seen.extend((!sign_in.is_stored()).then_some(key));
+            let session = &account.session;
+            let key = (session.profile.account.clone(), session.tenant.clone());
+            let is_first = session.is_stored() || !seen.contains(&key);
+            seen.extend((!session.is_stored()).then_some(key));
             is_first
         });
         let offers = accounts.iter().map(|account| self.offer_of(account));

@@ -4,11 +4,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::account::MAX_MACHINES;
-use super::accounts::From;
-use super::ask::{AddressQuestion, Answer, AskResult};
-use super::bounded::Bounded;
-use super::server::Agent;
+use super::super::bounded::{Bounded, MAX_MACHINES};
 use crate::azure::VmAddresses;
 use crate::failure::Failure;
 use crate::ids::ResourceId;
@@ -22,7 +18,7 @@ const LEAST_LIFETIME: Duration = Duration::from_secs(2);
 
 /// Where an account has seen VMs.
 #[derive(Debug)]
-pub(super) struct AddressBook {
+pub(in super::super) struct AddressBook {
     pages: Mutex<Bounded<ResourceId, Arc<Mutex<Option<Seen>>>>>,
 }
 
@@ -32,25 +28,9 @@ struct Seen {
     at: Instant,
 }
 
-impl Agent {
-    /// Returns the addresses of a VM. Those at hand are not given to whoever found nobody there.
-    pub(super) async fn vm_addresses(&self, from: &From, question: &AddressQuestion) -> AskResult {
-        let AddressQuestion {
-            profile,
-            tenancy,
-            machine: vm,
-            unreached,
-        } = question;
-        let account = self.accounts.open(from, profile, tenancy).await?;
-        let look_up = account.ask_azure(|manager| async move { manager.vm_addresses(vm).await });
-        let found = account.addresses().find(vm, unreached.as_ref(), look_up);
-        Ok(Answer::VmAddresses(found.await?))
-    }
-}
-
 impl AddressBook {
     /// Returns what is at hand if it is good enough, or else what is looked up. Of any number of askers one looks it up.
-    async fn find(
+    pub(in super::super) async fn find(
         &self,
         vm: &ResourceId,
         unreached: Option<&VmAddresses>,

@@ -6,11 +6,10 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::accounts::Accounts;
+use super::certificates::LOOK_INTERVAL;
 use crate::host::clock::Clock;
 use crate::time::UnixTime;
 
-/// How often the accounts are looked at, at least: a machine that has slept is noticed after so long.
-pub(super) const LOOK_INTERVAL: Duration = Duration::from_secs(15);
 /// How often they are looked at, at most.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
 /// By how much the clock may differ from the time that has passed; more is a jump.
