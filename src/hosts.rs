@@ -13,13 +13,13 @@ mod rivals;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::host::files::{self, Access, Draft};
+use crate::host::files::{self, Access, Draft, FileAction, FileError};
 use crate::host::lock::Lock;
 use crate::host::{Host, own_socket, program};
 use crate::ids::{HostAlias, ResourceId};
 use crate::ssh_config::{Block, LocalPaths, ManagedConfig};
 
-pub(crate) use self::error::{FileAction, HostsError};
+pub(crate) use self::error::HostsError;
 pub(crate) use self::include::NotIncluded;
 pub(crate) use self::put::{Change, destination, machine_name, put};
 pub(crate) use self::rivals::Rival;
@@ -62,7 +62,7 @@ impl<'a> Hosts<'a> {
     pub(crate) fn read(&self) -> Result<ManagedConfig, HostsError> {
         let path = self.host.paths.managed_ssh_config();
         let text = files::read_if_there(&path, include::MAX_CONFIG_BYTES)
-            .map_err(|source| HostsError::file(FileAction::Read, &path, source))?
+            .map_err(|source| FileError::new(FileAction::Read, &path, source))?
             .unwrap_or_default();
         ManagedConfig::parse(&text).map_err(|source| HostsError::Managed { path, source })
     }
@@ -95,13 +95,13 @@ impl<'a> Hosts<'a> {
         let include = include::missing(paths)?;
         let folder = path.parent().unwrap_or(&path);
         files::make_private_folder(folder)
-            .map_err(|source| HostsError::file(FileAction::MakeFolder, folder, source))?;
+            .map_err(|source| FileError::new(FileAction::MakeFolder, folder, source))?;
         let text = config.render(&self.local_paths()?)?;
         let (bytes, limit) = (text.len(), include::MAX_CONFIG_BYTES);
         if bytes > limit {
             return Err(HostsError::TooLong { path, bytes, limit });
         }
-        let failed = |source| HostsError::file(FileAction::Write, &path, source);
+        let failed = |source| FileError::new(FileAction::Write, &path, source);
         let draft = Draft::new(&path, &text, Access::Private).map_err(failed)?;
         check::by_ssh(&self.host.env, draft.path(), &path).await?;
         self.keep_host_keys(config.renamed());
@@ -145,7 +145,7 @@ impl<'a> Hosts<'a> {
     /// # Errors
     /// [`HostsError::File`] if the folder cannot be made.
     pub(crate) fn known_hosts(&self) -> Result<PathBuf, HostsError> {
-        host_keys::make_folder(&self.host.paths)
+        Ok(host_keys::make_folder(&self.host.paths)?)
     }
 
     /// Lets ssh find the host keys of renamed machines under their new names. It is best effort: without a key, ssh asks for it,

@@ -17,7 +17,7 @@ impl From<HostsError> for Failure {
                 )
             }
             HostsError::Check { .. } => "see whether it works by itself: ssh -V".to_owned(),
-            HostsError::Executable(_) | HostsError::File { .. } => return Self::of(&error),
+            HostsError::Executable(_) | HostsError::File(_) => return Self::of(&error),
             HostsError::ForeignFolder { .. } => {
                 "run it as that user, without sudo; for root: sudo -H entra-ssh config add NAME".to_owned()
             }

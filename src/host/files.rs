@@ -1,6 +1,7 @@
 //! Files: read with a limit, written whole or not at all.
 
 mod draft;
+mod error;
 mod folders;
 mod leftovers;
 mod links;
@@ -14,6 +15,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 pub(crate) use self::draft::Draft;
+pub(crate) use self::error::{FileAction, FileError};
 pub(crate) use self::folders::{entries, is_same};
 pub(crate) use self::text::decode_text;
 

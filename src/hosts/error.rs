@@ -1,7 +1,7 @@
-use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use crate::host::files::FileError;
 use crate::ids::HostAlias;
 use crate::line::Line;
 use crate::ssh_config::{ManagedConfigError, UnwritableHostError};
@@ -24,12 +24,8 @@ pub(crate) enum HostsError {
     Check { ssh: PathBuf, source: io::Error },
     #[error("cannot determine the path of this executable")]
     Executable(#[source] io::Error),
-    #[error("cannot {action} `{}`", path.display())]
-    File {
-        action: FileAction,
-        path: PathBuf,
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// Root would write into another user's folder, as with `sudo`.
     #[error("`{}` belongs to another user", folder.display())]
     ForeignFolder { folder: PathBuf },
@@ -59,32 +55,4 @@ pub(crate) enum HostsError {
     /// The user's own ssh config cannot be read.
     #[error("cannot read `{}`", path.display())]
     UserConfig { path: PathBuf, source: io::Error },
-}
-
-/// What was done with a file.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum FileAction {
-    MakeFolder,
-    Read,
-    Write,
-}
-
-impl HostsError {
-    pub(super) fn file(action: FileAction, path: &Path, source: io::Error) -> Self {
-        Self::File {
-            action,
-            path: path.to_owned(),
-            source,
-        }
-    }
-}
-
-impl fmt::Display for FileAction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::MakeFolder => "make the folder",
-            Self::Read => "read",
-            Self::Write => "write",
-        })
-    }
 }

@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::error::{FileAction, HostsError};
-use crate::host::files::{self, Access};
+use crate::host::files::{self, Access, FileAction, FileError};
 use crate::host::paths::Paths;
 use crate::ids::ResourceId;
 use crate::ssh_config;
@@ -31,13 +30,13 @@ pub(super) fn rename<'a>(paths: &Paths, machines: impl IntoIterator<Item = &'a R
 /// Makes the folder of the file, and returns the file. On a disk that cannot be written, ssh says so itself, and connects.
 ///
 /// # Errors
-/// [`HostsError::File`] for any other reason.
-pub(super) fn make_folder(paths: &Paths) -> Result<PathBuf, HostsError> {
+/// [`FileError`] for any other reason.
+pub(super) fn make_folder(paths: &Paths) -> Result<PathBuf, FileError> {
     let known_hosts = paths.known_hosts();
     let folder = known_hosts.parent().unwrap_or(&known_hosts);
     match files::make_private_folder(folder) {
         Err(source) if !files::cannot_be_written(&source) => {
-            Err(HostsError::file(FileAction::MakeFolder, folder, source))
+            Err(FileError::new(FileAction::MakeFolder, folder, source))
         }
         _ => Ok(known_hosts),
     }
