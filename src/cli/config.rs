@@ -1,9 +1,9 @@
 pub(super) mod account;
-pub(super) mod add;
+mod add;
 mod list;
-pub(super) mod login_names;
 mod refresh;
 mod remove;
+mod rows;
 mod show;
 
 use clap::{Args, Subcommand};

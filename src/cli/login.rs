@@ -11,9 +11,9 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args};
 use serde_json::json;
 
-use super::config::login_names;
 use super::context::Context;
 use super::key_args::KeyArgs;
+use super::login_names;
 use super::path_arg;
 use super::rotate;
 use super::ui::Ui;

@@ -2,9 +2,9 @@
 
 use std::io::{self, BufRead as _, Read as _};
 
-use super::super::context::Context;
-use super::super::ui::{self, Ui};
-use super::add;
+use super::context::Context;
+use super::host_options;
+use super::ui::{self, Ui};
 use crate::agent::ask::Tenancy;
 use crate::failure::Failure;
 use crate::ids::{HostAlias, Principal, ProfileName};
@@ -17,14 +17,14 @@ const MAX_ANSWER_BYTES: u64 = 256;
 const MAX_NAMED: usize = 5;
 
 /// The login names of certificates, each asked of the agent once, however many hosts there are.
-pub(in super::super) struct LoginNames<'a> {
-    pub(in super::super) ui: Ui,
-    pub(in super::super) context: &'a Context,
+pub(super) struct LoginNames<'a> {
+    pub(super) ui: Ui,
+    pub(super) context: &'a Context,
     known: Vec<(ProfileName, Tenancy, Result<Principal, Failure>)>,
 }
 
 impl<'a> LoginNames<'a> {
-    pub(in super::super) const fn new(ui: Ui, context: &'a Context) -> Self {
+    pub(super) const fn new(ui: Ui, context: &'a Context) -> Self {
         Self {
             ui,
             context,
@@ -33,7 +33,7 @@ impl<'a> LoginNames<'a> {
     }
 
     /// Returns the login name of a profile in a tenant: the first principal of its certificate, which is issued if there is none.
-    pub(in super::super) async fn of(
+    pub(super) async fn of(
         &mut self,
         profile: &ProfileName,
         tenancy: &Tenancy,
@@ -61,10 +61,7 @@ impl<'a> LoginNames<'a> {
 
     /// Returns the login name that a managed host should have by now, if that is another one. A local account stays what it is,
     /// and so does the name of a host whose profile is not signed in.
-    pub(in super::super) async fn changed(
-        &mut self,
-        block: &Block,
-    ) -> Result<Option<Principal>, Failure> {
+    pub(super) async fn changed(&mut self, block: &Block) -> Result<Option<Principal>, Failure> {
         if block.identity == Identity::Own {
             return Ok(None);
         }
@@ -75,7 +72,9 @@ impl<'a> LoginNames<'a> {
         if block.user.as_str() == profile.account.as_str().to_lowercase() {
             return Ok(None);
         }
-        let user = self.of(&block.profile, &add::tenancy(block)).await?;
+        let user = self
+            .of(&block.profile, &host_options::tenancy(block))
+            .await?;
         Ok((user != block.user).then_some(user))
     }
 }
@@ -93,7 +92,7 @@ pub(super) fn apply(config: &mut ManagedConfig, changed: &[(HostAlias, Principal
 
 /// After another account has signed in under the name of a profile: has its hosts log in as that one, if the user wants it so, or
 /// says what to type.
-pub(in super::super) async fn follow(
+pub(super) async fn follow(
     ui: Ui,
     context: &Context,
     before: Option<&Profile>,

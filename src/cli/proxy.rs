@@ -3,8 +3,8 @@ use std::cell::Cell;
 use clap::Args;
 use tokio::net::TcpStream;
 
-use super::config::add;
 use super::context::Context;
+use super::host_options;
 use super::ui::Ui;
 use super::way::{Direct, Relayed};
 use super::wrong_login_name;
@@ -64,7 +64,7 @@ impl ProxyArgs {
 }
 
 pub(super) async fn run(ui: Ui, context: &Context, args: ProxyArgs) -> Result<u8, Failure> {
-    add::check_private_ip(args.prefer_private_ip, args.machine.as_ref())?;
+    host_options::check_private_ip(args.prefer_private_ip, args.machine.as_ref())?;
     if !args.is_direct() {
         tls::make_key_share();
     }
@@ -72,7 +72,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: ProxyArgs) -> Result<u8
     context.hosts().link_agent();
     // The agent knows the profile by its name, and a pipeline's may have to be made first.
     let profile = context.load_profile().await?;
-    let tenancy = add::tenancy_of(args.tenant.as_ref(), args.machine.as_ref());
+    let tenancy = host_options::tenancy_of(args.tenant.as_ref(), args.machine.as_ref());
     let certificate = async {
         if args.no_certificate {
             return Ok(());

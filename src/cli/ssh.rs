@@ -3,9 +3,9 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::config::add::{self, HostOptions};
-use super::config::login_names::LoginNames;
 use super::context::Context;
+use super::host_options::{self, HostOptions};
+use super::login_names::LoginNames;
 use super::one_connection;
 use super::rotate::{self, KeptIn};
 use super::ui::Ui;
@@ -92,7 +92,7 @@ async fn block(ui: Ui, context: &Context, args: &SshArgs) -> Result<Block, Failu
         && args.options.are_default()
     {
         if block.identity == Identity::Agent {
-            let tenancy = add::tenancy(&block);
+            let tenancy = host_options::tenancy(&block);
             let certify = async || {
                 context
                     .certificate_for_login(&block.profile, &tenancy)
@@ -108,7 +108,7 @@ async fn block(ui: Ui, context: &Context, args: &SshArgs) -> Result<Block, Failu
     };
     let group = args.resource_group.as_ref();
     let mut names = LoginNames::new(ui, context);
-    let mut block = add::block(&mut names, &target, group, &args.options).await?;
+    let mut block = host_options::block(&mut names, &target, group, &args.options).await?;
     // Two machines may have one name, and ssh must not share a connection to one of them with the other.
     block.host = block.host_name().parse()?;
     // For a managed host, ssh has this done while it reads its config.

@@ -6,9 +6,6 @@ use crate::source::Source;
 
 /// Commands that still import others. Nothing joins this list.
 const OPEN: &[&str] = &[
-    "src/cli/config/add.rs",
-    "src/cli/config/refresh.rs",
-    "src/cli/config/remove.rs",
     "src/cli/forward/machine.rs",
     "src/cli/login.rs",
     "src/cli/logout.rs",

@@ -1,25 +1,19 @@
 use std::fmt::Write as _;
-use std::io;
-use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::Value;
 
-use super::super::context::{Context, absolute};
-use super::super::path_arg;
-use super::super::public_key;
+use super::super::context::Context;
+use super::super::host_options::{self, HostOptions};
+use super::super::login_names::LoginNames;
 use super::super::several::Several;
 use super::super::ui::Ui;
-use super::account::{self, Found};
-use super::login_names::LoginNames;
-use crate::agent::ask::{RenewWhen, Tenancy};
-use crate::failure::{Failure, FailureKind, file_failure};
+use super::rows;
+use crate::failure::{Failure, FailureKind};
 use crate::hosts::{self, Change, Rival};
-use crate::ids::{
-    Address, HostAlias, ParseIdError, Principal, ResourceGroup, ResourceId, TenantId,
-};
+use crate::ids::{HostAlias, ParseIdError, ResourceGroup};
 use crate::inventory::target::Target;
-use crate::ssh_config::{Block, Identity, ManagedConfig, Route};
+use crate::ssh_config::{Block, ManagedConfig};
 
 /// Add machines, so that plain `ssh NAME` reaches them from now on
 #[derive(Args, Debug)]
@@ -44,82 +38,6 @@ pub(in super::super) struct AddArgs {
     options: HostOptions,
 }
 
-/// How a machine is logged in to.
-#[derive(Args, Clone, Debug)]
-pub(in super::super) struct HostOptions {
-    /// Log in as this local account of the machine, with your own key and without a certificate
-    #[arg(long, value_name = "NAME")]
-    local_user: Option<Principal>,
-    /// The private key for --local-user
-    #[arg(long, value_name = "FILE", requires = "local_user", value_parser = path_arg::parser())]
-    private_key_file: Option<PathBuf>,
-    /// Where ssh finds key and certificate: agent (ours), system-agent (yours, at `SSH_AUTH_SOCK`), or file
-    #[arg(long, value_name = "WHERE", default_value = "agent", conflicts_with = "local_user", value_parser = parse_identity)]
-    identity: Identity,
-    /// Use this key of yours, whose private half is in hardware or in your own agent, and keep a certificate for it
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["local_user", "identity"], value_parser = path_arg::parser())]
-    public_key_file: Option<PathBuf>,
-    /// The port of sshd on the machine, if it is not 22
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
-    port: Option<u16>,
-    /// Connect to this address, without asking Azure for one
-    #[arg(long, value_name = "ADDRESS", conflicts_with = "prefer_private_ip")]
-    ip: Option<Address>,
-    /// Connect to an Azure VM's private address, even if it has a public one
-    #[arg(long)]
-    prefer_private_ip: bool,
-}
-
-pub(in super::super) const DEFAULT_PORT: u16 = 22;
-
-impl HostOptions {
-    /// Tells whether nothing was asked for.
-    pub(in super::super) fn are_default(&self) -> bool {
-        self.identity == Identity::Agent
-            && self.local_user.is_none()
-            && self.private_key_file.is_none()
-            && self.public_key_file.is_none()
-            && self.port.is_none()
-            && self.ip.is_none()
-            && !self.prefer_private_ip
-    }
-
-    /// Returns the machine at the address that was named: for whoever names nothing else.
-    pub(in super::super) fn target(&self) -> Option<Target> {
-        self.ip.clone().map(Target::Address)
-    }
-}
-
-/// Refuses `--prefer-private-ip` where there is no choice of addresses.
-pub(in super::super) fn check_private_ip(
-    prefer_private_ip: bool,
-    machine: Option<&ResourceId>,
-) -> Result<(), Failure> {
-    let what = match machine {
-        Some(machine) if machine.kind().is_relayed() => {
-            format!("`{}` is an {}", machine.name(), machine.kind())
-        }
-        None => "an address is named".to_owned(),
-        Some(_) => return Ok(()),
-    };
-    if !prefer_private_ip {
-        return Ok(());
-    }
-    Err(
-        Failure::new(format!("{what}, and --prefer-private-ip is for Azure VMs"))
-            .kind(FailureKind::Usage)
-            .hint("leave --prefer-private-ip out"),
-    )
-}
-
-/// Returns how bytes get to a machine: by its address if it is a VM or one was named.
-fn route_to(machine: Option<&ResourceId>, address: Option<&Address>) -> Route {
-    match (machine, address) {
-        (Some(machine), None) if machine.kind().is_relayed() => Route::Relay,
-        _ => Route::Direct,
-    }
-}
-
 pub(in super::super) async fn run(ui: Ui, context: &Context, args: AddArgs) -> Result<(), Failure> {
     check_that_one_is_one(&args)?;
     let alias = args.alias.as_deref().map(parse_alias).transpose()?;
@@ -133,7 +51,7 @@ pub(in super::super) async fn run(ui: Ui, context: &Context, args: AddArgs) -> R
             Err(failure)
         } else {
             let group = args.resource_group.as_ref();
-            block(&mut names, target, group, &args.options).await
+            host_options::block(&mut names, target, group, &args.options).await
         };
         match found {
             Ok(block) => blocks.push(match &alias {
@@ -173,7 +91,7 @@ pub(in super::super) async fn run(ui: Ui, context: &Context, args: AddArgs) -> R
 fn check_that_one_is_one(args: &AddArgs) -> Result<(), Failure> {
     for (is_given, what, option) in [
         (args.alias.is_some(), "alias", "--alias"),
-        (args.options.ip.is_some(), "address", "--ip"),
+        (args.options.target().is_some(), "address", "--ip"),
     ] {
         if is_given && args.targets.len() > 1 {
             return Err(
@@ -216,7 +134,7 @@ fn put(
 
 /// Returns what became of hosts, for scripts and for people.
 fn tell(changes: &[(Block, Change)]) -> (Vec<Value>, String) {
-    let mut rows = super::list::rows(changes.iter().map(|(block, _)| block));
+    let mut rows = rows::of(changes.iter().map(|(block, _)| block));
     let mut text = String::new();
     for (row, (block, change)) in rows.iter_mut().zip(changes) {
         if let Some(row) = row.as_object_mut() {
@@ -265,125 +183,5 @@ fn warn_of_rivals(ui: Ui, context: &Context, hosts: &[HostAlias]) {
                  choose another alias (--alias)"
             )
         });
-    }
-}
-
-/// Finds a machine and says how it is reached. The login name is the certificate's first principal, so that a certificate
-/// is issued if there is none.
-pub(in super::super) async fn block(
-    names: &mut LoginNames<'_>,
-    target: &Target,
-    group: Option<&ResourceGroup>,
-    options: &HostOptions,
-) -> Result<Block, Failure> {
-    let (ui, context) = (names.ui, names.context);
-    let Found {
-        machine: resource_id,
-        profile,
-        tenant,
-    } = account::find(ui, context, target, group).await?;
-    check_private_ip(options.prefer_private_ip, resource_id.as_ref())?;
-    let public_key_file = options.public_key_file.as_deref().map(absolute);
-    let public_key_file = public_key_file.transpose()?;
-    let (user, identity) = if let Some(user) = &options.local_user {
-        (user.clone(), Identity::Own)
-    } else if let Some(file) = &public_key_file {
-        let keep = async || {
-            public_key::keep(context, &profile, tenant.as_ref(), file, RenewWhen::Due).await
-        };
-        let (certificate, _) = context.answering(ui, &profile, keep).await?;
-        let now = context.host.clock.now();
-        context.record_warnings(&certificate.explain().summarize(now, None));
-        (certificate.login_name().clone(), Identity::PublicKey)
-    } else {
-        let tenancy = tenancy_of(tenant.as_ref(), resource_id.as_ref());
-        (names.of(&profile, &tenancy).await?, options.identity)
-    };
-    let private_key_file = match &options.private_key_file {
-        Some(file) if !file.is_file() => {
-            return Err(file_failure("find", file, &io::ErrorKind::NotFound.into()));
-        }
-        Some(file) => Some(absolute(file)?),
-        None => None,
-    };
-    let address = match (&options.ip, target) {
-        (None, Target::Address(address)) => Some(address),
-        (given, _) => given.as_ref(),
-    };
-    let route = route_to(resource_id.as_ref(), address);
-    Ok(Block {
-        host: alias_of(target)?,
-        user,
-        route,
-        identity,
-        profile,
-        tenant,
-        port: options.port.unwrap_or(DEFAULT_PORT),
-        address: address.cloned(),
-        prefer_private_ip: options.prefer_private_ip
-            && resource_id.is_some()
-            && route == Route::Direct,
-        private_key_file,
-        public_key_file,
-        resource_id,
-    })
-}
-
-/// Returns the tenant that the certificate of a managed host comes from.
-pub(in super::super) fn tenancy(block: &Block) -> Tenancy {
-    tenancy_of(block.tenant.as_ref(), block.resource_id.as_ref())
-}
-
-/// Returns the tenant that certificates and credentials for a machine come from.
-pub(in super::super) fn tenancy_of(
-    tenant: Option<&TenantId>,
-    machine: Option<&ResourceId>,
-) -> Tenancy {
-    match (tenant, machine) {
-        (Some(tenant), _) => Tenancy::Tenant(tenant.clone()),
-        (None, Some(machine)) => Tenancy::OfSubscription(machine.subscription().clone()),
-        (None, None) => Tenancy::Home,
-    }
-}
-
-fn parse_identity(text: &str) -> Result<Identity, String> {
-    match text {
-        "agent" => Ok(Identity::Agent),
-        "file" => Ok(Identity::File),
-        "system-agent" => Ok(Identity::SystemAgent),
-        _ => Err(format!("`{text}` is none of agent, system-agent, file")),
-    }
-}
-
-/// Returns the alias of a machine: its name as it was typed, since ssh tells upper from lower case where Azure does not.
-fn alias_of(target: &Target) -> Result<HostAlias, Failure> {
-    let name = match target {
-        Target::Address(address) => address.as_str(),
-        Target::Id(id) => id.name().as_str(),
-        Target::Name { name, .. } => name.as_str(),
-    };
-    Ok(name.parse()?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_private_address_is_preferred_only_where_there_is_a_choice() {
-        let machine = |kind: &str| {
-            let id = format!(
-                "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg/providers/{kind}/m01"
-            );
-            id.parse::<ResourceId>().unwrap()
-        };
-        let vm = machine("Microsoft.Compute/virtualMachines");
-        let arc = machine("Microsoft.HybridCompute/machines");
-        assert!(check_private_ip(true, Some(&vm)).is_ok());
-        for machine in [None, Some(&arc)] {
-            assert!(check_private_ip(false, machine).is_ok());
-            let refusal = check_private_ip(true, machine).unwrap_err();
-            assert_eq!(refusal.kind, FailureKind::Usage);
-        }
     }
 }

@@ -1,12 +1,11 @@
 use std::fmt::Write as _;
 
 use clap::Args;
-use serde_json::{Value, json};
 
 use super::super::context::Context;
 use super::super::ui::Ui;
+use super::rows;
 use crate::failure::Failure;
-use crate::ssh_config::Block;
 
 /// List the managed hosts
 #[derive(Args, Debug)]
@@ -33,26 +32,6 @@ pub(in super::super) fn run(ui: Ui, context: &Context, _args: ListArgs) -> Resul
             id.or(address).unwrap_or_default()
         );
     }
-    ui.result(&rows(config.blocks()), &text)?;
+    ui.result(&rows::of(config.blocks()), &text)?;
     Ok(())
-}
-
-/// Returns what scripts rely on about hosts.
-pub(super) fn rows<'a>(blocks: impl Iterator<Item = &'a Block>) -> Vec<Value> {
-    blocks
-        .map(|block| {
-            json!({
-                "host": block.host,
-                "resource_id": block.resource_id,
-                "user": block.user,
-                "route": block.route,
-                "identity": block.identity,
-                "profile": block.profile,
-                "tenant": block.tenant,
-                "port": block.port,
-                "address": block.address,
-                "prefer_private_ip": block.prefer_private_ip,
-            })
-        })
-        .collect()
 }

@@ -3,9 +3,10 @@ use std::fmt::Write as _;
 use clap::Args;
 
 use super::super::context::Context;
+use super::super::login_names::{self, LoginNames};
 use super::super::several::Several;
 use super::super::ui::Ui;
-use super::login_names::{self, LoginNames};
+use super::rows;
 use crate::failure::Failure;
 
 /// Write all managed hosts again, for example after this program has moved or another account has signed in
@@ -43,6 +44,6 @@ pub(in super::super) async fn run(
         let _written = writeln!(text, "{host} logs in as {user} now");
     }
     let _written = writeln!(text, "wrote {} hosts", blocks.len());
-    ui.result(&super::list::rows(blocks.iter()), &text)?;
+    ui.result(&rows::of(blocks.iter()), &text)?;
     several.into_result("hosts", "given the login name of the certificate")
 }

@@ -3,6 +3,7 @@ use clap::Args;
 use super::super::context::Context;
 use super::super::several::Several;
 use super::super::ui::Ui;
+use super::rows;
 use crate::failure::Failure;
 use crate::hosts::HostsError;
 use crate::ids::HostAlias;
@@ -45,7 +46,7 @@ pub(in super::super) async fn run(
         .collect::<Vec<_>>()
         .concat();
     if !removed.is_empty() {
-        ui.result(&super::list::rows(removed.iter()), &text)?;
+        ui.result(&rows::of(removed.iter()), &text)?;
     }
     several.into_result("hosts", "removed")
 }

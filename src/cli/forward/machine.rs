@@ -3,8 +3,8 @@ use std::cell::Cell;
 use tokio::net::TcpStream;
 
 use super::super::config::account::{self, Found};
-use super::super::config::add;
 use super::super::context::Context;
+use super::super::host_options;
 use super::super::ssh::managed_block;
 use super::super::ui::Ui;
 use super::super::way::{self, Direct, Relayed};
@@ -139,7 +139,7 @@ pub(super) async fn find(
     };
     let machine = if let Some(block) = managed {
         Machine {
-            tenancy: add::tenancy(&block),
+            tenancy: host_options::tenancy(&block),
             id: block.resource_id,
             profile: block.profile,
             port: block.port,
@@ -158,10 +158,10 @@ pub(super) async fn find(
             tenant,
         } = account::find(ui, context, &target, args.resource_group.as_ref()).await?;
         Machine {
-            tenancy: add::tenancy_of(tenant.as_ref(), id.as_ref()),
+            tenancy: host_options::tenancy_of(tenant.as_ref(), id.as_ref()),
             id,
             profile,
-            port: add::DEFAULT_PORT,
+            port: host_options::DEFAULT_PORT,
             address: match target {
                 Target::Address(address) => Some(address),
                 _ => None,
@@ -170,7 +170,7 @@ pub(super) async fn find(
             is_certified: !args.no_certificate,
         }
     };
-    add::check_private_ip(args.prefer_private_ip, machine.id.as_ref())?;
+    host_options::check_private_ip(args.prefer_private_ip, machine.id.as_ref())?;
     Ok(Machine {
         port: args.port.unwrap_or(machine.port),
         address: args
