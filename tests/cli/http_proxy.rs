@@ -78,13 +78,13 @@ fn a_password_that_the_proxy_does_not_take_is_told_in_a_sentence() {
     let world = World::with_host("web01");
     let proxy = HttpProxy::start(&world);
     let output = login(&world, &proxy.address_with("wrong")).run();
-    output.ended_with(1);
-    assert_eq!(
-        world.filtered(&output),
+    world.assert_told(
+        &output,
+        1,
         "error: cannot ask Entra for a token\n\
          caused by: the proxy on the way to `localhost:[PORT]` refused\n\
          caused by: the proxy `127.0.0.1:[PORT]` refused: 401 Unauthorized\n\
-         hint: check user name and password of the proxy in HTTPS_PROXY or ALL_PROXY\n"
+         hint: check user name and password of the proxy in HTTPS_PROXY or ALL_PROXY\n",
     );
     assert!(output.seconds < PROMPT, "{output}");
     // The agent has what the session needs: the relay remains.

@@ -156,12 +156,7 @@ fn a_token_file_is_read_anew_for_every_certificate() {
     std::thread::sleep(std::time::Duration::from_secs(31));
     let output = world.entra_ssh(&["cert", "--public-key-file", "key.pub"]);
     output.ended_with(1);
-    assert!(
-        output
-            .stderr
-            .contains("\ncaused by: the client assertion has expired\n"),
-        "{output}"
-    );
+    assert_eq!(output.causes()[0], "the client assertion has expired");
     world.sandbox.write_federated_token().unwrap();
     world
         .entra_ssh(&["cert", "--public-key-file", "key.pub"])
@@ -169,19 +164,13 @@ fn a_token_file_is_read_anew_for_every_certificate() {
     std::fs::remove_file(&file).unwrap();
     let output = world.entra_ssh(&["cert", "--public-key-file", "key.pub"]);
     output.ended_with(1);
-    assert!(
-        output.stderr.starts_with(&format!(
-            "error: cannot read the federated token from `{}`\ncaused by: ",
-            file.display()
-        )),
-        "{output}"
+    assert_eq!(
+        output.error(),
+        format!("cannot read the federated token from `{}`", file.display())
     );
-    assert!(
-        output
-            .stderr
-            .contains("\nhint: check AZURE_FEDERATED_TOKEN_FILE or --federated-token-file"),
-        "{output}"
-    );
+    assert!(!output.causes().is_empty(), "{output}");
+    let hint = "check AZURE_FEDERATED_TOKEN_FILE or --federated-token-file";
+    assert!(output.hint().starts_with(hint), "{output}");
 }
 
 #[test]

@@ -187,13 +187,11 @@ fn sudo_with_the_users_home_is_refused_and_leaves_nothing() {
             .env("SUDO_UID", owner)
             .run();
         output.ended_with(1);
-        let told = format!("error: the home folder `{}` belongs to `", home.display());
-        assert!(output.stderr.starts_with(&told), "{output}");
-        assert!(
-            output.stderr.contains("\nhint: run entra-ssh as "),
-            "{output}"
-        );
-        assert!(output.stderr.contains(": sudo -H entra-ssh"), "{output}");
+        let told = format!("the home folder `{}` belongs to `", home.display());
+        assert!(output.error().starts_with(&told), "{output}");
+        let hint = output.hint();
+        assert!(hint.starts_with("run entra-ssh as "), "{output}");
+        assert!(hint.contains(": sudo -H entra-ssh"), "{output}");
     }
     assert_eq!(files_below(world.root()), before);
     assert!(world.agents().is_empty());

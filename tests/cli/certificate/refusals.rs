@@ -37,9 +37,7 @@ fn keys_that_entra_does_not_certify_are_refused_before_it_is_asked() {
             "error: `short` holds a private key\nhint: name the public half: short.pub\n",
         ),
     ] {
-        let output = world.entra_ssh(&["cert", "--public-key-file", file]);
-        output.ended_with(status);
-        assert_eq!(world.filtered(&output), expected);
+        world.assert_refused(&["cert", "--public-key-file", file], status, expected);
     }
     assert_eq!(world.token_requests(), 0);
     assert!(!world.home().join("ec-cert.pub").exists());
@@ -130,11 +128,10 @@ fn refuse_each_wrong_certificate(login: impl Fn(&World)) {
     let world = World::with(options_with(&[]));
     login(&world);
     try_faults(&world, || {
-        let shown = world.entra_ssh(&["cert", "show"]);
-        shown.ended_with(1);
-        assert_eq!(
-            world.filtered(&shown),
-            "error: there is no certificate in the keyring, or it is over\nhint: issue one: entra-ssh cert\n"
+        world.assert_refused(
+            &["cert", "show"],
+            1,
+            "error: there is no certificate in the keyring, or it is over\nhint: issue one: entra-ssh cert\n",
         );
         assert!(world.keyring_files().iter().all(|(kind, _)| *kind != 3));
     });
@@ -214,9 +211,7 @@ fn what_is_no_certificate_is_not_explained() {
             "error: cannot read `missing`\ncaused by: entity not found\n",
         ),
     ] {
-        let output = world.entra_ssh(&["cert", "show", file]);
-        output.ended_with(1);
-        assert_eq!(world.filtered(&output), expected);
+        world.assert_refused(&["cert", "show", file], 1, expected);
     }
     for file in ["empty", "noise", "cut"] {
         let output = world.entra_ssh(&["cert", "show", file]);

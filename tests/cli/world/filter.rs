@@ -31,6 +31,19 @@ impl World {
         });
         times(&text)
     }
+
+    /// Checks how a program ended, and all that it said on standard error, filtered.
+    #[track_caller]
+    pub(crate) fn assert_told(&self, output: &Output, status: i32, expected: &str) {
+        output.ended_with(status);
+        assert_eq!(self.filtered(output), expected);
+    }
+
+    /// Runs `entra-ssh`, and checks how it ends, and all that it says on standard error, filtered.
+    #[track_caller]
+    pub(crate) fn assert_refused(&self, arguments: &[&str], status: i32, expected: &str) {
+        self.assert_told(&self.entra_ssh(arguments), status, expected);
+    }
 }
 
 /// Replaces `start` and the run of `part` behind it by `name`.

@@ -269,6 +269,40 @@ impl Output {
         assert_eq!(self.status, status, "{self}");
     }
 
+    /// Returns what follows `error: ` in the only line that begins so.
+    #[track_caller]
+    pub(crate) fn error(&self) -> &str {
+        self.only("error: ")
+    }
+
+    /// Returns what follows `hint: ` in the only line that begins so.
+    #[track_caller]
+    pub(crate) fn hint(&self) -> &str {
+        self.only("hint: ")
+    }
+
+    /// Returns what follows `caused by: ` in each line that begins so, outermost first.
+    pub(crate) fn causes(&self) -> Vec<&str> {
+        self.labelled("caused by: ")
+    }
+
+    fn labelled(&self, label: &str) -> Vec<&str> {
+        let lines = self.stderr.lines();
+        lines.filter_map(|line| line.strip_prefix(label)).collect()
+    }
+
+    #[track_caller]
+    fn only(&self, label: &str) -> &str {
+        let lines = self.labelled(label);
+        let [line] = lines.as_slice() else {
+            panic!(
+                "{} lines begin with `{label}`, not one: {self}",
+                lines.len()
+            );
+        };
+        line
+    }
+
     /// Checks that it succeeded and printed this.
     #[track_caller]
     pub(crate) fn printed(&self, expected: &str) {
