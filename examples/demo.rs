@@ -16,12 +16,12 @@ use std::env;
 use std::error::Error;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use examples::say;
 use sandbox::{Options, Sandbox};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -235,9 +235,4 @@ fn quote(word: &str) -> String {
     } else {
         format!("'{word}'")
     }
-}
-
-fn say(line: &str) {
-    // That nobody reads it is no failure.
-    let _said = writeln!(io::stdout(), "{line}");
 }

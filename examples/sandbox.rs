@@ -12,6 +12,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use examples::fail;
 use sandbox::{MachineKind, Options, Sandbox};
 use tokio::io::AsyncReadExt as _;
 
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _told = writeln!(std::io::stderr(), "error: {error}");
+            fail(&error.to_string());
             ExitCode::FAILURE
         }
     }

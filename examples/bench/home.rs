@@ -105,7 +105,15 @@ impl Home {
 pub(crate) fn build_program() -> Result<PathBuf, Box<dyn Error>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
-        .args(["build", "--locked", "--release", "--bin", "entra-ssh"])
+        .args([
+            "build",
+            "--locked",
+            "--release",
+            "--package",
+            "entra-ssh",
+            "--bin",
+            "entra-ssh",
+        ])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdout(Stdio::null())
         .status()?;

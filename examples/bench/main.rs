@@ -22,19 +22,23 @@ mod report;
 #[cfg(target_os = "linux")]
 mod sender;
 
+#[cfg(target_os = "linux")]
 use std::io::{self, Write as _};
 use std::process::ExitCode;
+
+use examples::fail;
+#[cfg(target_os = "linux")]
+use examples::say;
 
 #[cfg(target_os = "linux")]
 fn main() -> ExitCode {
     match run() {
         Ok(text) => {
-            // That nobody reads it is no failure.
-            let _said = write!(io::stdout(), "{text}");
+            say(text.trim_end());
             ExitCode::SUCCESS
         }
         Err(error) => {
-            let _said = writeln!(io::stderr(), "error: {error}");
+            fail(&error.to_string());
             ExitCode::FAILURE
         }
     }
@@ -42,10 +46,7 @@ fn main() -> ExitCode {
 
 #[cfg(not(target_os = "linux"))]
 fn main() -> ExitCode {
-    let _said = writeln!(
-        io::stderr(),
-        "error: this reads /proc, so that it needs Linux"
-    );
+    fail("the bench reads /proc, and so needs Linux");
     ExitCode::FAILURE
 }
 
