@@ -8,7 +8,12 @@ impl World {
     /// Returns what a program said on standard error, with `[HOME]`, `[RUN]`, `[SANDBOX]`, `[PORT]`, `[FINGERPRINT]`,
     /// `[TIME]`, and `[ID]` for what only this run has.
     pub(crate) fn filtered(&self, output: &Output) -> String {
-        let mut text = output.stderr.clone();
+        self.filtered_text(&output.stderr)
+    }
+
+    /// Returns a text of programs, as [`World::filtered`].
+    pub(crate) fn filtered_text(&self, text: &str) -> String {
+        let mut text = text.to_owned();
         for (value, name) in [
             (self.home().display().to_string(), "[HOME]"),
             (self.runtime().display().to_string(), "[RUN]"),
