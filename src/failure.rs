@@ -11,10 +11,12 @@ mod entra;
 mod host;
 mod hosts;
 mod ids;
+mod issue;
 mod keyring;
 pub(crate) mod last;
 mod network;
 mod relay;
+mod session;
 mod ssh_config;
 
 use std::error::Error;
@@ -23,11 +25,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::host::{file_failure, place_failure};
+pub(crate) use self::session::login_command;
 pub(crate) use self::ssh_config::wrong_login_name;
-use crate::entra::Application;
 use crate::host::http::HttpError;
-use crate::ids::TenantId;
 use crate::line::Line;
+use crate::session::Challenge;
 use crate::time::UnixTime;
 
 /// What kind of failure it is; it decides the exit status.
@@ -65,17 +67,6 @@ pub struct Failure {
     /// What a person at a terminal is to be asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub challenge: Option<Box<Challenge>>,
-}
-
-/// What a person can meet by signing in to an application once more.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Challenge {
-    /// The tenant whose policies ask.
-    pub tenant: TenantId,
-    /// The application.
-    pub application: Application,
-    /// The claims that Entra asks for, in JSON.
-    pub claims: Option<String>,
 }
 
 impl Failure {

@@ -26,13 +26,12 @@ use tokio::time::sleep;
 use self::addresses::AddressBook;
 use self::issued::IssuedCertificates;
 use self::relays::RelayBook;
-use super::renewal::{Renewal, is_passing, jittered};
+use super::renewal::{Renewal, jittered};
 use crate::azure::{AzureError, RelayCredentials, ResourceManager, VmAddresses};
-use crate::failure::Failure;
 use crate::host::{Host, random};
 use crate::ids::ResourceId;
 use crate::issue::{Issued, SpareKeys};
-use crate::session::Session;
+use crate::session::{Retry, Session, SessionError};
 use crate::time::{Spoken, UnixTime};
 
 /// How often Entra or Azure is asked while a caller waits.
@@ -81,7 +80,7 @@ impl Account {
 
     /// Returns the account as this caller reaches it. If that differs from the last caller's network or keyring, what failed
     /// before may work.
-    pub(super) async fn come_from(&self, host: &Host) -> Result<Self, Failure> {
+    pub(super) async fn come_from(&self, host: &Host) -> Result<Self, SessionError> {
         let session = self.session.for_caller(host).await?;
         if session.link_number() != self.session.link_number() {
             self.wake();
@@ -144,7 +143,7 @@ impl Account {
         machine: &ResourceId,
         port: u16,
         refused: Option<&str>,
-    ) -> Result<(RelayCredentials, bool), Failure> {
+    ) -> Result<(RelayCredentials, bool), SessionError> {
         let fetch =
             self.ask_azure(|manager| async move { manager.relay_credentials(machine, port).await });
         let now = self.session.clock.now();
@@ -156,7 +155,7 @@ impl Account {
         &self,
         vm: &ResourceId,
         unreached: Option<&VmAddresses>,
-    ) -> Result<VmAddresses, Failure> {
+    ) -> Result<VmAddresses, SessionError> {
         let look_up = self.ask_azure(|manager| async move { manager.vm_addresses(vm).await });
         self.held.addresses.find(vm, unreached, look_up).await
     }
@@ -165,7 +164,7 @@ impl Account {
     pub(super) async fn ask_azure<T, F>(
         &self,
         question: impl Fn(Arc<ResourceManager>) -> F,
-    ) -> Result<T, Failure>
+    ) -> Result<T, SessionError>
     where
         F: Future<Output = Result<T, AzureError>>,
     {
@@ -173,7 +172,7 @@ impl Account {
         loop {
             left = left.saturating_sub(1);
             match self.session.ask_azure(&question).await {
-                Err(failure) if left > 0 && is_passing(&failure) => {
+                Err(error) if left > 0 && error.retry() == Retry::Now => {
                     sleep(jittered(RETRY_PAUSE, random::spread())).await;
                 }
                 outcome => return outcome,

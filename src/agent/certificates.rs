@@ -6,11 +6,12 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::account::{Account, MAX_TRIES, RETRY_PAUSE};
-use super::renewal::{is_passing, jittered};
+use super::renewal::jittered;
 use crate::certificate::KeyPair;
 use crate::failure::Failure;
 use crate::host::random;
 use crate::issue::{self, Issued};
+use crate::session::Retry;
 
 /// How often an account is looked at, at least: a machine that has slept is noticed after so long.
 pub(super) const LOOK_INTERVAL: Duration = Duration::from_secs(15);
@@ -144,15 +145,15 @@ impl Account {
             left = left.saturating_sub(1);
             let settings = self.session.link_number();
             let outcome = issue::fresh(&self.session, &self.shared.keys, &is_good).await;
-            let failure = match outcome {
+            let error = match outcome {
                 Ok(issued) => {
                     self.held.renewal().succeeded();
                     self.hold(issued.clone());
                     return Ok(issued);
                 }
-                Err(failure) => failure,
+                Err(error) => error,
             };
-            if left > 0 && is_passing(&failure) {
+            if left > 0 && error.retry() == Retry::Now {
                 sleep(jittered(RETRY_PAUSE, random::spread())).await;
                 continue;
             }
@@ -164,7 +165,14 @@ impl Account {
                 .map(|held| held.certificate.validity().1);
             let time_left = end.map_or(Duration::ZERO, |end| end.since(now));
             let mut renewal = self.held.renewal();
-            renewal.failed(failure.clone(), Instant::now(), time_left, random::spread());
+            let (retry, failure) = (error.retry(), Failure::from(error));
+            renewal.failed(
+                failure.clone(),
+                retry,
+                Instant::now(),
+                time_left,
+                random::spread(),
+            );
             renewal.failed_with(settings);
             drop(renewal);
             return Err(failure);

@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::failure::{Failure, FailureKind};
+use crate::failure::Failure;
+use crate::session::Retry;
 
 /// How long after a first failed try the next one is made; after each further one twice as long.
 const FIRST_REST: Duration = Duration::from_secs(2);
@@ -14,11 +15,6 @@ const REST_FOR_A_PERSON: Duration = Duration::from_secs(600);
 /// How long to send no request after Entra refused a request loop, for any caller: each further request prolongs the refusal.
 const REST_AFTER_A_LOOP: Duration = Duration::from_secs(300);
 
-/// What Entra says when it takes requests for a loop.
-const LOOP: &str = "AADSTS50196";
-/// What Entra says when something is wrong on its own side that passes.
-const PASSING: [&str; 4] = ["AADSTS90006", "AADSTS90023", "AADSTS90024", "AADSTS90033"];
-
 /// How the renewals of one account have gone. It holds no certificate and does no renewing.
 #[derive(Debug, Default)]
 pub(super) struct Renewal {
@@ -28,6 +24,8 @@ pub(super) struct Renewal {
     failures: u32,
     /// Why the last one failed, if it did.
     failure: Option<Failure>,
+    /// Whether no caller may cause a request while this rests.
+    is_loop: bool,
     /// The settings that it failed with ([`crate::session::Session::link_number`]).
     settings: u64,
     rest_until: Option<Instant>,
@@ -56,21 +54,29 @@ impl Renewal {
 
     /// Takes note of a failure. The rest after it takes no more than a quarter of the time that is `left` of the certificate,
     /// so that a short-lived one is tried often enough, too. `random` spreads those who fail at once.
-    pub(super) fn failed(&mut self, failure: Failure, now: Instant, left: Duration, random: u8) {
+    pub(super) fn failed(
+        &mut self,
+        failure: Failure,
+        retry: Retry,
+        now: Instant,
+        left: Duration,
+        random: u8,
+    ) {
         self.tries += 1;
         self.failures = self.failures.saturating_add(1);
-        let rest = if is_loop(&failure) {
-            REST_AFTER_A_LOOP
-        } else if failure.kind == FailureKind::SignInNeeded {
-            REST_FOR_A_PERSON
-        } else {
-            let doublings = 2_u32.saturating_pow(self.failures - 1);
-            let short_enough = (left / 4).max(FIRST_REST / 2);
-            FIRST_REST
-                .saturating_mul(doublings)
-                .min(LONGEST_REST)
-                .min(short_enough)
+        let rest = match retry {
+            Retry::AfterLoop => REST_AFTER_A_LOOP,
+            Retry::AfterUser => REST_FOR_A_PERSON,
+            Retry::Later | Retry::Now => {
+                let doublings = 2_u32.saturating_pow(self.failures - 1);
+                let short_enough = (left / 4).max(FIRST_REST / 2);
+                FIRST_REST
+                    .saturating_mul(doublings)
+                    .min(LONGEST_REST)
+                    .min(short_enough)
+            }
         };
+        self.is_loop = retry == Retry::AfterLoop;
         self.failure = Some(failure);
         self.rest_until = Some(now + jittered(rest, random));
     }
@@ -92,28 +98,17 @@ impl Renewal {
     /// The last failure, while no caller may cause a request.
     pub(super) fn check_allowed(&self, now: Instant) -> Result<(), Failure> {
         match &self.failure {
-            Some(failure) if is_loop(failure) && !self.rest(now).is_zero() => Err(failure.clone()),
+            Some(failure) if self.is_loop && !self.rest(now).is_zero() => Err(failure.clone()),
             _ => Ok(()),
         }
     }
 
     /// Ends the rest: the machine has slept or the caller is another, and with it the network. Entra counts on, though.
     pub(super) fn wake(&mut self) {
-        if !self.failure.as_ref().is_some_and(is_loop) {
+        if !self.is_loop {
             self.rest_until = None;
         }
     }
-}
-
-fn is_loop(failure: &Failure) -> bool {
-    failure.code.as_deref() == Some(LOOP)
-}
-
-/// Tells whether it may help to try at once again: Entra says itself that it will pass. What no reply came to was sent again
-/// already, where requests are sent.
-pub(super) fn is_passing(failure: &Failure) -> bool {
-    let code = failure.code.as_deref();
-    code.is_some_and(|code| PASSING.contains(&code))
 }
 
 /// Lengthens or shortens a time by up to a quarter.
@@ -124,19 +119,17 @@ pub(super) fn jittered(time: Duration, random: u8) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::certificate::CertificateError;
-    use crate::entra::EntraError;
 
     const HOUR: Duration = Duration::from_secs(3600);
     /// The random byte that changes a time the least.
     const MIDDLE: u8 = 128;
 
-    fn rests(left: Duration, failure: &Failure) -> Vec<u64> {
+    fn rests(left: Duration, retry: Retry) -> Vec<u64> {
         let now = Instant::now();
         let mut renewal = Renewal::default();
         (0..8)
             .map(|_| {
-                renewal.failed(failure.clone(), now, left, MIDDLE);
+                renewal.failed(Failure::new("x"), retry, now, left, MIDDLE);
                 renewal.rest(now).as_secs()
             })
             .collect()
@@ -144,25 +137,23 @@ mod tests {
 
     #[test]
     fn rests_grow_and_end() {
-        let failure = Failure::new("no network");
-        assert_eq!(rests(HOUR, &failure), [2, 4, 8, 16, 32, 60, 60, 60]);
+        assert_eq!(rests(HOUR, Retry::Later), [2, 4, 8, 16, 32, 60, 60, 60]);
         let left = Duration::from_secs(20);
-        assert_eq!(rests(left, &failure), [2, 4, 5, 5, 5, 5, 5, 5]);
-        assert_eq!(rests(Duration::ZERO, &failure), [1; 8]);
-        let for_a_person = failure.kind(FailureKind::SignInNeeded);
-        assert_eq!(rests(left, &for_a_person), [600; 8]);
+        assert_eq!(rests(left, Retry::Later), [2, 4, 5, 5, 5, 5, 5, 5]);
+        assert_eq!(rests(Duration::ZERO, Retry::Now), [1; 8]);
+        assert_eq!(rests(left, Retry::AfterUser), [600; 8]);
     }
 
     #[test]
     fn what_went_well_or_woke_up_does_not_rest() {
         let now = Instant::now();
         let mut renewal = Renewal::default();
-        renewal.failed(Failure::new("x"), now, HOUR, 0);
+        renewal.failed(Failure::new("x"), Retry::Later, now, HOUR, 0);
         assert!(renewal.rest(now) > Duration::ZERO);
         renewal.wake();
         assert_eq!(renewal.rest(now), Duration::ZERO);
         assert!(renewal.failure().is_some());
-        renewal.failed(Failure::new("x"), now, HOUR, 0);
+        renewal.failed(Failure::new("x"), Retry::Later, now, HOUR, 0);
         renewal.succeeded();
         assert_eq!(renewal.rest(now), Duration::ZERO);
         assert_eq!((renewal.failure(), renewal.tries()), (None, 3));
@@ -172,12 +163,16 @@ mod tests {
     fn after_a_request_loop_nothing_is_tried_for_minutes_whoever_asks() {
         let now = Instant::now();
         let mut renewal = Renewal::default();
-        let mut refused = Failure::new("refused");
-        renewal.failed(refused.clone(), now, Duration::ZERO, MIDDLE);
+        let refused = Failure::new("refused");
+        renewal.failed(refused.clone(), Retry::Now, now, Duration::ZERO, MIDDLE);
         assert_eq!(renewal.check_allowed(now), Ok(()), "it is of another kind");
-        refused.code = Some("AADSTS50196".into());
-        renewal.failed(refused.clone(), now, Duration::ZERO, MIDDLE);
-        assert!(!is_passing(&refused));
+        renewal.failed(
+            refused.clone(),
+            Retry::AfterLoop,
+            now,
+            Duration::ZERO,
+            MIDDLE,
+        );
         let rest = renewal.rest(now).as_secs();
         assert!((299..=301).contains(&rest), "{rest}");
         assert_eq!(renewal.check_allowed(now), Err(refused));
@@ -192,22 +187,5 @@ mod tests {
         let time = Duration::from_secs(100);
         assert_eq!(jittered(time, 0), Duration::from_secs(75));
         assert_eq!(jittered(time, 255), Duration::from_secs(125));
-    }
-
-    #[test]
-    fn what_entra_is_certain_of_is_not_asked_again() {
-        let mut failure = Failure::new("refused");
-        assert!(!is_passing(&failure));
-        for (code, passes) in [("AADSTS90033", true), ("AADSTS7000215", false)] {
-            failure.code = Some(code.into());
-            assert_eq!(is_passing(&failure), passes, "{code}");
-        }
-        let (host, status) = ("login.example".to_owned(), 503);
-        let error = EntraError::Unintelligible { host, status };
-        assert!(
-            !is_passing(&Failure::from(error)),
-            "it was asked again already"
-        );
-        assert!(!is_passing(&CertificateError::WrongType.into()));
     }
 }

@@ -60,7 +60,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: CertArgs) -> Result<(),
     let own_key = own_key.transpose()?;
     let before = keep_key_options(context, &session, args.keys)?;
     let certify = async || match &own_key {
-        Some(key) => issue::certify(&session, key).await,
+        Some(key) => Ok(issue::certify(&session, key).await?),
         None => from_agent(context, &session, RenewWhen::Now).await,
     };
     let outcome = context.answering(ui, &session.profile.name, certify).await;
@@ -115,7 +115,7 @@ fn keep_key_options(
 
 fn set_key_options(context: &Context, keys: KeyOptions) -> Result<(), Failure> {
     let profile = context.profiles().load(&context.profile_name())?;
-    context.profiles().save(&Profile { keys, ..profile })
+    Ok(context.profiles().save(&Profile { keys, ..profile })?)
 }
 
 /// Has the agent issue a certificate, since it has a key pair ready and keeps both.

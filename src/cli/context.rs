@@ -70,7 +70,8 @@ impl Context {
     pub(super) fn cloud(&self) -> Result<CloudName, Failure> {
         let folder = std::env::current_dir()
             .map_err(|error| Failure::new("cannot tell the current folder").caused_by(&error))?;
-        CloudName::parse(self.cloud.as_deref().unwrap_or(DEFAULT_CLOUD), &folder)
+        let text = self.cloud.as_deref().unwrap_or(DEFAULT_CLOUD);
+        Ok(CloudName::parse(text, &folder)?)
     }
 
     pub(super) const fn is_cloud_named(&self) -> bool {
@@ -97,7 +98,7 @@ impl Context {
     pub(super) async fn profile_of(&self, name: &ProfileName) -> Result<Profile, Failure> {
         match environment::identity(self, name).await? {
             Some(identity) => Ok(identity.profile),
-            None => self.profiles().load(name),
+            None => Ok(self.profiles().load(name)?),
         }
     }
 
@@ -118,7 +119,7 @@ impl Context {
             Some(identity) => AccountSource::from(identity),
             None => self.profiles().load(name)?.into(),
         };
-        Session::open(&self.host, source, tenant).await
+        Ok(Session::open(&self.host, source, tenant).await?)
     }
 
     /// Returns the agent, to be asked about a profile, which a pipeline's variables may stand in for.

@@ -23,10 +23,9 @@ use crate::failure::Failure;
 use crate::host::http::Http;
 use crate::host::tls;
 use crate::ids::{ClientId, TenantId};
-use crate::issue;
 use crate::keyring::entry::Entry;
 use crate::keyring::{Backend, EntryName, Keyring, Kind};
-use crate::session::{Flow, Method, Profile};
+use crate::session::{Flow, Method, Profile, ProfileLock, SharedEntriesLock};
 
 /// Sign in to Entra ID, as a person or as a service principal
 ///
@@ -223,8 +222,9 @@ async fn keep(
     entry: Option<&Entry>,
 ) -> Result<(), Failure> {
     // What is being issued meanwhile belongs to the sign-in that was there before.
-    let _lock = issue::lock(&context.host.paths.locks(), profile).await?;
-    let _sharing = issue::lock_shared_entries(&context.host.paths.locks()).await?;
+    let locks = context.host.paths.locks();
+    let lock = ProfileLock::take(&locks, &profile.name).await?;
+    let _sharing = SharedEntriesLock::take(&locks, &lock).await?;
     let before = context.profiles().load(&profile.name).ok();
     if let Some(entry) = entry {
         keyring

@@ -6,9 +6,8 @@ use super::rotate;
 use super::ui::Ui;
 use crate::failure::Failure;
 use crate::ids::ProfileName;
-use crate::issue;
 use crate::keyring::{Keyring, Kind};
-use crate::session::{Others, Profile};
+use crate::session::{Others, Profile, ProfileLock, SharedEntriesLock};
 
 /// Remove what login and renewal put into the keyring and the agent
 #[derive(Args, Debug)]
@@ -94,8 +93,9 @@ async fn sign_out(context: &Context, name: &ProfileName) -> Result<SignedOut, Fa
     let keyring = Keyring::open(profile.keyring, &context.host).await?;
     // The agent first, and under the lock of renewals: what is under way would write back what is removed here.
     let is_forgotten = context.agent.forget(name).await?;
-    let _lock = issue::lock(&context.host.paths.locks(), &profile).await?;
-    let _sharing = issue::lock_shared_entries(&context.host.paths.locks()).await?;
+    let locks = context.host.paths.locks();
+    let lock = ProfileLock::take(&locks, &profile.name).await?;
+    let _sharing = SharedEntriesLock::take(&locks, &lock).await?;
     // What was certified elsewhere meanwhile was noted in the profile, under the same lock.
     let profile = context.profiles().load(name)?;
     let others = context.profiles().others(name)?;

@@ -33,16 +33,13 @@ pub(super) async fn keep(
         return Ok((held, false));
     }
     let session = context.session_of(profile, tenant).await?;
-    let _lock = issue::lock_for(&session).await?;
+    let lock = session.lock_to_issue().await?;
     if let Some(held) = held() {
         return Ok((held, false));
     }
     let certificate = issue::certify(&session, &key).await?;
-    // Noted first: what is kept is to be found when somebody signs out.
-    if session.tenant != session.profile.tenant && session.is_stored() {
-        let profile = &session.profile.name;
-        session.profiles.note_guest(profile, &session.tenant)?;
-    }
+    // The tenant first: logout finds what is kept by what the profile records.
+    session.record_tenant(&lock)?;
     files::make_private_folder(&folder)
         .map_err(|error| file_failure("make the folder", &folder, &error))?;
     files::write(&path, certificate.to_openssh().as_bytes(), Access::Private)

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use super::context::Context;
 use super::ui::Ui;
 use crate::certificate::{CertificateSummary, Explanation};
-use crate::failure::{Failure, FailureKind};
+use crate::failure::{Failure, FailureKind, login_command};
 use crate::ids::{ProfileName, TenantId};
 use crate::issue;
 use crate::keyring::{Backend, Choice, Keyring, Kind};
-use crate::session::{Profile, Session, login_command};
+use crate::session::{Profile, Session};
 use crate::time::Spoken;
 
 /// Show who is signed in, how long the certificate lives, the agent, and the keyring
@@ -175,7 +175,7 @@ async fn row(context: &Context, name: &ProfileName) -> Result<Row, Failure> {
                 .map(|entry| entry.is_some() || !profile.method.keeps_secret())
                 .map_err(Failure::from)
         }
-        Err(failure) => Err(failure),
+        Err(error) => Err(error.into()),
     };
     Ok(Row {
         profile,
@@ -199,7 +199,9 @@ fn row_of_variables(profile: Profile) -> Result<Row, Failure> {
 
 /// Returns the certificate that the keyring holds, if it can be read.
 async fn stored(context: &Context, session: &Session) -> Option<Kept> {
-    let unverified = issue::kept(session).await.unwrap_or_default()?;
+    let unverified = issue::stored_unverified(session)
+        .await
+        .unwrap_or_default()?;
     let now = context.host.clock.now();
     let end = unverified.validity().1;
     Some(Kept {

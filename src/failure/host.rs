@@ -31,7 +31,7 @@ impl From<PathsError> for Failure {
 }
 
 /// What helps if the folder of sockets and locks cannot be used.
-const PLACE_HINT: &str = "set XDG_RUNTIME_DIR to a folder that is yours and that only you can write to: \
+pub(super) const PLACE_HINT: &str = "set XDG_RUNTIME_DIR to a folder that is yours and that only you can write to: \
     install -d -m 700 /tmp/run-$(id -u); export XDG_RUNTIME_DIR=/tmp/run-$(id -u)";
 
 /// Returns a failure to make or use the folder of sockets or locks.

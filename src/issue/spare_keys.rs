@@ -3,8 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::certificate::{KeyKind, KeyPair};
-use crate::failure::Failure;
+use crate::certificate::{KeyError, KeyKind, KeyPair};
 use crate::host::process;
 
 /// How many key pairs are kept for later, of all kinds together.
@@ -27,7 +26,7 @@ struct State {
     ready: Vec<KeyPair>,
     /// The kinds of those that are being made at low priority.
     in_the_making: Vec<KeyKind>,
-    failure: Option<Failure>,
+    error: Option<KeyError>,
 }
 
 impl SpareKeys {
@@ -48,7 +47,7 @@ impl SpareKeys {
             .spawn(move || {
                 process::give_way();
                 let made = KeyPair::generate(kind);
-                shared.finished(kind, made.map_err(Failure::from), true);
+                shared.finished(kind, made, true);
             });
         if started.is_err() {
             // Without a thread there is no spare key, and whoever needs one makes it.
@@ -63,15 +62,15 @@ impl SpareKeys {
     /// priority may take long on a busy machine, so that another is begun beside it; the later of the two is kept.
     ///
     /// # Errors
-    /// [`Failure`] if the system gives no random numbers.
-    pub(crate) async fn take(&self, kind: KeyKind) -> Result<KeyPair, Failure> {
+    /// [`KeyError`] if the system gives no random numbers.
+    pub(crate) async fn take(&self, kind: KeyKind) -> Result<KeyPair, KeyError> {
         if let Some(ready) = self.shared.take(kind) {
             return Ok(ready);
         }
         let shared = Arc::clone(&self.shared);
         tokio::task::spawn_blocking(move || {
             let made = KeyPair::generate(kind);
-            shared.finished(kind, made.map_err(Failure::from), false);
+            shared.finished(kind, made, false);
         });
         loop {
             let made = self.shared.made.notified();
@@ -80,8 +79,8 @@ impl SpareKeys {
             if let Some(ready) = self.shared.take(kind) {
                 return Ok(ready);
             }
-            if let Some(failure) = self.shared.state().failure.take() {
-                return Err(failure);
+            if let Some(error) = self.shared.state().error.take() {
+                return Err(error);
             }
             made.await;
         }
@@ -111,14 +110,14 @@ impl Shared {
         Some(state.ready.remove(index))
     }
 
-    fn finished(&self, kind: KeyKind, made: Result<KeyPair, Failure>, is_ahead: bool) {
+    fn finished(&self, kind: KeyKind, made: Result<KeyPair, KeyError>, is_ahead: bool) {
         let mut state = self.state();
         if is_ahead {
             state.in_the_making.retain(|other| *other != kind);
         }
         match made {
             Ok(key_pair) => Self::keep(&mut state, key_pair),
-            Err(failure) => state.failure = Some(failure),
+            Err(error) => state.error = Some(error),
         }
         drop(state);
         self.made.notify_waiters();
@@ -172,10 +171,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_length_that_is_too_short_is_refused() {
-        let failure = SpareKeys::default()
+        let error = SpareKeys::default()
             .take(KeyKind::Rsa { bits: 1024 })
             .await
             .unwrap_err();
-        assert!(failure.error.contains("1024"), "{failure}");
+        assert!(
+            matches!(error, KeyError::TooShort { bits: 1024, .. }),
+            "{error}"
+        );
     }
 }

@@ -14,13 +14,13 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use crate::cloud::Cloud;
-use crate::failure::Failure;
 use crate::host::Host;
 use crate::host::clock::Clock;
 use crate::host::http::Http;
 use crate::ids::TenantId;
 use crate::keyring::{EntryName, Keyring, Kind};
 use crate::secret::Secret;
+use crate::session::error::SessionError;
 use crate::session::profile::Profile;
 use crate::session::profiles::Profiles;
 use crate::time::UnixTime;
@@ -58,12 +58,12 @@ impl Session {
     /// Opens an account in a tenant; without one, in the tenant that it is signed in to.
     ///
     /// # Errors
-    /// [`Failure`] if its cloud, its keyring or TLS cannot be used.
+    /// [`SessionError`] if its cloud, its keyring or TLS cannot be used.
     pub async fn open(
         host: &Host,
         account: impl Into<AccountSource>,
         tenant: Option<&TenantId>,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, SessionError> {
         let account = account.into();
         let keyring = match &account {
             AccountSource::Environment(_) => Keyring::in_memory().await?,
@@ -88,7 +88,7 @@ impl Session {
         profile: Profile,
         tenant: Option<&TenantId>,
         keyring: Keyring,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, SessionError> {
         let cloud = profile.cloud.open()?;
         let link = Arc::new(Link::new(host, &cloud, keyring)?);
         let links = Arc::<Links>::default();
@@ -121,8 +121,8 @@ impl Session {
     /// used if the caller's own cannot be reached: it is the same user's.
     ///
     /// # Errors
-    /// [`Failure`] if TLS cannot be set up with them.
-    pub async fn for_caller(&self, host: &Host) -> Result<Self, Failure> {
+    /// [`SessionError`] if TLS cannot be set up with them.
+    pub async fn for_caller(&self, host: &Host) -> Result<Self, SessionError> {
         let link = match self.links.find(host) {
             Some(link) => link,
             None => Arc::new(self.open_link(host).await?),
@@ -134,7 +134,7 @@ impl Session {
         })
     }
 
-    async fn open_link(&self, host: &Host) -> Result<Link, Failure> {
+    async fn open_link(&self, host: &Host) -> Result<Link, SessionError> {
         let keyring = match self.links.keyring_for(host) {
             Some(keyring) => keyring,
             None if !self.is_stored() => self.keyring(),

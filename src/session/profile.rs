@@ -159,19 +159,3 @@ impl Profile {
         without_guests(self) == without_guests(other)
     }
 }
-
-/// Returns the command that signs a profile in.
-#[must_use]
-pub(crate) fn login_command(name: &ProfileName) -> String {
-    command(name, "login")
-}
-
-/// Returns a command of ours for a profile.
-#[must_use]
-pub(crate) fn command(name: &ProfileName, rest: &str) -> String {
-    if *name == ProfileName::default() {
-        format!("entra-ssh {rest}")
-    } else {
-        format!("entra-ssh --profile {name} {rest}")
-    }
-}

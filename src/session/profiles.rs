@@ -2,12 +2,13 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use crate::failure::{Failure, FailureKind, file_failure};
 use crate::host::files::{self, Access};
 use crate::host::paths::Paths;
 use crate::ids::{ProfileName, TenantId};
 use crate::keyring::{Backend, EntryName};
-use crate::session::profile::{Profile, login_command};
+use crate::session::error::ProfileError;
+use crate::session::lock::ProfileLock;
+use crate::session::profile::Profile;
 
 /// The longest profile that is read, in bytes.
 const MAX_FILE_BYTES: usize = 64 * 1024;
@@ -30,46 +31,43 @@ impl Profiles {
     /// Loads a profile.
     ///
     /// # Errors
-    /// [`Failure`] of the kind `SignInNeeded` if there is none of that name.
-    pub fn load(&self, name: &ProfileName) -> Result<Profile, Failure> {
+    /// [`ProfileError::NotFound`] if there is none of that name.
+    pub fn load(&self, name: &ProfileName) -> Result<Profile, ProfileError> {
         let path = self.path(name);
-        let text = files::read_text_if_there(&path, MAX_FILE_BYTES)
-            .map_err(|error| file_failure("read the profile", &path, &error))?
-            .ok_or_else(|| {
-                Failure::new(format!("nobody is signed in as the profile `{name}`"))
-                    .kind(FailureKind::SignInNeeded)
-                    .hint(format!("sign in: {}", login_command(name)))
-            })?;
-        serde_json::from_str(&text).map_err(|error| {
-            Failure::new(format!("the profile `{}` cannot be read", path.display()))
-                .caused_by(&error)
-                .hint(format!("sign in: {}", login_command(name)))
+        let text = match files::read_text_if_there(&path, MAX_FILE_BYTES) {
+            Ok(Some(text)) => text,
+            Ok(None) => return Err(ProfileError::NotFound { name: name.clone() }),
+            Err(source) => return Err(ProfileError::Read { path, source }),
+        };
+        serde_json::from_str(&text).map_err(|source| ProfileError::Malformed {
+            name: name.clone(),
+            path,
+            source,
         })
     }
 
     /// Saves a profile in place of the one of that name.
     ///
     /// # Errors
-    /// [`Failure`] if the file cannot be written.
-    pub fn save(&self, profile: &Profile) -> Result<(), Failure> {
+    /// [`ProfileError`] if the file cannot be written.
+    pub fn save(&self, profile: &Profile) -> Result<(), ProfileError> {
         let path = self.path(&profile.name);
         let text = serde_json::to_vec_pretty(profile).unwrap_or_default();
         files::make_private_folder(&self.folder)
             .and_then(|()| files::write(&path, &text, Access::Private))
-            .map_err(|error| {
-                file_failure("write the profile", &path, &error).hint(
-                    "set HOME, or XDG_CONFIG_HOME, to a folder that you can write to: export HOME=/tmp/home-$(id -u)",
-                )
-            })
+            .map_err(|source| ProfileError::Write { path, source })
     }
 
-    /// Notes that an account has been certified in a tenant that it is a guest of, so that what is kept for it is found again.
-    /// Call it under the lock that certificates of the profile are issued under.
+    /// Records that an account has a certificate of a tenant that it is a guest of, so that logout finds it.
     ///
     /// # Errors
-    /// [`Failure`] if the file cannot be read or written.
-    pub fn note_guest(&self, name: &ProfileName, tenant: &TenantId) -> Result<(), Failure> {
-        let mut profile = self.load(name)?;
+    /// [`ProfileError`] if the file cannot be read or written.
+    pub(crate) fn add_guest(
+        &self,
+        lock: &ProfileLock,
+        tenant: &TenantId,
+    ) -> Result<(), ProfileError> {
+        let mut profile = self.load(lock.profile())?;
         if profile.tenants().any(|known| known == tenant) {
             return Ok(());
         }
@@ -80,22 +78,24 @@ impl Profiles {
     /// Removes a profile.
     ///
     /// # Errors
-    /// [`Failure`] if the file cannot be removed.
-    pub fn remove(&self, name: &ProfileName) -> Result<(), Failure> {
+    /// [`ProfileError`] if the file cannot be removed.
+    pub fn remove(&self, name: &ProfileName) -> Result<(), ProfileError> {
         let path = self.path(name);
-        files::remove_if_there(&path)
-            .map_err(|error| file_failure("remove the profile", &path, &error))
+        files::remove_if_there(&path).map_err(|source| ProfileError::Remove { path, source })
     }
 
     /// Returns the names of all profiles, sorted.
     ///
     /// # Errors
-    /// [`Failure`] if the folder is there and cannot be read.
-    pub fn names(&self) -> Result<Vec<ProfileName>, Failure> {
+    /// [`ProfileError`] if the folder is there and cannot be read.
+    pub fn names(&self) -> Result<Vec<ProfileName>, ProfileError> {
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(file_failure("read the folder", &self.folder, &error)),
+            Err(source) => {
+                let path = self.folder.clone();
+                return Err(ProfileError::Folder { path, source });
+            }
         };
         let mut names: Vec<ProfileName> = entries
             .filter_map(|entry| {
@@ -110,8 +110,8 @@ impl Profiles {
     /// Returns the profiles but this one, as far as they can be read.
     ///
     /// # Errors
-    /// [`Failure`] if the folder is there and cannot be read.
-    pub fn others(&self, name: &ProfileName) -> Result<Others, Failure> {
+    /// [`ProfileError`] if the folder is there and cannot be read.
+    pub fn others(&self, name: &ProfileName) -> Result<Others, ProfileError> {
         let names = self.names()?.into_iter().filter(|other| other != name);
         Ok(Others(
             names.filter_map(|name| self.load(&name).ok()).collect(),

@@ -45,7 +45,7 @@ const FLOORS: &[(&str, Order, &[&str])] = &[
     (
         "services",
         Order::Listed,
-        &["hosts", "failure", "session", "issue", "inventory", "agent"],
+        &["session", "issue", "hosts", "failure", "inventory", "agent"],
     ),
     ("cli", Order::None, &["cli"]),
 ];

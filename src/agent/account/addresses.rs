@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use super::super::bounded::{Bounded, MAX_MACHINES};
 use crate::azure::VmAddresses;
-use crate::failure::Failure;
 use crate::ids::ResourceId;
+use crate::session::SessionError;
 
 /// How long a VM is taken to be where it was. That it has moved shows when nobody answers there, and then it is looked up
 /// anew; until then, a playbook or a loop of a hundred connections asks Azure once.
@@ -34,8 +34,8 @@ impl AddressBook {
         &self,
         vm: &ResourceId,
         unreached: Option<&VmAddresses>,
-        look_up: impl Future<Output = Result<VmAddresses, Failure>>,
-    ) -> Result<VmAddresses, Failure> {
+        look_up: impl Future<Output = Result<VmAddresses, SessionError>>,
+    ) -> Result<VmAddresses, SessionError> {
         let page = {
             let mut pages = self.pages.lock().await;
             Arc::clone(pages.get_or_default(vm.clone()))
@@ -83,6 +83,7 @@ mod tests {
 
     use super::*;
     use crate::azure::PowerState;
+    use crate::keyring::KeyringError;
 
     fn at(address: &str, power: PowerState) -> VmAddresses {
         VmAddresses {
@@ -129,14 +130,17 @@ mod tests {
     async fn of_many_askers_one_looks_it_up_and_a_failure_is_not_kept() {
         let (book, asked) = (AddressBook::default(), Cell::new(0));
         let addresses = at("192.0.2.1", PowerState::Running);
-        let look_up = async |outcome: Result<VmAddresses, Failure>| {
+        let look_up = async |outcome: Result<VmAddresses, SessionError>| {
             asked.set(asked.get() + 1);
             tokio::task::yield_now().await;
             outcome
         };
         let vm = vm();
-        let refused = book.find(&vm, None, look_up(Err(Failure::new("refused"))));
-        assert_eq!(refused.await.unwrap_err().error, "refused");
+        let refused = book.find(&vm, None, look_up(Err(KeyringError::NotOpen.into())));
+        assert!(matches!(
+            refused.await,
+            Err(SessionError::Keyring(KeyringError::NotOpen))
+        ));
         let finders = (0..100).map(|_| book.find(&vm, None, look_up(Ok(addresses.clone()))));
         for found in futures_util::future::join_all(finders).await {
             assert_eq!(found.unwrap(), addresses);

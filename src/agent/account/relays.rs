@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use super::super::bounded::{Bounded, MAX_MACHINES};
 use crate::azure::RelayCredentials;
-use crate::failure::Failure;
 use crate::ids::ResourceId;
+use crate::session::SessionError;
 use crate::time::UnixTime;
 
 /// How long a machine that was set up may take until it listens.
@@ -33,8 +33,8 @@ impl RelayBook {
         machine: &ResourceId,
         refused: Option<&str>,
         now: UnixTime,
-        fetch: impl Future<Output = Result<(RelayCredentials, bool), Failure>>,
-    ) -> Result<(RelayCredentials, bool), Failure> {
+        fetch: impl Future<Output = Result<(RelayCredentials, bool), SessionError>>,
+    ) -> Result<(RelayCredentials, bool), SessionError> {
         let page = {
             let mut pages = self.pages.lock().await;
             Arc::clone(pages.get_or_default(machine.clone()))

@@ -6,13 +6,15 @@ use super::super::context::Context;
 use super::proof::{self, to_kept};
 use crate::cloud::{BUILT_IN, Cloud};
 use crate::entra::Proof;
-use crate::failure::{Failure, FailureKind};
+use crate::failure::Failure;
 use crate::hex;
 use crate::host::env::Env;
 use crate::ids::{ClientId, ProfileName, TenantId};
 use crate::keyring::{Backend, Keyring};
 use crate::secret::Secret;
-use crate::session::{CloudName, EnvironmentIdentity, Flow, KeyOptions, Profile};
+use crate::session::{
+    CloudName, EnvironmentIdentity, Flow, KeyOptions, Profile, ProfileError, SessionError,
+};
 
 /// The variables that say how an application proves who it is; a change of one of them is a new sign-in.
 const VARIABLES: [&str; 12] = [
@@ -42,11 +44,10 @@ pub(in super::super) async fn identity(
     else {
         return Ok(None);
     };
-    let is_absent = |failure: &Failure| failure.kind == FailureKind::SignInNeeded;
     match context.profiles().load(name) {
         // Earlier versions stored what the variables said.
         Ok(profile) if profile.environment.is_some() => remove_stored(context, &profile).await,
-        Err(failure) if is_absent(&failure) => {}
+        Err(ProfileError::NotFound { .. }) => {}
         _ => return Ok(None),
     }
     let client_id: ClientId = client_id.parse()?;
@@ -92,9 +93,9 @@ async fn remove_stored(context: &Context, profile: &Profile) {
         for entry in profile.entries() {
             keyring.remove(&entry).await?;
         }
-        context.profiles().remove(&profile.name)
+        Ok(context.profiles().remove(&profile.name)?)
     };
-    let outcome: Result<(), Failure> = removed.await;
+    let outcome: Result<(), SessionError> = removed.await;
     tracing::info!(
         ?outcome,
         "removes what an earlier version stored of variables"

@@ -5,10 +5,10 @@ use super::super::ui::Ui;
 use super::Way;
 use super::person;
 use crate::entra::Prompt;
-use crate::failure::{Challenge, Failure};
+use crate::failure::{Failure, login_command};
 use crate::host::http::Http;
 use crate::host::tls;
-use crate::session::{Profile, Session, login_command};
+use crate::session::{Challenge, Profile, Session};
 
 /// Has the person answer a challenge, in the way that they signed in, and keeps what that is worth.
 pub(in super::super) async fn answer(
@@ -52,5 +52,6 @@ pub(in super::super) async fn answer(
     }
     session
         .store_refresh_token(tokens.refresh_token.as_ref())
-        .await
+        .await?;
+    Ok(())
 }

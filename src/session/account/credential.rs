@@ -2,12 +2,12 @@ use url::Url;
 
 use super::Session;
 use crate::entra::{ClientCertificate, OidcRequest, Proof, ServicePrincipal};
-use crate::failure::{Failure, FailureKind};
 use crate::ids::ClientId;
 use crate::keyring::Kind;
 use crate::keyring::entry::Entry;
 use crate::secret::Secret;
-use crate::session::profile::{Method, Profile, login_command};
+use crate::session::error::SessionError;
+use crate::session::profile::{Method, Profile};
 
 /// What speaks for an account.
 pub(super) enum Credential {
@@ -17,7 +17,7 @@ pub(super) enum Credential {
 
 impl Session {
     /// Returns what speaks for the account: what is kept for this tenant, or else for the one that was signed in to.
-    pub(super) async fn credential(&self) -> Result<Credential, Failure> {
+    pub(super) async fn credential(&self) -> Result<Credential, SessionError> {
         let principal = |client_id: &ClientId, proof| {
             Credential::ServicePrincipal(ServicePrincipal {
                 client_id: client_id.clone(),
@@ -73,12 +73,12 @@ impl Session {
         }
     }
 
-    fn oidc_request(&self, url: &Secret, token: Secret) -> Result<OidcRequest, Failure> {
+    fn oidc_request(&self, url: &Secret, token: Secret) -> Result<OidcRequest, SessionError> {
         let url = Url::parse(url.expose()).map_err(|_| self.signed_out())?;
         Ok(OidcRequest { url, token })
     }
 
-    async fn load_sign_in(&self) -> Result<Entry, Failure> {
+    async fn load_sign_in(&self) -> Result<Entry, SessionError> {
         let names = [self.entry(Kind::SignIn), self.profile.entry(Kind::SignIn)];
         for name in names {
             let stored = self.keyring().load(&name).await?;
@@ -92,19 +92,12 @@ impl Session {
         Err(self.signed_out())
     }
 
-    fn signed_out(&self) -> Failure {
+    fn signed_out(&self) -> SessionError {
         let Profile { name, account, .. } = &self.profile;
-        let backend = self.keyring().backend();
-        let mut failure = Failure::new(format!(
-            "{backend} holds no sign-in for `{account}` (profile `{name}`)"
-        ));
-        if let Some(when) = backend.forgets() {
-            failure
-                .causes
-                .push(format!("{backend} forgets {when}").into());
+        SessionError::SignedOut {
+            account: account.clone(),
+            backend: self.keyring().backend(),
+            profile: name.clone(),
         }
-        failure
-            .kind(FailureKind::SignInNeeded)
-            .hint(format!("sign in: {}", login_command(name)))
     }
 }

@@ -2,11 +2,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::cloud::Cloud;
-use crate::failure::Failure;
 use crate::host::env::Env;
 use crate::host::http::Http;
 use crate::host::{Host, NETWORK_VARIABLES, SESSION_BUS_VARIABLE, tls};
 use crate::keyring::Keyring;
+use crate::session::error::SessionError;
 
 /// How many settings are held for one account: those of a few shells that take turns.
 const MAX_LINKS: usize = 4;
@@ -27,7 +27,7 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(host: &Host, cloud: &Cloud, keyring: Keyring) -> Result<Self, Failure> {
+    pub(super) fn new(host: &Host, cloud: &Cloud, keyring: Keyring) -> Result<Self, SessionError> {
         let tls = tls::client_config(cloud.ca_file.as_deref(), &host.env)?;
         Ok(Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed),

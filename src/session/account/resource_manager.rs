@@ -4,9 +4,9 @@ use std::time::Duration;
 use super::Session;
 use crate::azure::{AzureError, ResourceManager};
 use crate::entra::{Application, Wanted};
-use crate::failure::{Challenge, Failure, FailureKind};
 use crate::secret::Secret;
-use crate::session::profile::{Method, command, login_command};
+use crate::session::error::SessionError;
+use crate::session::profile::Method;
 
 /// How long before its end a bearer token is no longer used.
 const TOKEN_MARGIN: Duration = Duration::from_secs(120);
@@ -20,7 +20,7 @@ impl Session {
     pub async fn ask_azure<T, F>(
         &self,
         question: impl Fn(Arc<ResourceManager>) -> F,
-    ) -> Result<T, Failure>
+    ) -> Result<T, SessionError>
     where
         F: Future<Output = Result<T, AzureError>>,
     {
@@ -34,33 +34,38 @@ impl Session {
             return Ok(again?);
         };
         // What no token meets, a sign-in may.
-        let challenge = match &error {
-            AzureError::Unauthorized { claims, .. } if self.profile.method == Method::Person => {
-                claims.clone()
+        match error {
+            AzureError::Unauthorized {
+                claims: Some(claims),
+                code,
+                message,
+            } if self.profile.method == Method::Person => {
+                *self.token.lock().await = None;
+                let action = self.answer(Application::ResourceManager, Some(claims.clone()));
+                Err(SessionError::AzureChallenge {
+                    source: AzureError::Unauthorized {
+                        claims: Some(claims),
+                        code,
+                        message,
+                    },
+                    action: Box::new(action),
+                })
             }
-            _ => None,
-        };
-        if challenge.is_some() {
-            *self.token.lock().await = None;
+            error => Err(error.into()),
         }
-        let failure = Failure::from(error);
-        Err(match challenge {
-            Some(claims) => self.ask_user(failure, Application::ResourceManager, Some(claims)),
-            None => failure,
-        })
     }
 
     async fn resource_manager(
         &self,
         claims: Option<&str>,
-    ) -> Result<Arc<ResourceManager>, Failure> {
+    ) -> Result<Arc<ResourceManager>, SessionError> {
         let token = self.resource_manager_token(claims).await?;
         let manager = ResourceManager::new(&self.http(), &self.cloud, token);
         Ok(Arc::new(manager))
     }
 
     /// Returns a token for Azure Resource Manager: the one of last time while it lives, or a new one if claims are asked for.
-    async fn resource_manager_token(&self, claims: Option<&str>) -> Result<Secret, Failure> {
+    async fn resource_manager_token(&self, claims: Option<&str>) -> Result<Secret, SessionError> {
         let mut kept = self.token.lock().await;
         let now = self.clock.now();
         if let Some((token, expires)) = kept.as_ref()
@@ -75,36 +80,5 @@ impl Session {
         let expires = now.after(tokens.expires_in);
         *kept = Some((tokens.access_token.clone(), expires));
         Ok(tokens.access_token)
-    }
-
-    /// Makes of a failure what the user can answer at a terminal.
-    fn ask_user(
-        &self,
-        mut failure: Failure,
-        application: Application,
-        claims: Option<String>,
-    ) -> Failure {
-        failure.kind = FailureKind::SignInNeeded;
-        // A new sign-in is one to Azure Resource Manager, and meets what is asked for there.
-        let command = match application {
-            Application::ResourceManager => login_command(&self.profile.name),
-            Application::Ssh => self.certify_command(),
-        };
-        failure.hint = Some(format!("answer it at a terminal: {command}").into());
-        failure.challenge = Some(Box::new(Challenge {
-            tenant: self.tenant.clone(),
-            application,
-            claims,
-        }));
-        failure
-    }
-
-    pub(super) fn certify_command(&self) -> String {
-        let rest = if self.tenant == self.profile.tenant {
-            "cert".to_owned()
-        } else {
-            format!("cert --tenant {}", self.tenant)
-        };
-        command(&self.profile.name, &rest)
     }
 }

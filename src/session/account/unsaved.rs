@@ -1,13 +1,13 @@
 use std::collections::HashMap;
+use std::error::Error as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
-use crate::failure::Failure;
-use crate::keyring::EntryName;
 use crate::keyring::entry::Entry;
+use crate::keyring::{EntryName, KeyringError};
 use crate::secret::SecretBytes;
 
 /// How often storing is tried again.
@@ -24,13 +24,13 @@ struct Held {
     tried: Option<Instant>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct HeldEntry {
     name: EntryName,
     entry: Entry,
     /// The digest of what the keyring held then: another process may have replaced it since.
     replaces: Option<Vec<u8>>,
-    failure: Failure,
+    error: KeyringError,
 }
 
 impl Unsaved {
@@ -40,13 +40,13 @@ impl Unsaved {
         name: &EntryName,
         entry: Entry,
         stored: Option<&SecretBytes>,
-        failure: Failure,
+        error: KeyringError,
     ) {
         let held = HeldEntry {
             name: name.clone(),
             entry,
             replaces: stored.map(digest),
-            failure,
+            error,
         };
         let mut all = self.lock();
         all.entries.insert(name.to_string(), held);
@@ -107,11 +107,11 @@ impl HeldEntry {
             Entry::Certificate { .. } => "the certificate",
             _ => "the renewed sign-in",
         };
-        let cause = self.failure.causes.first();
+        let cause = self.error.source();
         let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
         format!(
             "{what} is held in the agent's memory only: {}{cause}",
-            self.failure.error
+            self.error
         )
     }
 }
@@ -137,17 +137,12 @@ mod tests {
             EntryName::new(Kind::SignIn, "AzureCloud", "t", "ada@contoso.com"),
         );
         let (old, other) = (token("old").encode(), token("other").encode());
-        unsaved.hold(
-            &name,
-            token("new"),
-            Some(&old),
-            Failure::new("the disk is full"),
-        );
+        unsaved.hold(&name, token("new"), Some(&old), KeyringError::NotOpen);
         let held = unsaved.newer_than(&name, Some(&old));
         assert!(matches!(held, Some(Entry::RefreshToken(token)) if token.expose() == "new"));
         assert_eq!(
             unsaved.warnings(),
-            ["the renewed sign-in is held in the agent's memory only: the disk is full"]
+            ["the renewed sign-in is held in the agent's memory only: no keyring is open"]
         );
         assert!(unsaved.due().is_empty(), "it was tried just now");
         tokio::time::advance(RETRY_INTERVAL).await;
