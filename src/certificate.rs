@@ -6,7 +6,6 @@
 
 mod error;
 mod explanation;
-mod key_kind;
 mod key_pair;
 mod parsed;
 mod private_key_file;
@@ -18,10 +17,10 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 
 pub use self::error::{CertificateError, KeyError};
 pub use self::explanation::{CertificateSummary, Explanation};
-pub use self::key_kind::KeyKind;
-pub use self::key_pair::{KeyPair, MIN_RSA_BITS, RSA_BITS, SignatureAlgorithm};
+pub use self::key_pair::{KeyPair, MIN_RSA_BITS, SignatureAlgorithm};
 pub use self::private_numbers::{PrivateNumbers, RsaNumbers};
 pub use self::public_key::PublicKey;
+pub use crate::ids::{KeyKind, RSA_BITS};
 
 use self::parsed::{Kind, Parsed};
 use crate::ids::{Principal, TenantId};

@@ -6,7 +6,10 @@
 //! sign_in("04b07795-8ddb-461a-bbee-02f9e1bf7b46".parse::<ClientId>().unwrap());
 //! ```
 
+mod key_kind;
 mod resource_id;
+mod route;
+mod tenancy;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -16,8 +19,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::line::{Line, is_shown};
 
+pub use self::key_kind::{KeyKind, RSA_BITS};
 pub(crate) use self::resource_id::ResourceIdParts;
 pub(crate) use self::resource_id::{MachineKind, ResourceId};
+pub(crate) use self::route::{Route, SSH_PORT};
+pub use self::tenancy::Tenancy;
 
 /// What is wrong with a text that should have been a name.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

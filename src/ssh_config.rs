@@ -12,7 +12,7 @@ mod sections;
 mod standalone;
 mod writer;
 
-pub(crate) use self::block::{Block, Identity, LocalPaths, Route, host_key_alias};
+pub(crate) use self::block::{Block, Identity, LocalPaths, host_key_alias};
 pub(crate) use self::include::{include_line, with_include};
 pub(crate) use self::key_files::{certificate_file_name, is_certificate_file_name, key_file_name};
 pub(crate) use self::known_hosts::matches_pattern;

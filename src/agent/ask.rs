@@ -21,6 +21,7 @@ use super::caller::Caller;
 use crate::azure::{RelayCredentials, VmAddresses};
 use crate::certificate::{Certificate, CertificateSummary, Unverified};
 use crate::failure::Failure;
+pub use crate::ids::Tenancy;
 use crate::ids::{
     MachineName, Principal, ProfileName, ResourceGroup, ResourceId, SubscriptionId, TenantId,
 };
@@ -160,19 +161,6 @@ pub enum RenewWhen {
     Now,
     /// When less than so many seconds are left of it.
     WithinSeconds(u64),
-}
-
-/// Which tenant is meant. That of a machine is that of its subscription, whoever signed in last and wherever.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Tenancy {
-    /// The one that was signed in to.
-    #[default]
-    Home,
-    /// The one that a subscription belongs to.
-    OfSubscription(SubscriptionId),
-    /// This one.
-    Tenant(TenantId),
 }
 
 /// An answer.

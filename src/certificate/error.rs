@@ -1,4 +1,4 @@
-use super::KeyKind;
+use crate::ids::KeyKind;
 use crate::line::Line;
 use crate::time::{Spoken, UnixTime};
 

@@ -10,11 +10,9 @@ use rsa::rand_core::OsRng;
 use ssh_key::Mpint;
 use ssh_key::public::{Ed25519PublicKey, KeyData, RsaPublicKey};
 
-use super::{KeyError, KeyKind, PublicKey};
+use super::{KeyError, PublicKey};
+use crate::ids::KeyKind;
 use crate::secret::SecretBytes;
-
-/// The length of a new RSA key in bits.
-pub const RSA_BITS: usize = 3072;
 
 /// The shortest RSA key that Entra certifies, in bits (AADSTS50032 below).
 pub const MIN_RSA_BITS: usize = 2048;

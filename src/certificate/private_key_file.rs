@@ -4,7 +4,8 @@ use ssh_key::LineEnding;
 use ssh_key::private::{Ed25519Keypair, Ed25519PrivateKey};
 use zeroize::Zeroizing;
 
-use super::{KeyError, KeyKind, KeyPair};
+use super::{KeyError, KeyPair};
+use crate::ids::KeyKind;
 use crate::secret::SecretBytes;
 
 /// How many characters a line of PEM has (RFC 7468, section 2).

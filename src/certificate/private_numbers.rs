@@ -2,7 +2,8 @@ use rsa::BigUint;
 use rsa::pkcs1::DecodeRsaPrivateKey as _;
 use rsa::traits::{PrivateKeyParts as _, PublicKeyParts as _};
 
-use super::{KeyError, KeyKind, KeyPair};
+use super::{KeyError, KeyPair};
+use crate::ids::KeyKind;
 use crate::secret::SecretBytes;
 
 /// The numbers of a private key, as agents hand them on.

@@ -10,11 +10,13 @@ use super::context::absolute;
 use super::login_names::LoginNames;
 use super::path_arg;
 use super::public_key;
-use crate::agent::ask::{RenewWhen, Tenancy};
+use crate::agent::ask::RenewWhen;
 use crate::failure::{Failure, FailureKind, file_failure};
-use crate::ids::{Address, HostAlias, Principal, ResourceGroup, ResourceId, TenantId};
+use crate::ids::{
+    Address, HostAlias, Principal, ResourceGroup, ResourceId, Route, SSH_PORT, Tenancy,
+};
 use crate::inventory::target::Target;
-use crate::ssh_config::{Block, Identity, Route};
+use crate::ssh_config::{Block, Identity};
 
 /// How a machine is logged in to.
 #[derive(Args, Clone, Debug)]
@@ -41,8 +43,6 @@ pub(super) struct HostOptions {
     #[arg(long)]
     prefer_private_ip: bool,
 }
-
-pub(super) const DEFAULT_PORT: u16 = 22;
 
 impl HostOptions {
     /// Tells whether nothing was asked for.
@@ -84,14 +84,6 @@ pub(super) fn check_private_ip(
     )
 }
 
-/// Returns how bytes get to a machine: by its address if it is a VM or one was named.
-fn route_to(machine: Option<&ResourceId>, address: Option<&Address>) -> Route {
-    match (machine, address) {
-        (Some(machine), None) if machine.kind().is_relayed() => Route::Relay,
-        _ => Route::Direct,
-    }
-}
-
 /// Finds a machine and says how it is reached. The login name is the certificate's first principal, so that a certificate
 /// is issued if there is none.
 pub(super) async fn block(
@@ -120,7 +112,7 @@ pub(super) async fn block(
         context.record_warnings(&certificate.explain().summarize(now, None));
         (certificate.login_name().clone(), Identity::PublicKey)
     } else {
-        let tenancy = tenancy_of(tenant.as_ref(), resource_id.as_ref());
+        let tenancy = Tenancy::of(tenant.as_ref(), resource_id.as_ref());
         (names.of(&profile, &tenancy).await?, options.identity)
     };
     let private_key_file = match &options.private_key_file {
@@ -134,7 +126,7 @@ pub(super) async fn block(
         (None, Target::Address(address)) => Some(address),
         (given, _) => given.as_ref(),
     };
-    let route = route_to(resource_id.as_ref(), address);
+    let route = Route::to(resource_id.as_ref(), address);
     Ok(Block {
         host: alias_of(target)?,
         user,
@@ -142,7 +134,7 @@ pub(super) async fn block(
         identity,
         profile,
         tenant,
-        port: options.port.unwrap_or(DEFAULT_PORT),
+        port: options.port.unwrap_or(SSH_PORT),
         address: address.cloned(),
         prefer_private_ip: options.prefer_private_ip
             && resource_id.is_some()
@@ -155,16 +147,7 @@ pub(super) async fn block(
 
 /// Returns the tenant that the certificate of a managed host comes from.
 pub(super) fn tenancy(block: &Block) -> Tenancy {
-    tenancy_of(block.tenant.as_ref(), block.resource_id.as_ref())
-}
-
-/// Returns the tenant that certificates and credentials for a machine come from.
-pub(super) fn tenancy_of(tenant: Option<&TenantId>, machine: Option<&ResourceId>) -> Tenancy {
-    match (tenant, machine) {
-        (Some(tenant), _) => Tenancy::Tenant(tenant.clone()),
-        (None, Some(machine)) => Tenancy::OfSubscription(machine.subscription().clone()),
-        (None, None) => Tenancy::Home,
-    }
+    Tenancy::of(block.tenant.as_ref(), block.resource_id.as_ref())
 }
 
 fn parse_identity(text: &str) -> Result<Identity, String> {

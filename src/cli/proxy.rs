@@ -12,7 +12,7 @@ use crate::direct::{self, DirectError};
 use crate::failure::{Failure, FailureKind};
 use crate::host::standard_streams::{Input, Output};
 use crate::host::{descriptor_passing, tls};
-use crate::ids::{Address, Principal, ResourceId, TenantId};
+use crate::ids::{Address, Principal, ResourceId, Route, SSH_PORT, Tenancy, TenantId};
 use crate::relay::Capacity;
 
 /// Carry one connection to a machine: what ssh runs as `ProxyCommand`
@@ -30,7 +30,7 @@ pub(super) struct ProxyArgs {
     #[arg(long, value_name = "ID")]
     tenant: Option<TenantId>,
     /// The port of sshd on the machine
-    #[arg(long, default_value_t = 22, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, default_value_t = SSH_PORT, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
     /// Do not see to a certificate: ssh uses keys of its own
     #[arg(long)]
@@ -53,8 +53,7 @@ pub(super) struct ProxyArgs {
 
 impl ProxyArgs {
     fn is_direct(&self) -> bool {
-        let is_relayed = |machine: &ResourceId| machine.kind().is_relayed();
-        self.ip.is_some() || !self.machine.as_ref().is_some_and(is_relayed)
+        Route::to(self.machine.as_ref(), self.ip.as_ref()) == Route::Direct
     }
 
     fn machine(&self) -> Result<&ResourceId, Failure> {
@@ -72,7 +71,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: ProxyArgs) -> Result<u8
     context.hosts().link_agent();
     // The agent knows the profile by its name, and a pipeline's may have to be made first.
     let profile = context.load_profile().await?;
-    let tenancy = host_options::tenancy_of(args.tenant.as_ref(), args.machine.as_ref());
+    let tenancy = Tenancy::of(args.tenant.as_ref(), args.machine.as_ref());
     let certificate = async {
         if args.no_certificate {
             return Ok(());

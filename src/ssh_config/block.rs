@@ -6,17 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::names::host_key_alias;
-use crate::ids::{Address, HostAlias, Principal, ProfileName, ResourceId, TenantId};
-
-/// How bytes get to the machine.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Route {
-    /// A TCP connection to its address.
-    Direct,
-    /// Through Azure Relay.
-    Relay,
-}
+use crate::ids::{Address, HostAlias, Principal, ProfileName, ResourceId, Route, TenantId};
 
 /// Where ssh finds key and certificate.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]

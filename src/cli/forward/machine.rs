@@ -9,11 +9,10 @@ use super::super::ssh::managed_block;
 use super::super::ui::Ui;
 use super::super::way::{self, Direct, Relayed};
 use super::ForwardArgs;
-use crate::agent::ask::Tenancy;
 use crate::direct;
 use crate::failure::Failure;
 use crate::host::tls;
-use crate::ids::{Address, ProfileName, ResourceId};
+use crate::ids::{Address, ProfileName, ResourceId, Route, SSH_PORT, Tenancy};
 use crate::inventory::target::Target;
 use crate::progress::Progress;
 use crate::relay::Capacity;
@@ -57,8 +56,8 @@ impl<'a> Way<'a> {
             prefer_private_ip,
             is_certified: _,
         } = machine.clone();
-        match (id, address) {
-            (Some(machine), None) if machine.kind().is_relayed() => {
+        match (Route::to(id.as_ref(), address.as_ref()), id) {
+            (Route::Relay, Some(machine)) => {
                 let cloud = context.profile_of(&profile).await?.cloud.open()?;
                 Ok(Self::Relayed(Relayed {
                     progress,
@@ -71,7 +70,7 @@ impl<'a> Way<'a> {
                     capacity: Capacity::AMONG_MANY,
                 }))
             }
-            (machine, address) => Ok(Self::Direct(Direct {
+            (_, machine) => Ok(Self::Direct(Direct {
                 progress,
                 context,
                 profile,
@@ -158,10 +157,10 @@ pub(super) async fn find(
             tenant,
         } = account::find(ui, context, &target, args.resource_group.as_ref()).await?;
         Machine {
-            tenancy: host_options::tenancy_of(tenant.as_ref(), id.as_ref()),
+            tenancy: Tenancy::of(tenant.as_ref(), id.as_ref()),
             id,
             profile,
-            port: host_options::DEFAULT_PORT,
+            port: SSH_PORT,
             address: match target {
                 Target::Address(address) => Some(address),
                 _ => None,

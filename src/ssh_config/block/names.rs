@@ -1,10 +1,7 @@
 //! The names that ssh knows a machine by.
 
 use super::Block;
-use crate::ids::{Address, ResourceId};
-
-/// The port that `known_hosts` does not name.
-const SSH_PORT: u16 = 22;
+use crate::ids::{Address, ResourceId, SSH_PORT};
 
 impl Block {
     /// Returns what ssh takes for the host, and makes the path of a shared connection of (`ControlPath`). It is as unique as the
@@ -37,6 +34,7 @@ pub(crate) fn host_key_alias(
 ) -> Option<String> {
     let name = host_name(machine, address)?;
     Some(match machine {
+        // `known_hosts` names every port but this one.
         None if port != SSH_PORT => format!("[{name}]:{port}"),
         _ => name,
     })

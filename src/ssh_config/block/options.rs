@@ -2,7 +2,8 @@ use std::path::{Path, PathBuf};
 
 use super::super::key_files::{CERTIFICATE_END, certificate_file_name, key_file_name};
 use super::super::writer::{Command, UnwritableError, Value};
-use super::{Block, Identity, LocalPaths, Route};
+use super::{Block, Identity, LocalPaths};
+use crate::ids::Route;
 
 impl Block {
     /// Returns the options that make ssh reach the machine, as keyword and value of `ssh_config(5)`.

@@ -1,8 +1,9 @@
 use std::fmt;
 
-use super::RSA_BITS;
+/// The length of new RSA keys, in bits.
+pub const RSA_BITS: usize = 3072;
 
-/// What a new key is to be like.
+/// The kind of a key pair, existing or new.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum KeyKind {
     /// Ed25519 (RFC 8032).
