@@ -6,6 +6,7 @@
 mod addresses;
 mod error;
 mod machines;
+mod refusal;
 mod relay_credentials;
 mod tenants;
 
@@ -20,10 +21,11 @@ use serde::de::DeserializeOwned;
 #[cfg(test)]
 pub(crate) use self::addresses::PowerState;
 pub(crate) use self::addresses::VmAddresses;
-pub(crate) use self::error::AzureError;
+pub(crate) use self::error::{Action, AzureError, RefusalReason};
 pub(crate) use self::relay_credentials::RelayCredentials;
 pub(crate) use self::tenants::tenant_of_subscription;
 
+use self::refusal::Refusal;
 use crate::cloud::Cloud;
 use crate::host::http::Http;
 use crate::ids::ResourceId;
@@ -106,22 +108,17 @@ impl ResourceManager {
 }
 
 impl Reply {
-    fn json<T: DeserializeOwned>(&self, what: &'static str, about: &str) -> Result<T, AzureError> {
+    fn json<T: DeserializeOwned>(&self, action: Action, about: &str) -> Result<T, AzureError> {
         if !self.status.is_success() {
-            return Err(self.refusal(what, about));
+            return Err(self.refused(action, about));
         }
         serde_json::from_slice(&self.body)
-            .map_err(|source| AzureError::Unintelligible { what, source })
+            .map_err(|source| AzureError::Unintelligible { action, source })
     }
 
-    fn refusal(&self, what: &'static str, about: &str) -> AzureError {
-        error::read_refusal(
-            self.status.into(),
-            (self.tenant.as_deref(), self.claims.as_deref()),
-            &self.body,
-            what,
-            about,
-        )
+    fn refused(&self, action: Action, about: &str) -> AzureError {
+        let challenge = (self.tenant.as_deref(), self.claims.as_deref());
+        Refusal::parse(&self.body).into_error(self.status.into(), challenge, action, about)
     }
 }
 

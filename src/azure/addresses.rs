@@ -6,14 +6,12 @@ use futures_util::future::try_join_all;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{AzureError, ResourceManager};
+use super::{Action, AzureError, ResourceManager};
 use crate::ids::{ResourceGroup, ResourceId, ResourceIdParts, SubscriptionId};
 
 const VM_API_VERSION: &str = "2024-11-01";
 const INTERFACE_API_VERSION: &str = "2022-01-01";
 const PUBLIC_ADDRESS_API_VERSION: &str = "2022-05-01";
-/// What is not allowed, or refused, when one of the requests is.
-const LOOK_UP: &str = "look up the address";
 /// More network interfaces of a VM than this are not looked at; its largest sizes have fewer.
 const MAX_INTERFACES: usize = 16;
 /// More addresses of one interface than this are not looked at.
@@ -220,7 +218,7 @@ impl ResourceManager {
     ) -> Result<T, AzureError> {
         let url = self.url(path, query);
         let reply = self.send(Method::Get, url, None::<&()>).await?;
-        let resource: Resource<T> = reply.json(LOOK_UP, name)?;
+        let resource: Resource<T> = reply.json(Action::LookUpAddress, name)?;
         Ok(resource.properties)
     }
 }

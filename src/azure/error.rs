@@ -1,16 +1,54 @@
-use serde::Deserialize;
+use std::fmt;
 
 use crate::line::Line;
+
+/// What was asked of Azure Resource Manager.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Action {
+    /// Create the connectivity endpoint of a machine.
+    CreateEndpoint,
+    /// Create the service configuration of an endpoint.
+    CreateServiceConfiguration,
+    /// List the machines of a name.
+    ListMachines,
+    /// List the relay credentials of a machine.
+    ListRelayCredentials,
+    /// Look up the address of a VM.
+    LookUpAddress,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CreateEndpoint => "create the connectivity endpoint",
+            Self::CreateServiceConfiguration => "create the service configuration",
+            Self::ListMachines => "list the machines",
+            Self::ListRelayCredentials => "list the relay credentials",
+            Self::LookUpAddress => "look up the address",
+        })
+    }
+}
+
+/// Why Azure Resource Manager refused what the account may do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum RefusalReason {
+    /// A read-only lock is on the machine, its group or its subscription.
+    Locked,
+    /// A reason that has no name here.
+    Other,
+    /// The resource provider is not registered in the subscription.
+    ProviderNotRegistered,
+}
 
 /// Why Azure Resource Manager did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AzureError {
     /// The account may not do this.
-    #[error("Azure does not let this account {what} of `{about}` ({code}): {message}")]
+    #[error("Azure does not let this account {action} of `{about}` ({code}): {message}")]
     Forbidden {
         /// What was asked for.
-        what: &'static str,
+        action: Action,
         /// Of what.
         about: String,
         /// The error code.
@@ -29,24 +67,26 @@ pub enum AzureError {
         message: Line,
     },
     /// It refused for another reason.
-    #[error("Azure refused to {what} of `{about}` (HTTP status {status}, {code}): {message}")]
+    #[error("Azure refused to {action} of `{about}` (HTTP status {status}, {code}): {message}")]
     Refused {
         /// What was asked for.
-        what: &'static str,
+        action: Action,
         /// Of what.
         about: String,
         /// The HTTP status.
         status: u16,
+        /// What the code means.
+        reason: RefusalReason,
         /// The error code.
         code: Line,
         /// What Azure says.
         message: Line,
     },
     /// The reply is not of the form that is documented.
-    #[error("Azure's reply to the request to {what} cannot be read")]
+    #[error("Azure's reply to the request to {action} cannot be read")]
     Unintelligible {
         /// What was asked for.
-        what: &'static str,
+        action: Action,
         /// Why.
         source: serde_json::Error,
     },
@@ -71,63 +111,4 @@ pub enum AzureError {
         /// The tenant that it belongs to.
         tenant: Option<Line>,
     },
-}
-
-#[derive(Deserialize)]
-struct Body {
-    error: Inner,
-}
-
-#[derive(Deserialize)]
-struct Inner {
-    #[serde(default)]
-    code: Line,
-    #[serde(default)]
-    message: Line,
-}
-
-pub(super) fn read_refusal(
-    status: u16,
-    (tenant, claims): (Option<&str>, Option<&str>),
-    body: &[u8],
-    what: &'static str,
-    about: &str,
-) -> AzureError {
-    let Inner { code, message } = serde_json::from_slice::<Body>(body).map_or_else(
-        |_| Inner {
-            code: "no code".into(),
-            message: "it gave no reason".into(),
-        },
-        |body| body.error,
-    );
-    let about = about.to_owned();
-    match status {
-        401 if code != "InvalidAuthenticationTokenTenant" => AzureError::Unauthorized {
-            claims: claims.map(str::to_owned),
-            code,
-            message,
-        },
-        401 => AzureError::WrongTenant {
-            about,
-            tenant: tenant.map(Line::from),
-        },
-        403 => AzureError::Forbidden {
-            what,
-            about,
-            code,
-            message,
-        },
-        404 => AzureError::NotFound {
-            about,
-            code,
-            message,
-        },
-        _ => AzureError::Refused {
-            what,
-            about,
-            status,
-            code,
-            message,
-        },
-    }
 }

@@ -1,7 +1,7 @@
 use azure_core::http::Method;
 use serde::{Deserialize, Serialize};
 
-use super::{AzureError, ResourceManager};
+use super::{Action, AzureError, ResourceManager};
 use crate::ids::{MachineKind, MachineName, ResourceGroup, ResourceId, SubscriptionId};
 
 /// More machines of one name than this are not listed.
@@ -59,7 +59,7 @@ impl ResourceManager {
             },
         };
         let reply = self.send(Method::Post, url, Some(&body)).await?;
-        let rows: Rows = reply.json("list the machines", name.as_str())?;
+        let rows: Rows = reply.json(Action::ListMachines, name.as_str())?;
         Ok(rows
             .data
             .iter()

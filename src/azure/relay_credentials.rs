@@ -4,7 +4,8 @@ use azure_core::http::Method;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{AzureError, ResourceManager, below};
+use super::refusal::Refusal;
+use super::{Action, AzureError, ResourceManager, below};
 use crate::hex;
 use crate::ids::ResourceId;
 use crate::secret::Secret;
@@ -89,7 +90,7 @@ impl ResourceManager {
         loop {
             let reply = self.list_credentials(machine).await?;
             match u16::from(reply.status) {
-                404 if !has_endpoint && is_missing_endpoint(&reply.body) => {
+                404 if !has_endpoint && Refusal::parse(&reply.body).misses_endpoint() => {
                     self.create_endpoint(machine).await?;
                     has_endpoint = true;
                 }
@@ -122,7 +123,7 @@ impl ResourceManager {
         if reply.status.is_success() {
             return Ok(());
         }
-        Err(reply.refusal("create the connectivity endpoint", machine.name().as_str()))
+        Err(reply.refused(Action::CreateEndpoint, machine.name().as_str()))
     }
 
     async fn create_service_configuration(
@@ -147,27 +148,12 @@ impl ResourceManager {
         if reply.status.is_success() {
             return Ok(());
         }
-        Err(reply.refusal("create the service configuration", machine.name().as_str()))
+        Err(reply.refused(Action::CreateServiceConfiguration, machine.name().as_str()))
     }
 }
 
-/// Tells a machine without an endpoint from a machine that does not exist, both of which are 404.
-fn is_missing_endpoint(body: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(body);
-    ![
-        "ResourceGroupNotFound",
-        "SubscriptionNotFound",
-        "ParentResourceNotFound",
-    ]
-    .iter()
-    .any(|code| text.contains(code))
-        && (text.contains("HybridConnectivity")
-            || text.contains("endpoint")
-            || !text.contains("ResourceNotFound"))
-}
-
 fn read(reply: &super::Reply, machine: &ResourceId) -> Result<RelayCredentials, AzureError> {
-    let Body { relay } = reply.json("list the relay credentials", machine.name().as_str())?;
+    let Body { relay } = reply.json(Action::ListRelayCredentials, machine.name().as_str())?;
     Ok(RelayCredentials {
         host: format!("{}.{}", relay.namespace_name, relay.namespace_name_suffix),
         hybrid_connection: relay.hybrid_connection_name,
@@ -194,24 +180,5 @@ impl RelayCredentials {
     pub const fn are_live(&self, now: UnixTime) -> bool {
         const MARGIN: Duration = Duration::from_secs(60);
         now.after(MARGIN).as_seconds() < self.expires_on.as_seconds()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_missing_machine_is_not_taken_for_a_missing_endpoint() {
-        assert!(is_missing_endpoint(
-            br#"{"error":{"code":"ResourceNotFound","message":"The Resource 'Microsoft.HybridConnectivity/endpoints/default' was not found"}}"#
-        ));
-        assert!(is_missing_endpoint(b""));
-        assert!(!is_missing_endpoint(
-            br#"{"error":{"code":"ResourceGroupNotFound","message":"Resource group 'rg' could not be found."}}"#
-        ));
-        assert!(!is_missing_endpoint(
-            br#"{"error":{"code":"ResourceNotFound","message":"The Resource 'Microsoft.HybridCompute/machines/x' was not found."}}"#
-        ));
     }
 }

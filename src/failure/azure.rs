@@ -2,7 +2,7 @@
 
 use super::Failure;
 use super::network;
-use crate::azure::AzureError;
+use crate::azure::{Action, AzureError, RefusalReason};
 
 impl From<AzureError> for Failure {
     fn from(error: AzureError) -> Self {
@@ -11,10 +11,16 @@ impl From<AzureError> for Failure {
         }
         let mut failure = Self::of(&error);
         let hint = match &error {
-            AzureError::Forbidden { what, .. } if what.starts_with("create") => {
+            AzureError::Forbidden {
+                action: Action::CreateEndpoint | Action::CreateServiceConfiguration,
+                ..
+            } => {
                 "connecting for the first time needs Owner or Contributor on the machine, once; then it works for everyone"
             }
-            AzureError::Forbidden { what, .. } if what.starts_with("look up the address") => {
+            AzureError::Forbidden {
+                action: Action::LookUpAddress,
+                ..
+            } => {
                 "ask for a role on the resource group, which its network is in, too; or name the VM's address: --ip ADDRESS"
             }
             AzureError::Forbidden { .. } => {
@@ -23,12 +29,16 @@ impl From<AzureError> for Failure {
             AzureError::NotFound { .. } => {
                 "check name, resource group and subscription: entra-ssh config add NAME -g GROUP --subscription ID"
             }
-            AzureError::Refused { code, .. }
-                if code.contains("Registration") || code == "NoRegisteredProviderFound" =>
-            {
+            AzureError::Refused {
+                reason: RefusalReason::ProviderNotRegistered,
+                ..
+            } => {
                 "register the provider once, which takes 2 to 5 minutes: az provider register -n Microsoft.HybridConnectivity"
             }
-            AzureError::Refused { code, .. } if code == "ScopeLocked" => {
+            AzureError::Refused {
+                reason: RefusalReason::Locked,
+                ..
+            } => {
                 "a read-only lock is on the machine, its group or its subscription: have its owner remove it"
             }
             AzureError::Unauthorized { .. } => "sign in again: entra-ssh login",
