@@ -6,6 +6,8 @@
 mod addresses;
 mod error;
 mod machines;
+mod network_resource;
+mod power_state;
 mod refusal;
 mod relay_credentials;
 mod tenants;
@@ -18,10 +20,10 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-#[cfg(test)]
-pub(crate) use self::addresses::PowerState;
 pub(crate) use self::addresses::VmAddresses;
 pub(crate) use self::error::{Action, AzureError, RefusalReason};
+#[cfg(test)]
+pub(crate) use self::power_state::PowerState;
 pub(crate) use self::relay_credentials::RelayCredentials;
 pub(crate) use self::tenants::tenant_of_subscription;
 

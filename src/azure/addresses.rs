@@ -1,4 +1,3 @@
-use std::fmt;
 use std::net::IpAddr;
 
 use azure_core::http::Method;
@@ -6,8 +5,10 @@ use futures_util::future::try_join_all;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::network_resource::NetworkResource;
+use super::power_state::PowerState;
 use super::{Action, AzureError, ResourceManager};
-use crate::ids::{ResourceGroup, ResourceId, ResourceIdParts, SubscriptionId};
+use crate::ids::ResourceId;
 
 const VM_API_VERSION: &str = "2024-11-01";
 const INTERFACE_API_VERSION: &str = "2022-01-01";
@@ -16,9 +17,6 @@ const PUBLIC_ADDRESS_API_VERSION: &str = "2022-05-01";
 const MAX_INTERFACES: usize = 16;
 /// More addresses of one interface than this are not looked at.
 const MAX_CONFIGURATIONS: usize = 16;
-/// The longest name of a resource of Microsoft.Network, in characters.
-const MAX_NAME_CHARS: usize = 80;
-
 /// Where a VM is reached, and whether it runs.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct VmAddresses {
@@ -28,65 +26,6 @@ pub struct VmAddresses {
     pub private: Vec<IpAddr>,
     /// Whether it runs.
     pub power: PowerState,
-}
-
-/// Whether a VM runs, as its instance view has it: `PowerState/running`.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PowerState {
-    /// It was stopped, and has no hardware.
-    Deallocated,
-    /// It is on its way there.
-    Deallocating,
-    /// It runs.
-    Running,
-    /// It is about to run.
-    Starting,
-    /// It was shut down, and keeps its hardware.
-    Stopped,
-    /// It is on its way there.
-    Stopping,
-    /// Azure does not say, or says something else.
-    Unknown,
-}
-
-impl PowerState {
-    /// Tells whether nobody can connect until somebody starts the VM.
-    #[must_use]
-    pub const fn is_off(self) -> bool {
-        matches!(
-            self,
-            Self::Deallocated | Self::Deallocating | Self::Stopped | Self::Stopping
-        )
-    }
-
-    fn from_code(code: &str) -> Option<Self> {
-        let (kind, state) = code.split_once('/')?;
-        kind.eq_ignore_ascii_case("PowerState")
-            .then(|| match state.to_ascii_lowercase().as_str() {
-                "deallocated" => Self::Deallocated,
-                "deallocating" => Self::Deallocating,
-                "running" => Self::Running,
-                "starting" => Self::Starting,
-                "stopped" => Self::Stopped,
-                "stopping" => Self::Stopping,
-                _ => Self::Unknown,
-            })
-    }
-}
-
-impl fmt::Display for PowerState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Deallocated => "deallocated",
-            Self::Deallocating => "being deallocated",
-            Self::Running => "running",
-            Self::Starting => "starting",
-            Self::Stopped => "stopped",
-            Self::Stopping => "being stopped",
-            Self::Unknown => "in a state that Azure does not tell",
-        })
-    }
 }
 
 /// A resource with its properties. What Azure leaves out is not there: a VM without interfaces, an address that nobody has
@@ -166,13 +105,6 @@ struct PublicAddress {
     ip_address: Option<String>,
 }
 
-/// The path of a resource of Microsoft.Network, and its name.
-#[derive(Debug, Eq, PartialEq)]
-struct NetworkResource {
-    path: String,
-    name: String,
-}
-
 impl ResourceManager {
     /// Looks up the addresses of a VM: the VM, its network interfaces, and their public addresses, each in one round.
     ///
@@ -241,36 +173,6 @@ impl Vm {
             .find_map(|status| PowerState::from_code(&status.code))
             .unwrap_or(PowerState::Unknown)
     }
-}
-
-impl NetworkResource {
-    /// Reads the resource ID of something of this type. What Azure says goes into the path of another request, so that it has
-    /// to be one; others are no addresses of VMs.
-    fn parse(id: &str, kind: &str) -> Option<Self> {
-        let parts = ResourceIdParts::split(id)?;
-        let resource_type = format!("Microsoft.Network/{kind}");
-        let is_of_type = parts.resource_type().eq_ignore_ascii_case(&resource_type);
-        let subscription: SubscriptionId = parts.subscription.parse().ok()?;
-        let group: ResourceGroup = parts.group.parse().ok()?;
-        // A group of dots alone would lead upwards.
-        let is_group = group.as_str().chars().any(char::is_alphanumeric);
-        let name = parts.name;
-        (is_of_type && is_group && is_name(name)).then(|| Self {
-            path: format!(
-                "/subscriptions/{subscription}/resourceGroups/{group}/providers/{resource_type}/{name}"
-            ),
-            name: name.to_owned(),
-        })
-    }
-}
-
-fn is_name(text: &str) -> bool {
-    !text.is_empty()
-        && text.chars().count() <= MAX_NAME_CHARS
-        && text.chars().any(char::is_alphanumeric)
-        && text
-            .chars()
-            .all(|c| c.is_alphanumeric() || "-_.".contains(c))
 }
 
 /// Returns what the interfaces are set to, in their order, and of each the primary configuration first.
@@ -384,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vm_that_is_off_is_told_from_one_in_a_state_that_is_not_known() {
+    fn the_power_state_is_found_among_the_other_statuses() {
         let power = |codes: &[&str]| {
             let statuses: Vec<_> = codes.iter().map(|code| json!({"code": code})).collect();
             let vm: Vm = read(json!({"properties": {"instanceView": {"statuses": statuses}}}));
@@ -395,57 +297,6 @@ mod tests {
             power(&[provisioned, "PowerState/running"]),
             PowerState::Running
         );
-        for (code, expected) in [
-            ("PowerState/deallocated", PowerState::Deallocated),
-            ("PowerState/Deallocating", PowerState::Deallocating),
-            ("powerstate/stopped", PowerState::Stopped),
-            ("PowerState/stopping", PowerState::Stopping),
-        ] {
-            let state = power(&[provisioned, code]);
-            assert_eq!(state, expected);
-            assert!(state.is_off(), "{code}");
-        }
-        for codes in [
-            &["PowerState/hovering"][..],
-            &["PowerState"],
-            &[provisioned],
-            &[""],
-        ] {
-            assert_eq!(power(codes), PowerState::Unknown);
-        }
-        assert!(!PowerState::Unknown.is_off() && !PowerState::Starting.is_off());
-    }
-
-    #[test]
-    fn reject_what_would_lead_to_another_request() {
-        let good = format!("{NETWORK}/networkInterfaces/vm01-nic");
-        let parsed = NetworkResource::parse(&good.to_uppercase(), "networkInterfaces").unwrap();
-        assert!(
-            parsed
-                .path
-                .ends_with("/providers/Microsoft.Network/networkInterfaces/VM01-NIC")
-        );
-        for id in [
-            "",
-            "/",
-            "vm01-nic",
-            &good.replace("vm01-nic", ".."),
-            &good.replace("vm01-nic", ""),
-            &good.replace("vm01-nic", "a?b"),
-            &good.replace("vm01-nic", &"a".repeat(MAX_NAME_CHARS + 1)),
-            &good.replace("rg-vm", "a/b"),
-            &good.replace("rg-vm", ".."),
-            &good.replace("0b1f6471", "x"),
-            &good.replace("Microsoft.Network", "Microsoft.Compute"),
-            &good.replace("networkInterfaces", "publicIPAddresses"),
-            &format!("{good}/ipConfigurations/primary"),
-            &format!("https://elsewhere.example{good}"),
-        ] {
-            assert_eq!(
-                NetworkResource::parse(id, "networkInterfaces"),
-                None,
-                "{id}"
-            );
-        }
+        assert_eq!(power(&[provisioned]), PowerState::Unknown);
     }
 }

@@ -1,0 +1,87 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Whether a VM runs, as its instance view has it: `PowerState/running`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PowerState {
+    /// It was stopped, and has no hardware.
+    Deallocated,
+    /// It is on its way there.
+    Deallocating,
+    /// It runs.
+    Running,
+    /// It is about to run.
+    Starting,
+    /// It was shut down, and keeps its hardware.
+    Stopped,
+    /// It is on its way there.
+    Stopping,
+    /// Azure does not say, or says something else.
+    Unknown,
+}
+
+impl PowerState {
+    /// Tells whether nobody can connect until somebody starts the VM.
+    #[must_use]
+    pub const fn is_off(self) -> bool {
+        matches!(
+            self,
+            Self::Deallocated | Self::Deallocating | Self::Stopped | Self::Stopping
+        )
+    }
+
+    pub(super) fn from_code(code: &str) -> Option<Self> {
+        let (kind, state) = code.split_once('/')?;
+        kind.eq_ignore_ascii_case("PowerState")
+            .then(|| match state.to_ascii_lowercase().as_str() {
+                "deallocated" => Self::Deallocated,
+                "deallocating" => Self::Deallocating,
+                "running" => Self::Running,
+                "starting" => Self::Starting,
+                "stopped" => Self::Stopped,
+                "stopping" => Self::Stopping,
+                _ => Self::Unknown,
+            })
+    }
+}
+
+impl fmt::Display for PowerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Deallocated => "deallocated",
+            Self::Deallocating => "being deallocated",
+            Self::Running => "running",
+            Self::Starting => "starting",
+            Self::Stopped => "stopped",
+            Self::Stopping => "being stopped",
+            Self::Unknown => "in a state that Azure does not tell",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vm_that_is_off_is_told_from_one_in_a_state_that_is_not_known() {
+        let state = |code: &str| PowerState::from_code(code);
+        assert_eq!(state("PowerState/running"), Some(PowerState::Running));
+        for (code, expected) in [
+            ("PowerState/deallocated", PowerState::Deallocated),
+            ("PowerState/Deallocating", PowerState::Deallocating),
+            ("powerstate/stopped", PowerState::Stopped),
+            ("PowerState/stopping", PowerState::Stopping),
+        ] {
+            assert_eq!(state(code), Some(expected));
+            assert!(expected.is_off(), "{code}");
+        }
+        assert_eq!(state("PowerState/hovering"), Some(PowerState::Unknown));
+        for code in ["PowerState", "ProvisioningState/succeeded", ""] {
+            assert_eq!(state(code), None, "{code}");
+        }
+        assert!(!PowerState::Unknown.is_off() && !PowerState::Starting.is_off());
+    }
+}
