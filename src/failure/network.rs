@@ -4,7 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use super::Failure;
-use crate::host::http::HttpError;
+use crate::host::http::{HttpError, is_unresolved_name};
 use crate::host::http_proxy::HttpProxyError;
 use crate::host::tls::{ServerCertificateError, TlsError};
 use crate::line::Line;
@@ -56,7 +56,7 @@ fn http_hint(error: &HttpError) -> Option<Line> {
         HttpError::ProxyRefused { host } => Some(refused_by_proxy(host)),
         HttpError::Tls { source, .. } => Some(tls_hint(source).into()),
         HttpError::TlsSettings(_) | HttpError::Settings(_) | HttpError::TooLong { .. } => None,
-        HttpError::Unreachable { source, .. } if is_unknown_name(source) => {
+        HttpError::Unreachable { source, .. } if is_unresolved_name(source) => {
             Some("check the network and its name servers".into())
         }
         HttpError::Throttled { wait, .. } => Some(format!("try again in {}", Spoken(*wait)).into()),
@@ -107,18 +107,6 @@ pub(super) fn tls_hint(error: &rustls::Error) -> &'static str {
             "what answers there does not open TLS as Azure does: check the network, the proxy and the address"
         }
     }
-}
-
-/// Tells whether a host name could not be resolved. The HTTP library has no type for that which could be asked for.
-fn is_unknown_name(error: &(dyn Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if error.to_string().starts_with("dns error") {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 
 mod azure_transport;
 mod error;
+mod proxy_refusal;
+mod resolver;
 mod retry;
 mod server_clock;
 
@@ -21,9 +23,11 @@ use url::Url;
 use zeroize::Zeroizing;
 
 pub(crate) use self::error::HttpError;
+pub(crate) use self::resolver::is_unresolved_name;
 pub(crate) use self::retry::current_wait;
 
 use self::azure_transport::AzureTransport;
+use self::resolver::SystemResolver;
 use self::retry::{BUDGET, Next, Wait};
 use self::server_clock::ServerClock;
 use super::env::Env;
@@ -112,6 +116,7 @@ impl Http {
     fn build(builder: reqwest::ClientBuilder, retries: bool) -> Result<Self, HttpError> {
         let client = builder
             .timeout(REQUEST_TIMEOUT)
+            .dns_resolver(SystemResolver::shared())
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("entra-ssh/", env!("CARGO_PKG_VERSION")))
             .build()

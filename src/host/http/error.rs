@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::proxy_refusal::{self, ProxyRefusal};
 use crate::host::http_proxy::HttpProxyError;
 use crate::host::tls::{self, TlsError};
 use crate::time::Spoken;
@@ -86,15 +87,12 @@ impl HttpError {
         let host = url.authority().to_owned();
         let mut cause: Option<&(dyn Error + 'static)> = Some(&source);
         while let Some(error) = cause {
-            // The HTTP library has no types for these that could be asked for.
-            match error.to_string() {
-                text if text.contains("proxy authorization required") => {
+            match proxy_refusal::parse(&error.to_string()) {
+                Some(ProxyRefusal::AuthenticationRequired) => {
                     return Self::ProxyAuthentication { host };
                 }
-                text if text.starts_with("tunnel error: unsuccessful") => {
-                    return Self::ProxyRefused { host };
-                }
-                _ => {}
+                Some(ProxyRefusal::NoTunnel) => return Self::ProxyRefused { host },
+                None => {}
             }
             if let Some(error) = tls_error(error) {
                 let source = error.clone();
