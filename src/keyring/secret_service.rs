@@ -11,6 +11,9 @@ use super::system_store::{Raw, SERVICE};
 /// The type of what an item holds: bytes.
 const CONTENT_TYPE: &str = "application/octet-stream";
 
+/// The name of the error of a service whose collection or item is locked.
+const IS_LOCKED: &str = "org.freedesktop.Secret.Error.IsLocked";
+
 /// The [Secret Service](https://specifications.freedesktop.org/secret-service/latest/) at a D-Bus of our choice.
 ///
 /// The store of `keyring-core`'s own family takes the address of the bus from the variables of this process. The agent asks
@@ -88,10 +91,53 @@ fn unavailable(error: zbus::Error) -> ServiceError {
 }
 
 fn failed(error: ServiceError) -> Error {
+    if is_locked(&error) {
+        Error::NoStorageAccess(Box::new(error))
+    } else {
+        Error::PlatformFailure(Box::new(error))
+    }
+}
+
+/// Returns whether the keyring is locked: the user dismissed the prompt, there is none, or the service says so by the
+/// [name of its error](https://specifications.freedesktop.org/secret-service/latest/errors.html).
+fn is_locked(error: &ServiceError) -> bool {
     match error {
-        ServiceError::Locked | ServiceError::NoResult | ServiceError::Prompt => {
-            Error::NoStorageAccess(Box::new(error))
+        ServiceError::Locked | ServiceError::NoResult | ServiceError::Prompt => true,
+        ServiceError::Zbus(error) | ServiceError::ZbusFdo(zbus::fdo::Error::ZBus(error)) => {
+            matches!(error, zbus::Error::MethodError(name, ..) if name.as_str() == IS_LOCKED)
         }
-        error => Error::PlatformFailure(Box::new(error)),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zbus::message::Message;
+    use zbus::names::ErrorName;
+
+    use super::*;
+
+    fn method_error(name: &'static str, text: &str) -> ServiceError {
+        let call = Message::method_call("/", "CreateItem")
+            .and_then(|call| call.build(&()))
+            .unwrap();
+        let name = ErrorName::try_from(name).unwrap();
+        let reply = Message::error(&call.header(), name)
+            .and_then(|reply| reply.build(&(text)))
+            .unwrap();
+        zbus::Error::from(reply).into()
+    }
+
+    #[test]
+    fn a_locked_collection_is_known_by_the_name_of_the_error() {
+        let locked = method_error(IS_LOCKED, "Cannot create an item in a locked collection");
+        assert!(is_locked(&locked), "{locked:?}");
+        let other = method_error(
+            "org.freedesktop.DBus.Error.Failed",
+            "the prompt for the locked screen failed",
+        );
+        assert!(!is_locked(&other), "{other:?}");
+        assert!(is_locked(&ServiceError::Prompt));
+        assert!(!is_locked(&ServiceError::Unavailable));
     }
 }

@@ -80,6 +80,18 @@ fn spoken(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// Returns whether the kernel refused a key because the user's quota is used up.
+#[cfg(target_os = "linux")]
+fn is_out_of_quota(failure: &(dyn std::error::Error + 'static)) -> bool {
+    failure.downcast_ref() == Some(&linux_keyutils::KeyError::QuotaExceeded)
+}
+
+/// Returns `false`: only Linux has a keyring with a quota.
+#[cfg(not(target_os = "linux"))]
+const fn is_out_of_quota(_failure: &(dyn std::error::Error + 'static)) -> bool {
+    false
+}
+
 #[cfg(target_os = "linux")]
 fn open(backend: Backend, bus: &str) -> Result<Box<dyn Raw>, String> {
     match backend {
@@ -180,16 +192,13 @@ impl Unsplit {
             let reason = "this session may not read what it writes to it".to_owned();
             return KeyringError::Unavailable { backend, reason };
         }
-        let text = spoken(&source).to_lowercase();
-        if matches!(source, Error::NoStorageAccess(_))
-            || text.contains("locked")
-            || text.contains("prompt")
-        {
-            KeyringError::Locked { backend, source }
-        } else if matches!(source, Error::TooLong(..)) || text.contains("quota") {
-            KeyringError::Full { backend, source }
-        } else {
-            KeyringError::Store { backend, source }
+        match &source {
+            Error::NoStorageAccess(_) => KeyringError::Locked { backend, source },
+            Error::TooLong(..) => KeyringError::Full { backend, source },
+            Error::PlatformFailure(failure) if is_out_of_quota(failure.as_ref()) => {
+                KeyringError::Full { backend, source }
+            }
+            _ => KeyringError::Store { backend, source },
         }
     }
 }
