@@ -28,6 +28,7 @@ pub(crate) use self::host::{file_failure, place_failure};
 pub(crate) use self::session::login_command;
 pub(crate) use self::ssh_config::wrong_login_name;
 use crate::host::http::HttpError;
+use crate::host::tls;
 use crate::line::Line;
 use crate::session::Challenge;
 use crate::time::UnixTime;
@@ -126,9 +127,7 @@ impl Failure {
     fn add_causes(&mut self, source: Option<&(dyn Error + 'static)>) {
         let mut source = past_the_sdk(source);
         while let Some(cause) = source {
-            let text = cause.to_string();
-            // The TLS library says so of what our verifier found.
-            let text = Line::from(text.replace("other error: ", ""));
+            let text = Line::from(tls::own_finding(cause).unwrap_or_else(|| cause.to_string()));
             // Many errors of libraries repeat the text of their source.
             let told = self.causes.last().unwrap_or(&self.error);
             if !told.contains(text.as_str()) {

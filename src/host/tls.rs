@@ -4,6 +4,7 @@ mod key_share;
 mod named_roots;
 mod server_certificate;
 
+use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -251,7 +252,7 @@ fn system_roots(named: &Named) -> Vec<CertificateDer<'static>> {
 
 /// Reads certificates in PEM, or one in DER.
 fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let refusal = |source: Box<dyn std::error::Error + Send + Sync>| TlsError::CaFile {
+    let refusal = |source: Box<dyn Error + Send + Sync>| TlsError::CaFile {
         path: path.to_owned(),
         source,
     };
@@ -278,6 +279,16 @@ pub(crate) fn handshake_error(error: &io::Error) -> Option<&rustls::Error> {
     }
 }
 
+/// Returns the text of what our own verifier found, which the TLS library wraps in words of its own.
+#[must_use]
+pub(crate) fn own_finding(error: &(dyn Error + 'static)) -> Option<String> {
+    let handshake = error.downcast_ref::<io::Error>().and_then(handshake_error);
+    match handshake.or_else(|| error.downcast_ref())? {
+        rustls::Error::Other(OtherError(finding)) => Some(finding.to_string()),
+        _ => None,
+    }
+}
+
 /// Why there are no settings for TLS.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -288,7 +299,7 @@ pub enum TlsError {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// A certificate in the file of further roots cannot be used as one.
     #[error("cannot use a certificate in `{}` as a root", path.display())]
