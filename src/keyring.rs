@@ -11,9 +11,11 @@ mod choice;
 pub(crate) mod entry;
 mod error;
 mod file_store;
+mod raw;
 #[cfg(target_os = "linux")]
 mod secret_service;
 mod split;
+mod store;
 mod system_store;
 mod vault_store;
 mod worker;
@@ -27,6 +29,7 @@ pub(crate) use self::entry::{EntryName, Kind};
 pub(crate) use self::error::KeyringError;
 
 use self::file_store::FileStore;
+use self::store::Store;
 use self::system_store::{SystemStore, Trial};
 use self::vault_store::VaultStore;
 use self::worker::Worker;
@@ -39,14 +42,6 @@ use crate::secret::SecretBytes;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long another process that tries a keyring out is waited for.
 const TRIAL_PATIENCE: Duration = Duration::from_secs(5);
-
-/// What a back end does.
-trait Store {
-    fn load(&self, name: &str) -> Result<Option<SecretBytes>, KeyringError>;
-    fn save(&self, name: &str, secret: &SecretBytes) -> Result<(), KeyringError>;
-    /// Removes an entry, and tells whether there was one.
-    fn remove(&self, name: &str) -> Result<bool, KeyringError>;
-}
 
 /// An open keyring.
 #[derive(Clone, Debug)]

@@ -5,106 +5,19 @@ mod error;
 mod folders;
 mod leftovers;
 mod links;
+mod read;
 mod streams;
 mod text;
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 
-use zeroize::Zeroizing;
-
-pub(crate) use self::draft::Draft;
+pub(crate) use self::draft::{Access, Draft};
 pub(crate) use self::error::{FileAction, FileError};
 pub(crate) use self::folders::{entries, is_same};
+pub(crate) use self::read::{read_capped, read_if_there, read_stream_capped, read_text_if_there};
 pub(crate) use self::text::decode_text;
-
-/// Reads a file of at most `limit` bytes that the user names. It may be a pipe or a device, whose other end has ten seconds.
-///
-/// # Errors
-/// What the system says; [`io::ErrorKind::FileTooLarge`] if the file is longer than `limit`, and [`io::ErrorKind::TimedOut`] if
-/// a pipe or device did not end.
-pub(crate) fn read_capped(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
-    let file = streams::open(path)?;
-    if file.metadata()?.is_file() {
-        read_stream_capped(file, limit)
-    } else {
-        cap(streams::read(&file, limit)?, limit)
-    }
-}
-
-/// Reads a text file of at most `limit` bytes, or nothing if there is no such file.
-///
-/// # Errors
-/// As [`read_capped`]; [`io::ErrorKind::InvalidData`] if the file is not text ([`decode_text`]).
-pub(crate) fn read_text_if_there(path: &Path, limit: usize) -> io::Result<Option<String>> {
-    let Some(bytes) = if_there(read_capped(path, limit))?.map(Zeroizing::new) else {
-        return Ok(None);
-    };
-    match decode_text(&bytes) {
-        Some(mut text) => Ok(Some(std::mem::take(&mut text))),
-        None => Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "neither UTF-8 nor UTF-16 text",
-        )),
-    }
-}
-
-/// Reads a regular file of at most `limit` bytes as it is, or nothing if there is no such file.
-///
-/// # Errors
-/// What the system says; [`io::ErrorKind::FileTooLarge`] if the file is longer than `limit`, and
-/// [`io::ErrorKind::InvalidInput`] if it is a pipe, a device or a folder.
-pub(crate) fn read_if_there(path: &Path, limit: usize) -> io::Result<Option<Vec<u8>>> {
-    if_there(read_regular(path, limit))
-}
-
-fn read_regular(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
-    let file = streams::open(path)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(not_regular(&metadata));
-    }
-    read_stream_capped(file, limit)
-}
-
-fn if_there<T>(read: io::Result<T>) -> io::Result<Option<T>> {
-    match read {
-        Ok(read) => Ok(Some(read)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-fn not_regular(metadata: &Metadata) -> io::Error {
-    let what = if metadata.is_dir() {
-        "it is a folder"
-    } else {
-        "it is a pipe, a socket or a device, not a regular file"
-    };
-    io::Error::new(io::ErrorKind::InvalidInput, what)
-}
-
-/// Reads a stream to its end, at most `limit` bytes.
-///
-/// # Errors
-/// As [`read_capped`].
-pub(crate) fn read_stream_capped(stream: impl io::Read, limit: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let one_more = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    stream.take(one_more).read_to_end(&mut bytes)?;
-    cap(bytes, limit)
-}
-
-fn cap(bytes: Vec<u8>, limit: usize) -> io::Result<Vec<u8>> {
-    if bytes.len() > limit {
-        return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            format!("longer than {limit} bytes"),
-        ));
-    }
-    Ok(bytes)
-}
 
 /// Tells whether the disk is why something could not be written: it is read-only or full.
 #[must_use]
@@ -115,17 +28,6 @@ pub(crate) fn cannot_be_written(error: &io::Error) -> bool {
             | io::ErrorKind::ReadOnlyFilesystem
             | io::ErrorKind::StorageFull
     )
-}
-
-/// Who may read a file that is written.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Access {
-    /// The owner alone: 0600.
-    Private,
-    /// Everyone: 0644. For public keys and certificates that the user asked for by name.
-    Public,
-    /// Whoever may read the file that is there; the owner alone if there is none.
-    AsBefore,
 }
 
 /// Writes a file whole: into a sibling that is synced and then renamed, so that a reader sees the old text or the new
@@ -263,18 +165,6 @@ pub(crate) fn remove_if_there(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
-}
-
-#[cfg(unix)]
-fn make_public(file: &File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    file.set_permissions(fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "the Unix twin can fail")]
-fn make_public(_file: &File) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(unix)]

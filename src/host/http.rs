@@ -14,7 +14,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use azure_core::http::{ClientOptions, ExponentialRetryOptions, RetryOptions, Transport};
 use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, WWW_AUTHENTICATE};
 use reqwest::{Proxy, RequestBuilder};
 use rustls::ClientConfig;
@@ -26,7 +25,6 @@ pub(crate) use self::error::HttpError;
 pub(crate) use self::resolver::is_unresolved_name;
 pub(crate) use self::retry::current_wait;
 
-use self::azure_transport::AzureTransport;
 use self::resolver::SystemResolver;
 use self::retry::{BUDGET, Next, Wait};
 use self::server_clock::ServerClock;
@@ -41,10 +39,6 @@ pub(crate) const MAX_REPLY_BYTES: usize = 4 * 1024 * 1024;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-/// How often the Azure SDK asks the metadata endpoint again.
-const METADATA_RETRIES: u32 = 4;
-/// How long it goes on doing so.
-const METADATA_BUDGET: azure_core::time::Duration = azure_core::time::Duration::seconds(30);
 /// The metadata endpoint of a machine in Azure is a hop away or not there at all.
 const METADATA_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -161,21 +155,6 @@ impl Http {
     #[must_use]
     pub fn server_time(&self) -> Option<UnixTime> {
         self.server_clock.now()
-    }
-
-    /// Returns the options of an Azure SDK pipeline that goes through this client, which sends again what has to be.
-    #[must_use]
-    pub fn to_client_options(&self) -> ClientOptions {
-        let retry = ExponentialRetryOptions {
-            max_retries: if self.retries { 0 } else { METADATA_RETRIES },
-            max_total_elapsed: METADATA_BUDGET,
-            ..ExponentialRetryOptions::default()
-        };
-        ClientOptions {
-            transport: Some(Transport::new(Arc::new(AzureTransport::new(self.clone())))),
-            retry: RetryOptions::exponential(retry),
-            ..ClientOptions::default()
-        }
     }
 
     async fn send(

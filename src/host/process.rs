@@ -12,8 +12,9 @@ use zeroize::Zeroizing;
 #[cfg(test)]
 pub(crate) use self::captured::Captured;
 pub(crate) use self::captured::capture;
-use super::program::RUNNING;
 
+/// What leads to the file that a process runs, on Linux, also if it has no name any more.
+pub(super) const RUNNING: &str = "/proc/self/exe";
 /// Variables that carry secrets and that no child of ours is to see.
 pub(crate) const SECRET_VARIABLES: [&str; 5] = [
     "ACTIONS_ID_TOKEN_REQUEST_TOKEN",

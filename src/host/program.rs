@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::env::Env;
-use super::process;
+use super::process::{self, RUNNING};
 
 /// The file of a program as it was when this was made.
 #[derive(Clone, Debug)]
@@ -99,9 +99,6 @@ pub(crate) fn startable_path() -> io::Result<PathBuf> {
         Ok(RUNNING.into())
     }
 }
-
-/// What leads to the file that a process runs, on Linux, also if it has no name any more.
-pub(super) const RUNNING: &str = "/proc/self/exe";
 
 /// Returns where the file of this process lies, and whether it still does. Linux puts a word behind the path of one that was
 /// removed or replaced.

@@ -2,7 +2,8 @@ use std::path::PathBuf;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{KeyringError, Store};
+use super::KeyringError;
+use super::store::Store;
 use crate::hex;
 use crate::host::files::{self, Access};
 use crate::secret::SecretBytes;

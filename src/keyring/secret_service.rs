@@ -6,7 +6,7 @@ use secret_service::blocking::{Item, SecretService};
 use secret_service::{EncryptionType, Error as ServiceError};
 use zbus::blocking::connection::Builder;
 
-use super::system_store::{Raw, SERVICE};
+use super::raw::{Raw, SERVICE};
 
 /// The type of what an item holds: bytes.
 const CONTENT_TYPE: &str = "application/octet-stream";

@@ -11,7 +11,8 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::{KeyringError, Store};
+use super::KeyringError;
+use super::store::Store;
 use crate::rfc4251::{Reader, Writer};
 use crate::secret::SecretBytes;
 

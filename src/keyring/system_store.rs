@@ -2,12 +2,11 @@ use std::sync::Arc;
 
 use keyring_core::{CredentialStore, Error};
 
+use super::raw::{Raw, SERVICE};
 use super::split::Split;
-use super::{Backend, KeyringError, Store};
+use super::store::Store;
+use super::{Backend, KeyringError};
 use crate::secret::SecretBytes;
-
-/// The service that all our entries belong to.
-pub(super) const SERVICE: &str = "entra-ssh";
 
 /// The name of what is written to try a keyring out: one for all, since what cannot be read in the kernel's keyring cannot be
 /// removed either, and a process that is killed leaves what it has written.
@@ -128,13 +127,6 @@ fn open(backend: Backend, _bus: &str) -> Result<Box<dyn Raw>, String> {
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 fn open(_backend: Backend, _bus: &str) -> Result<Box<dyn Raw>, String> {
     Err("this system has none that is known".to_owned())
-}
-
-/// What a keyring of the system does, with the errors of `keyring-core`.
-pub(super) trait Raw {
-    fn load(&self, name: &str) -> Result<Option<Vec<u8>>, Error>;
-    fn save(&self, name: &str, secret: &[u8]) -> Result<(), Error>;
-    fn remove(&self, name: &str) -> Result<bool, Error>;
 }
 
 /// A store of `keyring-core`.

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use super::{KeyringError, Store};
+use super::KeyringError;
+use super::store::Store;
 use crate::host::vault::Vault;
 use crate::secret::SecretBytes;
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::{KeyringError, Store};
+use super::KeyringError;
+use super::store::Store;
 
 /// A thread's store: none until one has been opened there.
 type Slot = Option<Box<dyn Store>>;

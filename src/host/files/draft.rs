@@ -8,7 +8,18 @@ use zeroize::Zeroizing;
 
 use super::leftovers::{self, UNFINISHED};
 use super::links;
-use super::{Access, make_public, read_regular};
+use super::read::{not_regular, read_regular};
+
+/// Who may read a file that is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Access {
+    /// The owner alone: 0600.
+    Private,
+    /// Everyone: 0644. For public keys and certificates that the user asked for by name.
+    Public,
+    /// Whoever may read the file that is there; the owner alone if there is none.
+    AsBefore,
+}
 
 /// A file that is written whole and takes the place of another one when it is kept; dropping it removes it.
 pub(crate) struct Draft {
@@ -127,7 +138,7 @@ fn overwrite(file: &mut File, contents: &[u8]) -> io::Result<()> {
 fn regular_file(path: &Path) -> io::Result<Option<Metadata>> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => Ok(Some(metadata)),
-        Ok(metadata) => Err(super::not_regular(&metadata)),
+        Ok(metadata) => Err(not_regular(&metadata)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
@@ -167,6 +178,18 @@ fn keep_owner(file: &File, before: &Metadata) -> io::Result<()> {
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "the Unix twin can fail")]
 fn keep_owner(_file: &File, _before: &Metadata) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn make_public(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the Unix twin can fail")]
+fn make_public(_file: &File) -> io::Result<()> {
     Ok(())
 }
 

@@ -1,22 +1,44 @@
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use azure_core::error::ErrorKind;
 use azure_core::http::headers::{HeaderName, HeaderValue, Headers};
-use azure_core::http::{AsyncRawResponse, Body, HttpClient, Request};
+use azure_core::http::{
+    AsyncRawResponse, Body, ClientOptions, ExponentialRetryOptions, HttpClient, Request,
+    RetryOptions, Transport,
+};
 use reqwest::Method;
 
 use super::{Http, HttpError};
 
-/// Our client under the pipelines of the Azure SDK: what they fetch is capped like everything else, and tells the time.
-#[derive(Debug)]
-pub(super) struct AzureTransport {
-    http: Http,
+/// How often the Azure SDK asks the metadata endpoint again.
+const METADATA_RETRIES: u32 = 4;
+/// How long it goes on doing so.
+const METADATA_BUDGET: azure_core::time::Duration = azure_core::time::Duration::seconds(30);
+
+impl Http {
+    /// Returns the options of an Azure SDK pipeline that goes through this client, which sends again what has to be.
+    #[must_use]
+    pub fn to_client_options(&self) -> ClientOptions {
+        let retry = ExponentialRetryOptions {
+            max_retries: if self.retries { 0 } else { METADATA_RETRIES },
+            max_total_elapsed: METADATA_BUDGET,
+            ..ExponentialRetryOptions::default()
+        };
+        ClientOptions {
+            transport: Some(Transport::new(Arc::new(AzureTransport {
+                http: self.clone(),
+            }))),
+            retry: RetryOptions::exponential(retry),
+            ..ClientOptions::default()
+        }
+    }
 }
 
-impl AzureTransport {
-    pub(super) const fn new(http: Http) -> Self {
-        Self { http }
-    }
+/// Our client under the pipelines of the Azure SDK: what they fetch is capped like everything else, and tells the time.
+#[derive(Debug)]
+struct AzureTransport {
+    http: Http,
 }
 
 #[async_trait::async_trait]
