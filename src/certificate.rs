@@ -234,12 +234,6 @@ impl Certificate {
             self.unverified.parsed.key_id
         )
     }
-
-    /// Explains what is in it.
-    #[must_use]
-    pub fn explain(&self) -> Explanation {
-        Explanation::of(&self.unverified)
-    }
 }
 
 #[cfg(test)]

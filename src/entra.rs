@@ -12,14 +12,13 @@ mod authorization_code;
 mod certificate_request;
 mod device_code;
 mod discovery;
+mod endpoint;
 mod error;
 mod prompt;
 mod refresh;
 mod refusal;
 mod reply;
 mod service_principal;
-
-use url::Url;
 
 #[cfg(test)]
 pub(crate) use self::aadsts::Aadsts;
@@ -38,35 +37,4 @@ pub(crate) use self::service_principal::{
     ServicePrincipal, client_credentials,
 };
 
-use crate::cloud::Cloud;
-use crate::ids::TenantId;
-
-/// Returns `{authority}/{tenant}/oauth2/v2.0/{leaf}`.
-fn endpoint(cloud: &Cloud, tenant: &TenantId, leaf: &str) -> Url {
-    let mut url = cloud.authority.clone();
-    // An https address can always be a base, so the path can be set.
-    if let Ok(mut segments) = url.path_segments_mut() {
-        segments
-            .pop_if_empty()
-            .extend([tenant.as_str(), "oauth2", "v2.0", leaf]);
-    }
-    url
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn endpoints_are_built_from_authority_and_tenant() {
-        let mut cloud = Cloud::built_in("AzureCloud").unwrap();
-        let tenant: TenantId = "contoso.com".parse().unwrap();
-        let expected = "https://login.microsoftonline.com/contoso.com/oauth2/v2.0/token";
-        assert_eq!(endpoint(&cloud, &tenant, "token").as_str(), expected);
-        cloud.authority = Url::parse("https://localhost:8443/entra/").unwrap();
-        assert_eq!(
-            endpoint(&cloud, &tenant, "devicecode").as_str(),
-            "https://localhost:8443/entra/contoso.com/oauth2/v2.0/devicecode"
-        );
-    }
-}
+use self::endpoint::endpoint;

@@ -3,7 +3,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::parsed::Kind;
-use super::{PublicKey, Unverified};
+use super::{Certificate, PublicKey, Unverified};
 use crate::line::Line;
 use crate::time::{Spoken, UnixTime};
 
@@ -62,6 +62,14 @@ struct Json<'a> {
     signature_algorithm: &'a str,
     critical_options: serde_json::Map<String, serde_json::Value>,
     extensions: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Certificate {
+    /// Returns an explanation of the certificate.
+    #[must_use]
+    pub fn explain(&self) -> Explanation {
+        Explanation::of(&self.unverified)
+    }
 }
 
 impl Explanation {

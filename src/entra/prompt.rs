@@ -1,7 +1,9 @@
 use serde_json::{Map, Value};
 
-use super::refresh::LASTING;
 use crate::cloud::Cloud;
+
+/// The scopes that keep a sign-in alive beyond one token: a refresh token, and who signed in.
+pub(super) const SIGN_IN_SCOPES: &str = "offline_access openid profile";
 
 /// An application of Microsoft's that tokens are bought for. Each has Conditional Access policies of its own.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
@@ -47,7 +49,7 @@ impl Prompt<'_> {
     }
 
     pub(super) fn scope(&self, cloud: &Cloud) -> String {
-        format!("{} {LASTING}", self.application.scope(cloud))
+        format!("{} {SIGN_IN_SCOPES}", self.application.scope(cloud))
     }
 
     /// Returns the claims request parameter (`OpenID` Connect Core, section 5.5): what this client can do, and what was asked

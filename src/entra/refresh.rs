@@ -1,12 +1,10 @@
+use super::prompt::SIGN_IN_SCOPES;
 use super::reply::read_tokens;
 use super::{EntraError, Tokens, Wanted, endpoint};
 use crate::cloud::Cloud;
 use crate::host::http::Http;
 use crate::ids::TenantId;
 use crate::secret::Secret;
-
-/// The scopes that keep a person's sign-in alive beyond one token.
-pub(super) const LASTING: &str = "offline_access openid profile";
 
 /// Buys what is `wanted` with a refresh token (RFC 6749, section 6). The reply may hold a new refresh token, which then
 /// takes the place of this one.
@@ -21,7 +19,7 @@ pub(crate) async fn refresh(
     wanted: Wanted<'_>,
 ) -> Result<Tokens, EntraError> {
     let url = endpoint(cloud, tenant, "token");
-    let scope = format!("{} {LASTING}", wanted.scope(cloud));
+    let scope = format!("{} {SIGN_IN_SCOPES}", wanted.scope(cloud));
     let mut form = vec![
         ("grant_type", "refresh_token"),
         ("client_id", cloud.client_id.as_str()),

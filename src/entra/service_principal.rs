@@ -1,8 +1,9 @@
 mod assertion;
+mod assertion_error;
 mod certificate_fields;
 mod client_certificate;
+mod proof;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
@@ -12,7 +13,6 @@ use azure_identity::{
     ClientAssertionCredential, ClientAssertionCredentialOptions, ClientSecretCredential,
     ClientSecretCredentialOptions,
 };
-use url::Url;
 
 use self::assertion::{Assertion, Noted};
 use self::certificate_fields::CertificateFields;
@@ -24,8 +24,9 @@ use crate::ids::{ClientId, TenantId};
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
-pub(crate) use self::assertion::{AssertionError, Presented};
+pub(crate) use self::assertion_error::{AssertionError, Presented};
 pub(crate) use self::client_certificate::{ClientCertificate, ClientCertificateError};
+pub(crate) use self::proof::{OidcRequest, Proof};
 
 /// An application that signs in by itself.
 #[derive(Clone, Debug)]
@@ -34,39 +35,6 @@ pub(crate) struct ServicePrincipal {
     pub client_id: ClientId,
     /// How it proves that it is the application.
     pub proof: Proof,
-}
-
-/// How an application proves who it is: by a secret, or by a client assertion (RFC 7523), which is made or fetched anew for
-/// every request.
-#[derive(Clone, Debug)]
-pub(crate) enum Proof {
-    /// A token that Azure Pipelines issues for a service connection.
-    AzurePipelines {
-        /// Where it is asked for.
-        request: OidcRequest,
-        /// The service connection.
-        service_connection_id: String,
-    },
-    /// An assertion signed with the key of a certificate.
-    Certificate(ClientCertificate),
-    /// A token that GitHub issues for a workflow run.
-    GitHubActions(OidcRequest),
-    /// A token for a managed identity of this machine, which the application trusts: the system's own or, by its client ID,
-    /// a user-assigned one.
-    ManagedIdentity(Option<ClientId>),
-    /// A client secret.
-    Secret(Secret),
-    /// A token in a file, which something else keeps fresh: Kubernetes, for example.
-    TokenFile(PathBuf),
-}
-
-/// Where a pipeline asks for an ID token of its own.
-#[derive(Clone, Debug)]
-pub(crate) struct OidcRequest {
-    /// The address.
-    pub url: Url,
-    /// What opens it.
-    pub token: Secret,
 }
 
 /// Buys what is `wanted` as an application (RFC 6749, section 4.4), through `azure_identity`.

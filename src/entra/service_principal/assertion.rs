@@ -1,5 +1,5 @@
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use azure_core::credentials::TokenCredential as _;
@@ -15,12 +15,10 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::super::EntraError;
-use super::client_certificate::ClientCertificateError;
-use super::{OidcRequest, Proof};
+use super::{AssertionError, OidcRequest, Presented, Proof};
 use crate::host::files;
 use crate::host::http::{Http, HttpError, Reply};
 use crate::ids::ClientId;
-use crate::line::Line;
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
@@ -39,62 +37,6 @@ pub(super) struct Assertion {
     pub(super) http: Http,
     pub(super) now: UnixTime,
     pub(super) noted: Noted,
-}
-
-/// What an assertion says about itself: what a federated credential has to match.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
-pub struct Presented {
-    /// The `iss` claim.
-    #[serde(rename = "iss", default)]
-    pub issuer: Line,
-    /// The `sub` claim.
-    #[serde(rename = "sub", default)]
-    pub subject: Line,
-    /// The `aud` claim.
-    #[serde(rename = "aud", default)]
-    pub audience: Line,
-}
-
-/// Why there is no assertion.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AssertionError {
-    /// The certificate's key does not sign.
-    #[error("cannot sign with the client certificate")]
-    Certificate(#[source] ClientCertificateError),
-    /// The file holds no assertion.
-    #[error("`{}` holds no token", path.display())]
-    Empty {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file cannot be read.
-    #[error("cannot read the federated token from `{}`", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The machine gives no token for a managed identity.
-    #[error("this machine gives no token for a managed identity")]
-    ManagedIdentity(#[source] azure_core::Error),
-    /// The pipeline's service refused.
-    #[error("{issuer} gave no ID token (HTTP status {status})")]
-    Refused {
-        /// Who.
-        issuer: &'static str,
-        /// The HTTP status.
-        status: u16,
-    },
-    /// The pipeline's service cannot be reached.
-    #[error("cannot ask {issuer} for an ID token")]
-    Unreachable {
-        /// Who.
-        issuer: &'static str,
-        /// Why.
-        source: HttpError,
-    },
 }
 
 /// What the SDK does not pass on: why there was no assertion, and what the last one said about itself.
