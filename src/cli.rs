@@ -7,6 +7,7 @@ mod config;
 mod context;
 mod failure;
 mod forward;
+mod global;
 mod host_options;
 mod key_args;
 mod log;
@@ -27,18 +28,15 @@ mod why;
 mod wrong_login_name;
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::builder::BoolishValueParser;
-use clap::{ArgAction, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use self::context::Context;
+use self::global::Global;
 use self::ui::{Format, Ui};
 use crate::failure::{Failure, last};
 use crate::host::{Host, process};
-use crate::ids::{ProfileName, SubscriptionId};
-use crate::keyring::Choice;
 
 /// Sign in to Azure Linux machines with short-lived OpenSSH certificates from Entra ID
 ///
@@ -51,57 +49,6 @@ struct Cli {
     global: Global,
     #[command(subcommand)]
     command: Command,
-}
-
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Global options")]
-struct Global {
-    /// Use this signed-in account; without it, `default`, or for a machine of another tenant the account of that tenant
-    #[arg(long, global = true, env = "ENTRA_SSH_PROFILE")]
-    profile: Option<ProfileName>,
-    /// Sign in to this cloud: `AzureCloud` (which is the default), `AzureUSGovernment`, `AzureChinaCloud`, or a TOML file
-    #[arg(long, global = true, env = "ENTRA_SSH_CLOUD")]
-    cloud: Option<String>,
-    /// Look for machines in these subscriptions alone
-    #[arg(
-        long,
-        global = true,
-        env = "ENTRA_SSH_SUBSCRIPTION",
-        value_delimiter = ',',
-        value_name = "ID"
-    )]
-    subscription: Vec<SubscriptionId>,
-    /// Keep secrets here: auto, secret-service, keyutils, keychain, windows, file, memory
-    #[arg(long, global = true, env = "ENTRA_SSH_KEYRING", default_value_t)]
-    keyring: Choice,
-    /// Print results as text or json
-    #[arg(
-        short,
-        long,
-        global = true,
-        env = "ENTRA_SSH_OUTPUT",
-        default_value = "text",
-        value_name = "FORMAT"
-    )]
-    output: Format,
-    /// Print nothing but results and failures
-    #[arg(long, global = true, env = "ENTRA_SSH_QUIET", value_parser = BoolishValueParser::new())]
-    quiet: bool,
-    /// Tell what is being done: -v the steps, -vv the requests, -vvv all
-    #[arg(short, long, global = true, env = "ENTRA_SSH_VERBOSE", action = ArgAction::Count)]
-    verbose: u8,
-    /// Write all that -vvv tells to the end of this file
-    #[arg(long, global = true, env = "ENTRA_SSH_LOG_FILE", value_name = "FILE", value_parser = path_arg::parser())]
-    log_file: Option<PathBuf>,
-    /// Find the agent at this socket
-    #[arg(
-        long,
-        global = true,
-        env = "ENTRA_SSH_AGENT_SOCKET",
-        value_name = "FILE",
-        value_parser = path_arg::parser()
-    )]
-    agent_socket: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

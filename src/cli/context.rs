@@ -1,28 +1,29 @@
+mod accounts;
+mod step_up;
+
 use std::cell::RefCell;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Global;
-use super::login::{environment, proof, step_up};
+use super::global::Global;
+use super::path_arg::absolute;
 use super::ui::{self, Ui};
-use crate::agent::ask::{CertificateAnswer, Tenancy};
 use crate::agent::client::AgentClient;
 use crate::agent::memory::AgentMemory;
 use crate::certificate::CertificateSummary;
-use crate::failure::{Failure, FailureKind, file_failure};
+use crate::failure::Failure;
 use crate::host::Host;
-use crate::host::paths;
 use crate::hosts::{Hosts, NotIncluded, Written};
-use crate::ids::{ProfileName, SubscriptionId, TenantId};
+use crate::ids::{ProfileName, SubscriptionId};
 use crate::keyring::Choice;
 use crate::line::Line;
-use crate::session::{AccountSource, CloudName, Profile, Profiles, Session};
+use crate::session::{CloudName, Profiles};
 use crate::ssh_config::{ManagedConfig, shell_word};
 
 /// The cloud that is meant if none is named.
 const DEFAULT_CLOUD: &str = "AzureCloud";
 
-/// What every command is handed: the machine, and the global options.
+/// What every command is handed: the host, the agent and the global options.
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) host: Host,
@@ -87,64 +88,6 @@ impl Context {
         self.profile.clone().unwrap_or_default()
     }
 
-    /// Returns the profile of `--profile`, which a pipeline's variables may stand in for.
-    pub(super) async fn load_profile(&self) -> Result<Profile, Failure> {
-        self.profile_of(&self.profile_name())
-            .await
-            .map_err(|failure| self.explain_machine_identity(failure))
-    }
-
-    /// Returns a profile, which a pipeline's variables may stand in for.
-    pub(super) async fn profile_of(&self, name: &ProfileName) -> Result<Profile, Failure> {
-        match environment::identity(self, name).await? {
-            Some(identity) => Ok(identity.profile),
-            None => Ok(self.profiles().load(name)?),
-        }
-    }
-
-    /// Opens the account of `--profile` in a tenant; without one, in the tenant that it is signed in to.
-    pub(super) async fn session(&self, tenant: Option<&TenantId>) -> Result<Session, Failure> {
-        self.session_of(&self.profile_name(), tenant)
-            .await
-            .map_err(|failure| self.explain_machine_identity(failure))
-    }
-
-    /// Opens the account of a profile in a tenant; without one, in the tenant that it is signed in to.
-    pub(super) async fn session_of(
-        &self,
-        name: &ProfileName,
-        tenant: Option<&TenantId>,
-    ) -> Result<Session, Failure> {
-        let source = match environment::identity(self, name).await? {
-            Some(identity) => AccountSource::from(identity),
-            None => self.profiles().load(name)?.into(),
-        };
-        Ok(Session::open(&self.host, source, tenant).await?)
-    }
-
-    /// Returns the agent, to be asked about a profile, which a pipeline's variables may stand in for.
-    pub(super) async fn agent_for(&self, profile: &ProfileName) -> Result<AgentClient, Failure> {
-        Ok(match environment::identity(self, profile).await? {
-            Some(identity) => self.agent.with_account(identity),
-            None => self.agent.clone(),
-        })
-    }
-
-    /// Has the agent see to it that there is a live certificate. What needs a person is a failure.
-    pub(super) async fn certificate(
-        &self,
-        profile: &ProfileName,
-        tenancy: &Tenancy,
-    ) -> Result<CertificateAnswer, Failure> {
-        let answer = self
-            .agent_for(profile)
-            .await?
-            .certificate(profile, tenancy)
-            .await?;
-        self.warn_of_unsaved(&answer.unsaved);
-        Ok(answer)
-    }
-
     /// Warns of what the agent could not store.
     pub(super) fn warn_of_unsaved(&self, unsaved: &[Line]) {
         if !self.is_quiet {
@@ -152,22 +95,6 @@ impl Context {
                 ui::ask(&format!("warning: {unsaved}"));
             }
         }
-    }
-
-    /// As [`Context::certificate`], for a login that begins now: ssh finds no key in an agent that is locked.
-    pub(super) async fn certificate_for_login(
-        &self,
-        profile: &ProfileName,
-        tenancy: &Tenancy,
-    ) -> Result<CertificateAnswer, Failure> {
-        let answer = self.certificate(profile, tenancy).await?;
-        if !answer.is_locked {
-            return Ok(answer);
-        }
-        Err(
-            Failure::new("the agent is locked, and ssh finds no key in it")
-                .hint(self.unlock_hint()),
-        )
     }
 
     /// Says how an agent that `ssh-add -x` has locked is unlocked.
@@ -196,52 +123,6 @@ impl Context {
         }
     }
 
-    /// Does something that policies may ask more for than the sign-in has given. A person at a terminal is asked for it, in
-    /// the way that they signed in, once.
-    pub(super) async fn answering<T>(
-        &self,
-        ui: Ui,
-        profile: &ProfileName,
-        job: impl AsyncFn() -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
-        let failure = match job().await {
-            Err(failure) if failure.challenge.is_some() && ui::is_at_terminal() => failure,
-            outcome => return outcome,
-        };
-        let Some(challenge) = &failure.challenge else {
-            return Err(failure);
-        };
-        let reason = failure.causes.first().unwrap_or(&failure.error);
-        ui.say(&format!("once more, since {reason}"));
-        let profile = self.profiles().load(profile)?;
-        step_up::answer(ui, self, &profile, challenge).await?;
-        job().await.map_err(|failure| match failure.challenge {
-            Some(_) => failure.hint(
-                "this was answered just now and is asked for again: ask an administrator of the tenant",
-            ),
-            None => failure,
-        })
-    }
-
-    /// Says, where nobody is signed in, that the identity of this machine is no way in by itself.
-    fn explain_machine_identity(&self, failure: Failure) -> Failure {
-        let env = &self.host.env;
-        if failure.kind != FailureKind::SignInNeeded {
-            failure
-        } else if proof::is_cloud_shell(env) {
-            failure.hint(
-                "entra-ssh does not take over the sign-in of Cloud Shell; sign in as yourself: entra-ssh login --device-code",
-            )
-        } else if proof::offers_managed_identity(env) {
-            failure.hint(format!(
-                "a managed identity gets no certificates of its own; {}",
-                proof::MANAGED_IDENTITY_HINT
-            ))
-        } else {
-            failure
-        }
-    }
-
     /// Returns the managed hosts of this user.
     pub(super) fn hosts(&self) -> Hosts<'_> {
         Hosts::new(&self.host, self.agent.socket(), self.is_agent_named)
@@ -265,13 +146,4 @@ impl Context {
         }
         Ok(value)
     }
-}
-
-/// Returns a path that means the same in any folder. It may become a part of a config, so that it holds no control character,
-/// and nor does the folder that it is relative to.
-pub(super) fn absolute(path: &Path) -> Result<PathBuf, Failure> {
-    let path =
-        std::path::absolute(path).map_err(|error| file_failure("use the path", path, &error))?;
-    paths::without_control_characters(&path)?;
-    Ok(path)
 }

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::config::account::{self, Found};
-use super::context::absolute;
 use super::login_names::LoginNames;
 use super::path_arg;
+use super::path_arg::absolute;
 use super::public_key;
 use crate::agent::ask::RenewWhen;
 use crate::failure::{Failure, FailureKind, file_failure};

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::context::{Context, absolute};
+use super::context::Context;
+use super::path_arg::absolute;
 use crate::failure::{Failure, file_failure};
 use crate::host::files::{self, Access};
 use crate::ssh_config::{self, Value};

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 pub(super) use self::identity::{KeptIn, forget, keep};
 
-use super::context::{Context, absolute};
+use super::context::Context;
 use super::path_arg;
+use super::path_arg::absolute;
 use super::public_key;
 use super::ui::Ui;
 use super::wrong_login_name;

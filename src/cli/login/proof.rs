@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::super::context::absolute;
+use super::super::path_arg::absolute;
 use crate::entra::{ClientCertificate, ClientCertificateError, OidcRequest, Proof};
 use crate::failure::{Failure, FailureKind, file_failure};
 use crate::host::env::Env;

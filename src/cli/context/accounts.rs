@@ -1,0 +1,113 @@
+//! The accounts that a command uses: a profile that is signed in, or what a pipeline's variables say in its place.
+
+use super::super::login::{environment, proof};
+use super::Context;
+use crate::agent::ask::{CertificateAnswer, Tenancy};
+use crate::agent::client::AgentClient;
+use crate::failure::{Failure, FailureKind};
+use crate::ids::{ProfileName, TenantId};
+use crate::session::{AccountSource, Profile, Session};
+
+impl Context {
+    /// Returns the profile of `--profile`, which a pipeline's variables may stand in for.
+    pub(in super::super) async fn load_profile(&self) -> Result<Profile, Failure> {
+        self.profile_of(&self.profile_name())
+            .await
+            .map_err(|failure| self.explain_machine_identity(failure))
+    }
+
+    /// Returns a profile, which a pipeline's variables may stand in for.
+    pub(in super::super) async fn profile_of(
+        &self,
+        name: &ProfileName,
+    ) -> Result<Profile, Failure> {
+        match environment::identity(self, name).await? {
+            Some(identity) => Ok(identity.profile),
+            None => Ok(self.profiles().load(name)?),
+        }
+    }
+
+    /// Opens the account of `--profile` in a tenant; without one, in the tenant that it is signed in to.
+    pub(in super::super) async fn session(
+        &self,
+        tenant: Option<&TenantId>,
+    ) -> Result<Session, Failure> {
+        self.session_of(&self.profile_name(), tenant)
+            .await
+            .map_err(|failure| self.explain_machine_identity(failure))
+    }
+
+    /// Opens the account of a profile in a tenant; without one, in the tenant that it is signed in to.
+    pub(in super::super) async fn session_of(
+        &self,
+        name: &ProfileName,
+        tenant: Option<&TenantId>,
+    ) -> Result<Session, Failure> {
+        let source = match environment::identity(self, name).await? {
+            Some(identity) => AccountSource::from(identity),
+            None => self.profiles().load(name)?.into(),
+        };
+        Ok(Session::open(&self.host, source, tenant).await?)
+    }
+
+    /// Returns the agent, to be asked about a profile, which a pipeline's variables may stand in for.
+    pub(in super::super) async fn agent_for(
+        &self,
+        profile: &ProfileName,
+    ) -> Result<AgentClient, Failure> {
+        Ok(match environment::identity(self, profile).await? {
+            Some(identity) => self.agent.with_account(identity),
+            None => self.agent.clone(),
+        })
+    }
+
+    /// Has the agent see to it that there is a live certificate. What needs a person is a failure.
+    pub(in super::super) async fn certificate(
+        &self,
+        profile: &ProfileName,
+        tenancy: &Tenancy,
+    ) -> Result<CertificateAnswer, Failure> {
+        let answer = self
+            .agent_for(profile)
+            .await?
+            .certificate(profile, tenancy)
+            .await?;
+        self.warn_of_unsaved(&answer.unsaved);
+        Ok(answer)
+    }
+
+    /// As [`Context::certificate`], for a login that begins now: ssh finds no key in an agent that is locked.
+    pub(in super::super) async fn certificate_for_login(
+        &self,
+        profile: &ProfileName,
+        tenancy: &Tenancy,
+    ) -> Result<CertificateAnswer, Failure> {
+        let answer = self.certificate(profile, tenancy).await?;
+        if !answer.is_locked {
+            return Ok(answer);
+        }
+        Err(
+            Failure::new("the agent is locked, and ssh finds no key in it")
+                .hint(self.unlock_hint()),
+        )
+    }
+
+    /// Says, where nobody is signed in, that the identity of this machine is no way in by itself.
+    fn explain_machine_identity(&self, failure: Failure) -> Failure {
+        let env = &self.host.env;
+        if failure.kind != FailureKind::SignInNeeded {
+            failure
+        } else if proof::is_cloud_shell(env) {
+            failure.hint(
+                "entra-ssh does not take over the sign-in of Cloud Shell; sign in as yourself: entra-ssh login --device-code",
+            )
+        } else if proof::offers_managed_identity(env) {
+            failure.hint(format!(
+                "a managed identity gets no certificates of its own; {}",
+                proof::MANAGED_IDENTITY_HINT
+            ))
+        } else {
+            failure
+        }
+    }
+}
