@@ -1,42 +1,78 @@
 //! The first use of a machine, which has to be set up and takes its time until it listens.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use sandbox::Options;
+use sandbox::{Options, Service};
 
-use crate::world::{Output, World, options_with};
+use crate::world::{Clock, Running, World, options_with, wait_for};
 
-/// Logs in to a machine that listens so long after it was set up; returns how that went, and how many seconds it took.
-fn log_in_to_what_listens_after(delay: Duration) -> (Output, u64) {
-    let world = World::signed_in(Options {
-        agent_delay: delay,
-        ..options_with(&["new01"])
-    });
-    world.add(&["new01"]);
-    let begun = Instant::now();
-    let session = world.ssh_command(&["new01", "echo in"]);
-    let output = session.run();
-    (output, begun.elapsed().as_secs())
+/// A first login to a machine that was set up and does not listen, and the clock that it goes by.
+struct FirstLogin {
+    world: World,
+    clock: Clock,
+    session: Running,
+}
+
+impl FirstLogin {
+    /// Logs in, and returns once the connection waits for the machine.
+    fn start() -> Self {
+        let world = World::signed_in(Options {
+            agent_delay: Duration::from_secs(3600),
+            ..options_with(&["new01"])
+        });
+        world.add(&["new01"]);
+        let clock = Clock::new(&world);
+        let ssh = world.ssh_command(&["new01", "echo in"]);
+        let mut session = clock.drive(ssh).start();
+        session.wait_until("the connection to wait", |session| {
+            session
+                .stderr()
+                .starts_with("`new01` was set up just now; waiting up to 90 s until it listens\n")
+                .then_some(())
+        });
+        Self {
+            world,
+            clock,
+            session,
+        }
+    }
+
+    fn tries(&self) -> usize {
+        let is_try = |row: &sandbox::RequestRow| row.service == Service::Relay;
+        self.world.requests(is_try).len()
+    }
+
+    /// Lets so many seconds pass since the start, and returns once the connection was tried again, twice: the first try may
+    /// have begun before.
+    fn pass(&self, seconds: i64) {
+        self.clock.set(seconds);
+        let before = self.tries();
+        wait_for("another try", || self.tries() >= before + 2);
+    }
 }
 
 #[test]
 fn a_machine_is_waited_for_as_long_as_the_first_set_up_may_take() {
-    let (first, took) = log_in_to_what_listens_after(Duration::from_secs(60));
-    first.printed("in\n");
-    assert!(took >= 60, "{took}");
-    assert_eq!(
-        first.stderr.lines().next(),
-        Some("`new01` was set up just now; waiting up to 90 s until it listens")
-    );
+    let login = FirstLogin::start();
+    login.pass(60);
+    login.world.sandbox.start_agent("new01").unwrap();
+    login.session.finish().printed("in\n");
 }
 
 #[test]
 fn a_machine_that_never_listens_is_given_up_after_ninety_seconds() {
-    let (first, took) = log_in_to_what_listens_after(Duration::from_secs(3600));
+    let login = FirstLogin::start();
+    login.pass(60);
+    login.clock.set(91);
+    let first = login.session.finish();
     first.ended_with(255);
-    assert!((90..180).contains(&took), "{took}");
-    let told = "error: the relay refused the connection: 404 Endpoint does not exist";
-    assert!(first.stderr.contains(told), "{first}");
-    let hint = "hint: the machine does not listen yet: after the first set-up it takes up to 90 s; then, on the machine: sudo systemctl restart himds";
-    assert!(first.stderr.contains(hint), "{first}");
+    assert_eq!(
+        first.error(),
+        "the relay refused the connection: 404 Endpoint does not exist"
+    );
+    assert_eq!(
+        first.hint(),
+        "the machine does not listen yet: after the first set-up it takes up to 90 s; then, on the machine: sudo systemctl \
+         restart himds"
+    );
 }

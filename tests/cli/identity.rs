@@ -3,15 +3,20 @@
 use std::fs;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
-use std::thread;
 use std::time::Duration;
 
 use sandbox::{MachineKind, Options};
 
-use crate::world::{ADA, CONTOSO, OwnAgent, World, mode, options_with, wait_for};
+use crate::world::{ADA, CONTOSO, Clock, OwnAgent, World, mode, options_with};
 
 /// How long a login may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How long a certificate lasts, in seconds, where a test waits for its end.
+const LIFE: u64 = 200;
+/// When it has expired, in seconds. Certificates are valid from 300 s before they are issued, so that the machine, by its own
+/// clock, accepts the next one.
+const PAST_ITS_END: i64 = 250;
 
 fn add(world: &World, identity: &str) {
     let added = world.json(&["config", "add", "web01", "--identity", identity]);
@@ -72,11 +77,12 @@ fn keys_in_files_are_renewed_before_ssh_reads_them() {
 #[test]
 fn the_users_own_agent_gets_the_certificate_for_as_long_as_it_lives_and_keeps_its_own_keys() {
     let world = World::signed_in(Options {
-        // Long enough for all that comes before its end.
-        certificate_lifetime: Duration::from_secs(60),
+        certificate_lifetime: Duration::from_secs(LIFE),
         ..options_with(&["web01"])
     });
-    let own = OwnAgent::start(&world);
+    let clock = Clock::new(&world);
+    let own = OwnAgent::start_with(&world, &clock);
+    let _agent = clock.start_agent(&world);
     // More keys than a server lets anyone try.
     for number in 0..8 {
         let name = format!("own{number}");
@@ -94,9 +100,9 @@ fn the_users_own_agent_gets_the_certificate_for_as_long_as_it_lives_and_keeps_it
     }
     add(&world, "system-agent");
     let login = || {
-        world
-            .ssh_command(&["web01", "true"])
-            .env("SSH_AUTH_SOCK", &own.socket)
+        let ssh = world.ssh_command(&["web01", "true"]);
+        clock
+            .drive(ssh.env("SSH_AUTH_SOCK", &own.socket))
             .run()
             .succeeded();
     };
@@ -118,10 +124,8 @@ fn the_users_own_agent_gets_the_certificate_for_as_long_as_it_lives_and_keeps_it
     assert_eq!(own.listed(&world).len(), 10);
     login();
     assert_eq!(ours().len(), 2, "they are added once");
-    wait_for("its end", || {
-        thread::sleep(Duration::from_secs(1));
-        ours().is_empty()
-    });
+    clock.set_with_entra(&world, PAST_ITS_END);
+    assert!(ours().is_empty(), "{:?}", ours());
     login();
     assert_eq!(ours().len(), 2);
     world

@@ -1,13 +1,11 @@
 //! Machines that sleep, clocks that jump, networks that go away.
 
-use std::fs;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use sandbox::{Fault, Options};
 
-use crate::world::{ADA, LIMIT, Process, Running, World, options_with, wait_for};
+use crate::world::{ADA, Clock, Process, Running, World, options_with, wait_for};
 
 /// How long a certificate lasts, in seconds.
 const LIFE: u64 = 200;
@@ -86,49 +84,20 @@ fn a_network_that_comes_back_after_the_end_of_the_certificate_is_used_at_once() 
 
 /// An agent whose clock is not that of the machine, while the time that passes is.
 struct AnotherClock {
-    offset: PathBuf,
+    clock: Clock,
     agent: Running,
 }
 
 impl AnotherClock {
     fn start_agent(world: &World) -> Self {
-        world.stop_agent();
-        let preload = world
-            .program("faketime")
-            .args(["-f", "+0s", "printenv", "LD_PRELOAD"])
-            .run();
-        preload.succeeded();
-        let offset = world.root().join("offset");
-        fs::write(&offset, "+0\n").unwrap();
-        let agent = world
-            // Named, so that it is found as this world's by whoever may not read its environment.
-            .command(&["agent", "run", "--agent-socket"])
-            .arg(world.socket())
-            .limit(2 * LIMIT)
-            .env("LD_PRELOAD", preload.stdout.trim())
-            .env("FAKETIME_TIMESTAMP_FILE", &offset)
-            .env("FAKETIME_NO_CACHE", "1")
-            // As while a machine sleeps: the clock goes on, and the time that passes for a process does not.
-            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-            .env("NO_FAKE_STAT", "1")
-            .start();
-        wait_for("the agent", || world.socket().exists());
-        Self { offset, agent }
+        let clock = Clock::new(world);
+        let agent = clock.start_agent(world);
+        Self { clock, agent }
     }
 
-    /// Sets its clock, and that of Entra where that is not the machine's.
+    /// Sets the agent's clock, and that of Entra where that is not the machine's.
     fn set(&self, world: &World, seconds: i64) {
-        let beside = self.offset.with_extension("new");
-        fs::write(&beside, format!("{seconds:+}\n")).unwrap();
-        fs::rename(&beside, &self.offset).unwrap();
-        world.sandbox.clear_faults();
-        world.sandbox.fault(
-            Fault::Clock {
-                offset_seconds: seconds,
-                certificates: true,
-            }
-            .times(0),
-        );
+        self.clock.set_with_entra(world, seconds);
     }
 
     fn end(self, world: &World) {

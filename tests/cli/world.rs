@@ -4,6 +4,7 @@ pub(crate) mod agent_socket;
 pub(crate) mod browser;
 mod built;
 mod chromium;
+mod clock;
 mod files;
 mod filter;
 mod forward;
@@ -30,6 +31,7 @@ use tempfile::TempDir;
 
 pub(crate) use self::built::{package, program};
 pub(crate) use self::chromium::Chromium;
+pub(crate) use self::clock::Clock;
 pub(crate) use self::files::{contains, files_below, make_pipe, mode, noise};
 pub(crate) use self::forward::Forward;
 pub(crate) use self::http_proxy::HttpProxy;

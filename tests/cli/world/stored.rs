@@ -3,9 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use sandbox::{Fault, Variation};
-
-use super::{World, files_below, wait_for};
+use super::{Clock, World, files_below};
 
 impl World {
     /// Returns the folder of the file keyring.
@@ -17,20 +15,17 @@ impl World {
             .join("keyring")
     }
 
-    /// Gives the profile a certificate of a few seconds and waits until it is over; the next one has an hour again.
+    /// Replaces the certificate by one that was issued two hours ago and has expired since. No agent runs afterwards.
     pub(crate) fn let_the_certificate_expire(&self) {
-        let short = Fault::Certificate {
-            variation: Variation::None,
-            lifetime_seconds: Some(10),
-        };
-        self.sandbox.fault(short.times(0));
-        self.entra_ssh(&["rotate", "--force"]).succeeded();
-        // Without an agent, which would renew it.
+        let clock = Clock::new(self);
+        clock.set_with_entra(self, -7200);
+        let agent = clock.start_agent(self);
+        let rotate = self.command(&["rotate", "--force"]);
+        clock.drive(rotate).run().succeeded();
         self.stop_agent();
-        wait_for("the certificate to expire", || {
-            self.entra_ssh(&["cert", "show"]).status == 1
-        });
+        agent.finish().succeeded();
         self.sandbox.clear_faults();
+        self.entra_ssh(&["cert", "show"]).ended_with(1);
     }
 
     /// Returns the entries of the file keyring by the first two bytes: version, and what it is.
