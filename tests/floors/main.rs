@@ -1,5 +1,5 @@
-//! Holds the structure that `src/lib.rs` draws: imports go down, none goes sideways, files import one another in no circle, and no
-//! command imports another.
+//! Holds the structure that `src/lib.rs` draws: imports go down, none goes sideways, files import one another in no circle, no
+//! command imports another, and errors stay typed up to the border.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,6 +10,7 @@
 
 mod circles;
 mod commands;
+mod failures;
 mod source;
 
 use std::fs;

@@ -159,6 +159,13 @@ impl SourceFile {
         self.items.contains(item)
     }
 
+    /// Tells whether these tokens stand in the code, one after the other.
+    pub(crate) fn holds(&self, tokens: &[&str]) -> bool {
+        self.tokens
+            .windows(tokens.len())
+            .any(|window| window == tokens)
+    }
+
     /// Returns the paths that are imported, all paths in the code with two segments at least, and names that a `use` made known.
     fn paths(&self) -> BTreeSet<Vec<String>> {
         let imported = self.imported.iter();
