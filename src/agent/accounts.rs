@@ -10,9 +10,9 @@ use crate::azure;
 use crate::cloud::Cloud;
 use crate::entra;
 use crate::failure::Failure;
+use crate::host::Host;
 use crate::host::clock::Clock;
 use crate::host::http::Http;
-use crate::host::{Host, tls};
 use crate::ids::{ProfileName, SubscriptionId, TenantId};
 use crate::line::Line;
 use crate::session::{AccountSource, CloudName, EnvironmentIdentity, Profile, Profiles, Session};
@@ -255,7 +255,5 @@ impl Accounts {
 }
 
 fn http(from: &From, cloud: &Cloud) -> Result<Http, Failure> {
-    let env = &from.host.env;
-    let tls = tls::client_config(cloud.ca_file.as_deref(), env)?;
-    Ok(Http::new(&tls, env)?)
+    Ok(Http::for_cloud(cloud, &from.host.env)?)
 }

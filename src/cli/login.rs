@@ -21,7 +21,6 @@ use crate::cloud::Cloud;
 use crate::entra::Identity;
 use crate::failure::Failure;
 use crate::host::http::Http;
-use crate::host::tls;
 use crate::ids::{ClientId, TenantId};
 use crate::keyring::entry::Entry;
 use crate::keyring::{Backend, EntryName, Keyring, Kind};
@@ -151,10 +150,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: LoginArgs) -> Result<()
     let keys = args.keys.over(keys.unwrap_or_default())?;
     // A keyring that cannot be used is better met before the person has signed in.
     let keyring = Keyring::choose(context.keyring, &context.host).await?;
-    let http = Http::new(
-        &tls::client_config(cloud.ca_file.as_deref(), &context.host.env)?,
-        &context.host.env,
-    )?;
+    let http = Http::for_cloud(&cloud, &context.host.env)?;
     let way = Way {
         ui,
         context,

@@ -102,7 +102,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: ProxyArgs) -> Result<u8
         progress: &ui,
         context,
         profile: profile.name.clone(),
-        tls: tls::client_config(cloud.ca_file.as_deref(), &context.host.env)?,
+        tls: tls::for_cloud(&cloud, &context.host.env)?,
         tenancy: tenancy.clone(),
         machine: args.machine()?.clone(),
         port: args.port,

@@ -1,7 +1,7 @@
 //! What to do about the local system: paths, sockets, files and TLS settings.
 
 use super::Failure;
-use super::network::{self, NO_ROOTS_HINT};
+use super::network;
 use crate::host::http::HttpError;
 #[cfg(unix)]
 use crate::host::own_socket::SocketError;
@@ -68,10 +68,7 @@ impl From<SocketError> for Failure {
 
 impl From<TlsError> for Failure {
     fn from(error: TlsError) -> Self {
-        let hint = match &error {
-            TlsError::NoRoots => NO_ROOTS_HINT,
-            _ => "check ca_file in the cloud file",
-        };
+        let hint = network::tls_settings_hint(&error);
         Self::of(&error).hint(hint)
     }
 }

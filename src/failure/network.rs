@@ -10,7 +10,7 @@ use crate::host::tls::{ServerCertificateError, TlsError};
 use crate::line::Line;
 use crate::time::Spoken;
 
-pub(super) const NO_ROOTS_HINT: &str =
+const NO_ROOTS_HINT: &str =
     "install the system's root certificates: sudo apt install ca-certificates";
 const PASSWORD_HINT: &str = "check user name and password of the proxy in HTTPS_PROXY or ALL_PROXY";
 const NETWORK_HINT: &str = "check the network; outgoing HTTPS must be allowed";
@@ -55,7 +55,8 @@ fn http_hint(error: &HttpError) -> Option<Line> {
         HttpError::ProxyAuthentication { .. } => Some(PASSWORD_HINT.into()),
         HttpError::ProxyRefused { host } => Some(refused_by_proxy(host)),
         HttpError::Tls { source, .. } => Some(tls_hint(source).into()),
-        HttpError::TlsSettings(_) | HttpError::Settings(_) | HttpError::TooLong { .. } => None,
+        HttpError::TlsSettings(error) => Some(tls_settings_hint(error).into()),
+        HttpError::Settings(_) | HttpError::TooLong { .. } => None,
         HttpError::Unreachable { source, .. } if is_unresolved_name(source) => {
             Some("check the network and its name servers".into())
         }
@@ -84,6 +85,14 @@ pub(super) fn proxy_hint(error: &HttpProxyError, hosts: &str) -> Line {
 
 fn refused_by_proxy(hosts: &str) -> Line {
     format!("have the proxy let CONNECT to {hosts} pass, or go around it with NO_PROXY").into()
+}
+
+/// Returns what to do about settings for TLS that cannot be made.
+pub(super) const fn tls_settings_hint(error: &TlsError) -> &'static str {
+    match error {
+        TlsError::NoRoots => NO_ROOTS_HINT,
+        _ => "check ca_file in the cloud file",
+    }
 }
 
 /// Returns what to do about a TLS connection that could not be opened.

@@ -50,7 +50,6 @@ impl From<SessionError> for Failure {
                 }
                 failure.kind(FailureKind::SignInNeeded).hint(hint)
             }
-            SessionError::Tls(error) => error.into(),
         }
     }
 }

@@ -31,6 +31,7 @@ use self::server_clock::ServerClock;
 use super::env::Env;
 use super::http_proxy::{HttpProxy, HttpProxyError};
 use super::{tcp, tls};
+use crate::cloud::Cloud;
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
@@ -75,7 +76,7 @@ impl Http {
     ///
     /// # Errors
     /// [`HttpError::Settings`] if the HTTP library refuses them.
-    pub fn new(tls: &Arc<ClientConfig>, env: &Env) -> Result<Self, HttpError> {
+    fn new(tls: &Arc<ClientConfig>, env: &Env) -> Result<Self, HttpError> {
         let env = Arc::new(env.clone());
         let named = Arc::clone(&env);
         let proxy = Proxy::custom(move |url| {
@@ -91,6 +92,15 @@ impl Http {
             env: Some(env),
             ..Self::build(builder, true)?
         })
+    }
+
+    /// Makes a client for a cloud, with the roots that its file names and the proxy that this environment names.
+    ///
+    /// # Errors
+    /// [`HttpError::TlsSettings`] if there are no settings for TLS; [`HttpError::Settings`] if the HTTP library refuses them.
+    pub(crate) fn for_cloud(cloud: &Cloud, env: &Env) -> Result<Self, HttpError> {
+        let tls = tls::for_cloud(cloud, env).map_err(HttpError::TlsSettings)?;
+        Self::new(&tls, env)
     }
 
     /// Makes a client for the metadata endpoint of the machine itself, which speaks plain HTTP and is never asked through a

@@ -30,6 +30,7 @@ pub(crate) use self::server_certificate::ServerCertificateError;
 use self::server_certificate::explain;
 use super::env::Env;
 use super::files;
+use crate::cloud::Cloud;
 
 /// Returns the settings of a TLS client that trusts the system's roots, those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name in
 /// this environment, and those in `ca_file`.
@@ -64,6 +65,14 @@ pub fn client_config(ca_file: Option<&Path>, env: &Env) -> Result<Arc<ClientConf
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     Ok(Arc::new(config))
+}
+
+/// Returns the settings of a TLS client for a cloud: [`client_config`] with the roots that its file names.
+///
+/// # Errors
+/// As [`client_config`].
+pub(crate) fn for_cloud(cloud: &Cloud, env: &Env) -> Result<Arc<ClientConfig>, TlsError> {
+    client_config(cloud.ca_file.as_deref(), env)
 }
 
 /// Begins to make the first key share of the next handshake, for a caller that has something else to wait for meanwhile.

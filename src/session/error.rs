@@ -7,7 +7,6 @@ use crate::cloud::CloudError;
 use crate::entra::{EntraError, Meaning};
 use crate::host::http::HttpError;
 use crate::host::paths::PathsError;
-use crate::host::tls::TlsError;
 use crate::ids::{Account, ProfileName};
 use crate::keyring::{Backend, KeyringError};
 use crate::session::challenge::Challenge;
@@ -56,9 +55,6 @@ pub enum SessionError {
         backend: Backend,
         profile: ProfileName,
     },
-    /// TLS cannot be set up.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
 }
 
 /// What the user has to do before a session can go on.

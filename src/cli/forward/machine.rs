@@ -63,7 +63,7 @@ impl<'a> Way<'a> {
                     progress,
                     context,
                     profile,
-                    tls: tls::client_config(cloud.ca_file.as_deref(), &context.host.env)?,
+                    tls: tls::for_cloud(&cloud, &context.host.env)?,
                     tenancy,
                     machine,
                     port,

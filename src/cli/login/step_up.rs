@@ -7,7 +7,6 @@ use super::person;
 use crate::entra::Prompt;
 use crate::failure::{Failure, login_command};
 use crate::host::http::Http;
-use crate::host::tls;
 use crate::session::{Challenge, Profile, Session};
 
 /// Has the person answer a challenge, in the way that they signed in, and keeps what that is worth.
@@ -18,10 +17,7 @@ pub(in super::super) async fn answer(
     challenge: &Challenge,
 ) -> Result<(), Failure> {
     let session = Session::open(&context.host, profile.clone(), Some(&challenge.tenant)).await?;
-    let http = Http::new(
-        &tls::client_config(session.cloud.ca_file.as_deref(), &context.host.env)?,
-        &context.host.env,
-    )?;
+    let http = Http::for_cloud(&session.cloud, &context.host.env)?;
     let way = Way {
         ui,
         context,

@@ -62,8 +62,8 @@ pub enum HttpError {
         source: rustls::Error,
     },
     /// There are no settings for TLS.
-    #[error("cannot set up HTTPS")]
-    TlsSettings(#[source] TlsError),
+    #[error(transparent)]
+    TlsSettings(TlsError),
     /// The reply is too long.
     #[error("the reply of `{host}` is longer than {limit} bytes")]
     TooLong {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::cloud::Cloud;
 use crate::host::env::Env;
 use crate::host::http::Http;
-use crate::host::{Host, NETWORK_VARIABLES, SESSION_BUS_VARIABLE, tls};
+use crate::host::{Host, NETWORK_VARIABLES, SESSION_BUS_VARIABLE};
 use crate::keyring::Keyring;
 use crate::session::error::SessionError;
 
@@ -28,12 +28,11 @@ pub(super) struct Link {
 
 impl Link {
     pub(super) fn new(host: &Host, cloud: &Cloud, keyring: Keyring) -> Result<Self, SessionError> {
-        let tls = tls::client_config(cloud.ca_file.as_deref(), &host.env)?;
         Ok(Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             network: host.env.only(&NETWORK_VARIABLES),
             bus: bus(host),
-            http: Http::new(&tls, &host.env)?,
+            http: Http::for_cloud(cloud, &host.env)?,
             keyring,
         })
     }
