@@ -2,9 +2,9 @@ use std::collections::HashMap;
 use std::io;
 
 use keyring_core::Error;
-use secret_service::blocking::{Item, SecretService};
-use secret_service::{EncryptionType, Error as ServiceError};
-use zbus::blocking::connection::Builder;
+use secret_service::{EncryptionType, Error as ServiceError, Item, SecretService};
+use tokio::runtime::{Builder, Runtime};
+use zbus::connection;
 
 use super::raw::{Raw, SERVICE};
 
@@ -14,72 +14,111 @@ const CONTENT_TYPE: &str = "application/octet-stream";
 /// The name of the error of a service whose collection or item is locked.
 const IS_LOCKED: &str = "org.freedesktop.Secret.Error.IsLocked";
 
-/// The [Secret Service](https://specifications.freedesktop.org/secret-service/latest/) at a D-Bus of our choice.
+/// The [Secret Service](https://specifications.freedesktop.org/secret-service/latest/) at a given D-Bus.
 ///
-/// The store of `keyring-core`'s own family takes the address of the bus from the variables of this process. The agent asks
-/// the bus of whoever asks the agent. Items have the names that the store gives them, so that either finds the other's.
-pub(super) struct Service(SecretService<'static>);
+/// The store of `keyring-core`'s own family takes the address of the bus from the variables of this process; the agent uses the
+/// bus of its caller. Items have the names that the store gives them, so that either finds the other's.
+///
+/// The library's blocking calls would run on a runtime of their own with a thread for each core, and bring its code into every
+/// process, which `proxy` pays for in memory. Keyrings are called on one thread, and that runs this runtime.
+pub(super) struct Service {
+    // Before the runtime that its connection belongs to: fields are dropped in this order.
+    service: SecretService<'static>,
+    runtime: Runtime,
+}
 
 impl Service {
     /// Connects to the service at this bus.
     pub(super) fn connect(bus: &str) -> Result<Self, Error> {
-        let connection = Builder::address(bus)
-            .and_then(Builder::build)
-            .map_err(|error| failed(unavailable(error)))?;
-        SecretService::connect_with_existing(EncryptionType::Dh, connection)
-            .map(Self)
-            .map_err(failed)
-    }
-
-    /// Finds an item, unlocked, for which the user may be asked.
-    fn find(&self, name: &str) -> Result<Option<Item<'_>>, Error> {
-        let found = self.0.search_items(attributes(name)).map_err(failed)?;
-        if let Some(item) = found.unlocked.into_iter().next() {
-            return Ok(Some(item));
-        }
-        let Some(item) = found.locked.into_iter().next() else {
-            return Ok(None);
-        };
-        self.0.unlock_all(&[&item]).map_err(failed)?;
-        Ok(Some(item))
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Error::PlatformFailure(Box::new(error)))?;
+        let service = runtime.block_on(connect(bus)).map_err(failed)?;
+        Ok(Self { service, runtime })
     }
 }
 
 impl Raw for Service {
     fn load(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
-        let item = self.find(name)?;
-        item.map(|item| item.get_secret().map_err(failed))
-            .transpose()
+        let loaded = self.runtime.block_on(load(&self.service, name));
+        loaded.map_err(failed)
     }
 
     fn save(&self, name: &str, secret: &[u8]) -> Result<(), Error> {
-        if let Some(item) = self.find(name)? {
-            return item.set_secret(secret, CONTENT_TYPE).map_err(failed);
-        }
-        let collection = self.0.get_default_collection().map_err(failed)?;
-        if collection.is_locked().map_err(failed)? {
-            collection.unlock().map_err(failed)?;
-        }
-        let label = format!("keyring:{name}@{SERVICE}");
-        collection
-            .create_item(&label, attributes(name), secret, true, CONTENT_TYPE)
-            .map(drop)
-            .map_err(failed)
+        let saved = self.runtime.block_on(save(&self.service, name, secret));
+        saved.map_err(failed)
     }
 
     fn remove(&self, name: &str) -> Result<bool, Error> {
-        match self.find(name)? {
-            Some(item) => item.delete().map(|()| true).map_err(failed),
-            None => Ok(false),
-        }
+        let removed = self.runtime.block_on(remove(&self.service, name));
+        removed.map_err(failed)
     }
+}
+
+async fn connect(bus: &str) -> Result<SecretService<'static>, ServiceError> {
+    let builder = connection::Builder::address(bus).map_err(unavailable)?;
+    let connection = builder.build().await.map_err(unavailable)?;
+    SecretService::connect_with_existing(EncryptionType::Dh, connection).await
+}
+
+async fn load(
+    service: &SecretService<'static>,
+    name: &str,
+) -> Result<Option<Vec<u8>>, ServiceError> {
+    match find(service, name).await? {
+        Some(item) => item.get_secret().await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn save(
+    service: &SecretService<'static>,
+    name: &str,
+    secret: &[u8],
+) -> Result<(), ServiceError> {
+    if let Some(item) = find(service, name).await? {
+        return item.set_secret(secret, CONTENT_TYPE).await;
+    }
+    let collection = service.get_default_collection().await?;
+    if collection.is_locked().await? {
+        collection.unlock().await?;
+    }
+    let label = format!("keyring:{name}@{SERVICE}");
+    collection
+        .create_item(&label, attributes(name), secret, true, CONTENT_TYPE)
+        .await
+        .map(drop)
+}
+
+async fn remove(service: &SecretService<'static>, name: &str) -> Result<bool, ServiceError> {
+    match find(service, name).await? {
+        Some(item) => item.delete().await.map(|()| true),
+        None => Ok(false),
+    }
+}
+
+/// Finds an item and unlocks it, for which the service may prompt the user.
+async fn find<'a>(
+    service: &'a SecretService<'static>,
+    name: &str,
+) -> Result<Option<Item<'a>>, ServiceError> {
+    let found = service.search_items(attributes(name)).await?;
+    if let Some(item) = found.unlocked.into_iter().next() {
+        return Ok(Some(item));
+    }
+    let Some(item) = found.locked.into_iter().next() else {
+        return Ok(None);
+    };
+    service.unlock_all(&[&item]).await?;
+    Ok(Some(item))
 }
 
 fn attributes(name: &str) -> HashMap<&str, &str> {
     HashMap::from([("service", SERVICE), ("username", name)])
 }
 
-/// Says of a bus that is not there what the library says of one that it looks for itself.
+/// Reports a missing bus as the library does when it looks for the bus itself.
 fn unavailable(error: zbus::Error) -> ServiceError {
     match error {
         zbus::Error::InterfaceNotFound | zbus::Error::Address(_) => ServiceError::Unavailable,
