@@ -38,8 +38,6 @@ mod renewal;
 mod requests;
 mod server;
 mod state;
-pub(crate) mod system_agent;
 pub(crate) mod systemd;
-mod wire;
 
 pub(crate) use self::server::{DEFAULT_IDLE_SECONDS, serve};

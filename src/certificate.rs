@@ -7,6 +7,7 @@
 mod error;
 mod explanation;
 mod key_pair;
+mod lifetime;
 mod parsed;
 mod private_key_file;
 mod private_numbers;
@@ -18,6 +19,8 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 pub use self::error::{CertificateError, KeyError};
 pub use self::explanation::{CertificateSummary, Explanation};
 pub use self::key_pair::{KeyPair, MIN_RSA_BITS, SignatureAlgorithm};
+pub(crate) use self::lifetime::Lifetime;
+pub use self::lifetime::RenewWhen;
 pub use self::private_numbers::{PrivateNumbers, RsaNumbers};
 pub use self::public_key::PublicKey;
 pub use crate::ids::{KeyKind, RSA_BITS};
@@ -237,4 +240,4 @@ impl Certificate {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

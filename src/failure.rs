@@ -10,6 +10,7 @@ mod direct;
 mod entra;
 mod host;
 mod hosts;
+mod identity;
 mod ids;
 mod issue;
 mod keyring;

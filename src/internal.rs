@@ -5,7 +5,8 @@ pub use crate::host::closed_output::look as look_at_standard_output;
 
 pub mod agent {
     pub mod ask {
-        pub use crate::agent::ask::{RelayQuestion, RenewWhen, Tenancy};
+        pub use crate::agent::ask::{RelayQuestion, Tenancy};
+        pub use crate::certificate::RenewWhen;
     }
     pub mod client {
         pub use crate::agent::client::AgentClient;

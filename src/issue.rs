@@ -9,6 +9,6 @@ mod stored;
 pub use self::certify::certify;
 pub(crate) use self::certify::fresh;
 pub(crate) use self::error::{IssueError, KeyOwner};
-pub(crate) use self::issued::{Issued, renewal_margin};
+pub(crate) use self::issued::Issued;
 pub(crate) use self::spare_keys::SpareKeys;
 pub(crate) use self::stored::{stored, stored_unverified};

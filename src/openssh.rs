@@ -2,6 +2,7 @@
 
 pub(crate) mod add_identity;
 pub(crate) mod agent_protocol;
+pub(crate) mod agent_stream;
 mod client;
 pub(crate) mod host_key;
 pub(crate) mod session_bind;

@@ -1,14 +1,13 @@
 //! What our own programs ask: one method a question.
 
-use std::time::Duration;
-
 use super::account::Account;
 use super::accounts::From;
 use super::ask::{
     AddressQuestion, Answer, AskResult, Asked, CertificateAnswer, MachinesQuestion, Question,
-    RelayAnswer, RelayQuestion, RenewWhen, RenewedAnswer, Tenancy,
+    RelayAnswer, RelayQuestion, RenewedAnswer, Tenancy,
 };
 use super::state::Agent;
+use crate::certificate::RenewWhen;
 use crate::ids::ProfileName;
 use crate::issue::Issued;
 use crate::line::Line;
@@ -130,13 +129,7 @@ impl Agent {
         let account = self.accounts.open(from, profile, tenancy).await?;
         account.readmit();
         let now = self.host.clock.now();
-        let is_good = |issued: &Issued| match when {
-            RenewWhen::Due => !issued.is_due(now),
-            RenewWhen::Now => false,
-            RenewWhen::WithinSeconds(seconds) => {
-                issued.certificate.validity().1.since(now) >= Duration::from_secs(seconds)
-            }
-        };
+        let is_good = |issued: &Issued| !issued.lifetime().needs_renewal(when, now);
         let (issued, is_new) = account.certificate_that(is_good).await?;
         let explanation = issued.certificate.explain();
         Ok(Answer::Renewed(RenewedAnswer {

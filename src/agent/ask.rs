@@ -19,7 +19,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 pub(crate) use self::memory::{Carried, MemoryAnswer, MemoryQuestion};
 use super::caller::Caller;
 use crate::azure::{RelayCredentials, VmAddresses};
-use crate::certificate::{Certificate, CertificateSummary, Unverified};
+use crate::certificate::{Certificate, CertificateSummary, RenewWhen, Unverified};
 use crate::failure::Failure;
 pub use crate::ids::Tenancy;
 use crate::ids::{
@@ -149,18 +149,6 @@ pub(crate) struct AddressQuestion {
     pub machine: ResourceId,
     /// The addresses that nobody answered at, if it was so: they are looked up anew then.
     pub unreached: Option<VmAddresses>,
-}
-
-/// When a certificate does not last long enough.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RenewWhen {
-    /// When the agent would renew it by itself.
-    Due,
-    /// Whatever is left of it.
-    Now,
-    /// When less than so many seconds are left of it.
-    WithinSeconds(u64),
 }
 
 /// An answer.

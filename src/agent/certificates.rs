@@ -27,7 +27,7 @@ impl Account {
         let now = self.session.clock.now();
         match held {
             Some(held) if !held.is_due(now) => Ok(held),
-            Some(held) if !held.is_urgent(now) => {
+            Some(held) if !held.lifetime().is_urgent(now) => {
                 self.renew_in_background();
                 Ok(held)
             }
@@ -84,7 +84,7 @@ impl Account {
         }
         // Those who were issued theirs in the same second renew in different ones.
         let last_byte = held.certificate.blob().last().copied().unwrap_or_default();
-        let margin = jittered(held.renewal_margin(), last_byte) * 4 / 5;
+        let margin = jittered(held.lifetime().renewal_margin(), last_byte) * 4 / 5;
         let early = end.since(now).saturating_sub(margin);
         if !early.is_zero() {
             return early;

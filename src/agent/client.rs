@@ -12,11 +12,11 @@ use tokio::time::{sleep, timeout};
 
 use super::ask::{
     AddressQuestion, Answer, CertificateAnswer, MachinesQuestion, MemoryAnswer, MemoryQuestion,
-    Question, RelayAnswer, RelayQuestion, RenewWhen, RenewedAnswer, StatusAnswer, Tenancy,
-    another_version,
+    Question, RelayAnswer, RelayQuestion, RenewedAnswer, StatusAnswer, Tenancy, another_version,
 };
 use super::caller::Caller;
 use crate::azure::VmAddresses;
+use crate::certificate::RenewWhen;
 use crate::failure::Failure;
 use crate::host::env::Env;
 use crate::ids::{ProfileName, ResourceId, SubscriptionId, TenantId};

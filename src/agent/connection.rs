@@ -9,9 +9,9 @@ use zeroize::Zeroizing;
 use super::ask::{AskResult, EXTENSION as ASK, another_version};
 use super::bindings::Bindings;
 use super::state::Agent;
-use super::wire::read_rest;
 use crate::failure::Failure;
 use crate::openssh::agent_protocol::{Request, Response};
+use crate::openssh::agent_stream::read_rest;
 use crate::openssh::session_bind;
 
 /// How long a connection may be silent.

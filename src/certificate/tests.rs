@@ -97,6 +97,18 @@ impl Recipe {
     }
 }
 
+/// Returns a key, and a certificate for it that is valid between two times, as it stands in a file.
+pub(crate) fn certificate_between(from: UnixTime, to: UnixTime) -> (PublicKey, String) {
+    let recipe = Recipe {
+        valid_after: from.as_seconds(),
+        valid_before: to.as_seconds(),
+        ..Recipe::default()
+    };
+    let blob = STANDARD.encode(recipe.blob());
+    let text = format!("ssh-rsa-cert-v01@openssh.com {blob} test\n");
+    (recipe.key, text)
+}
+
 #[test]
 fn a_good_certificate_is_taken_and_keeps_its_bytes() {
     let recipe = Recipe::default();

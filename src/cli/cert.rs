@@ -5,15 +5,18 @@ use clap::{Args, Subcommand};
 use super::context::Context;
 use super::key_args::KeyArgs;
 use super::path_arg;
-use super::public_key;
 use super::ui::Ui;
-use crate::agent::ask::{RenewWhen, Tenancy};
-use crate::certificate::{Certificate, Explanation, Unverified};
+use crate::agent::ask::Tenancy;
+use crate::certificate::{Certificate, Explanation, RenewWhen, Unverified};
 use crate::failure::{Failure, FailureKind, file_failure};
 use crate::host::files;
+use crate::identity;
 use crate::ids::TenantId;
 use crate::issue;
 use crate::session::{KeyOptions, Profile, Session};
+
+/// The longest certificate file that is read, in bytes.
+const MAX_FILE_BYTES: usize = 256 * 1024;
 
 /// Issue a certificate for a new key, which stays in the keyring, or for a key of yours
 #[derive(Args, Debug)]
@@ -56,7 +59,10 @@ pub(super) async fn run(ui: Ui, context: &Context, args: CertArgs) -> Result<(),
         };
     }
     let session = context.session(args.tenant.as_ref()).await?;
-    let own_key = args.public_key_file.as_deref().map(public_key::read);
+    let own_key = args
+        .public_key_file
+        .as_deref()
+        .map(identity::read_public_key);
     let own_key = own_key.transpose()?;
     let before = keep_key_options(context, &session, args.keys)?;
     let certify = async || match &own_key {
@@ -71,7 +77,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: CertArgs) -> Result<(),
     let certificate = outcome?;
     let file = match (args.file, args.public_key_file) {
         (Some(file), _) => Some(file),
-        (None, Some(own)) => Some(public_key::certificate_beside(&own)),
+        (None, Some(own)) => Some(identity::certificate_beside(&own)),
         (None, None) => None,
     };
     let explanation = certificate.explain();
@@ -175,7 +181,7 @@ fn write(certificate: &Certificate, file: &Path) -> Result<(), Failure> {
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
-    files::read_text_if_there(path, public_key::MAX_FILE_BYTES)
+    files::read_text_if_there(path, MAX_FILE_BYTES)
         .and_then(|text| text.ok_or_else(|| std::io::ErrorKind::NotFound.into()))
         .map_err(|error| file_failure("read", path, &error))
 }

@@ -6,11 +6,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::config::account::{self, Found};
+use super::identity;
 use super::login_names::LoginNames;
-use super::path_arg;
-use super::path_arg::absolute;
-use super::public_key;
-use crate::agent::ask::RenewWhen;
+use super::path_arg::{self, absolute};
+use crate::certificate::RenewWhen;
 use crate::failure::{Failure, FailureKind, file_failure};
 use crate::ids::{
     Address, HostAlias, Principal, ResourceGroup, ResourceId, Route, SSH_PORT, Tenancy,
@@ -105,7 +104,14 @@ pub(super) async fn block(
         (user.clone(), Identity::Own)
     } else if let Some(file) = &public_key_file {
         let keep = async || {
-            public_key::keep(context, &profile, tenant.as_ref(), file, RenewWhen::Due).await
+            identity::certificate_of_own_key(
+                context,
+                &profile,
+                tenant.as_ref(),
+                file,
+                RenewWhen::Due,
+            )
+            .await
         };
         let (certificate, _) = context.answering(ui, &profile, keep).await?;
         let now = context.host.clock.now();

@@ -15,12 +15,12 @@ use super::context::Context;
 use super::key_args::KeyArgs;
 use super::login_names;
 use super::path_arg;
-use super::rotate;
 use super::ui::Ui;
 use crate::cloud::Cloud;
 use crate::entra::Identity;
 use crate::failure::Failure;
 use crate::host::http::Http;
+use crate::identity;
 use crate::ids::{ClientId, TenantId};
 use crate::keyring::entry::Entry;
 use crate::keyring::{Backend, EntryName, Keyring, Kind};
@@ -243,7 +243,7 @@ async fn remove_others(
 ) -> Result<(), Failure> {
     let others = context.profiles().others(&profile.name)?;
     if before.account != profile.account || before.tenant != profile.tenant {
-        rotate::forget(context, before, &others).await?;
+        identity::forget(&context.host, before, &others).await?;
     }
     let is_used = |entry: &EntryName| {
         let is_ours = before.keyring == profile.keyring && profile.entries().any(|it| it == *entry);

@@ -2,9 +2,9 @@ use clap::Args;
 use serde_json::json;
 
 use super::context::Context;
-use super::rotate;
 use super::ui::Ui;
 use crate::failure::Failure;
+use crate::identity;
 use crate::ids::ProfileName;
 use crate::keyring::{Keyring, Kind};
 use crate::session::{Others, Profile, ProfileLock, SharedEntriesLock};
@@ -103,7 +103,9 @@ async fn sign_out(context: &Context, name: &ProfileName) -> Result<SignedOut, Fa
     if is_forgotten {
         removed.push("all of it from the agent".to_owned());
     }
-    removed.extend(rotate::forget(context, &profile, &others).await?);
+    for elsewhere in identity::forget(&context.host, &profile, &others).await? {
+        removed.push(elsewhere.to_string());
+    }
     context.profiles().remove(name)?;
     removed.push("the profile".to_owned());
     Ok(SignedOut {

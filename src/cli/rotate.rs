@@ -1,20 +1,16 @@
-mod identity;
-
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
 
-pub(super) use self::identity::{KeptIn, forget, keep};
-
 use super::context::Context;
-use super::path_arg;
-use super::path_arg::absolute;
-use super::public_key;
+use super::identity::{self, KeptIn};
+use super::path_arg::{self, absolute};
 use super::ui::Ui;
 use super::wrong_login_name;
-use crate::agent::ask::{RenewWhen, RenewedAnswer, Tenancy};
+use crate::agent::ask::{RenewedAnswer, Tenancy};
+use crate::certificate::RenewWhen;
 use crate::failure::{Failure, FailureKind};
 use crate::ids::{Principal, ProfileName, TenantId};
 use crate::time::Spoken;
@@ -115,7 +111,8 @@ async fn rotate(
     };
     if let Some(file) = &args.public_key_file {
         let (file, tenant) = (absolute(file)?, args.tenant.as_ref());
-        let (certificate, is_new) = public_key::keep(context, profile, tenant, &file, when).await?;
+        let (certificate, is_new) =
+            identity::certificate_of_own_key(context, profile, tenant, &file, when).await?;
         wrong_login_name::warn(context, args.login_name.as_ref(), certificate.login_name());
         let now = context.host.clock.now();
         return Ok(RenewedAnswer {
@@ -129,8 +126,9 @@ async fn rotate(
     let answer = agent.renew(profile, &tenancy, when).await?;
     context.warn_of_unsaved(&answer.unsaved);
     if let Some(kept_in) = args.identity {
-        let certified = keep(context, profile, args.tenant.as_ref(), kept_in).await?;
-        wrong_login_name::warn(context, args.login_name.as_ref(), &certified);
+        let tenant = args.tenant.as_ref();
+        let certificate = identity::keep(context, profile, tenant, kept_in.into()).await?;
+        wrong_login_name::warn(context, args.login_name.as_ref(), certificate.login_name());
     }
     Ok(answer)
 }

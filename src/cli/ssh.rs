@@ -5,12 +5,13 @@ use clap::Args;
 
 use super::context::Context;
 use super::host_options::{self, HostOptions};
+use super::identity;
 use super::login_names::LoginNames;
 use super::one_connection;
-use super::rotate::{self, KeptIn};
 use super::ui::Ui;
 use crate::failure::{Failure, FailureKind};
 use crate::host::process;
+use crate::identity::Place;
 use crate::ids::{HostAlias, ResourceGroup};
 use crate::openssh::{SSH_VARIABLE, ssh_arguments, take_config_file};
 use crate::ssh_config::{Block, Identity};
@@ -112,8 +113,8 @@ async fn block(ui: Ui, context: &Context, args: &SshArgs) -> Result<Block, Failu
     // Two machines may have one name, and ssh must not share a connection to one of them with the other.
     block.host = block.host_name().parse()?;
     // For a managed host, ssh has this done while it reads its config.
-    if let Some(kept_in) = KeptIn::of(block.identity) {
-        rotate::keep(context, &block.profile, block.tenant.as_ref(), kept_in).await?;
+    if let Some(place) = Place::of(block.identity) {
+        identity::keep(context, &block.profile, block.tenant.as_ref(), place).await?;
     }
     Ok(block)
 }

@@ -2,9 +2,9 @@
 
 mod draft;
 mod error;
-mod folders;
 mod leftovers;
 mod links;
+mod metadata;
 mod read;
 mod streams;
 mod text;
@@ -15,7 +15,7 @@ use std::path::Path;
 
 pub(crate) use self::draft::{Access, Draft};
 pub(crate) use self::error::{FileAction, FileError};
-pub(crate) use self::folders::{entries, is_same};
+pub(crate) use self::metadata::{entries, is_same, modified};
 pub(crate) use self::read::{read_capped, read_if_there, read_stream_capped, read_text_if_there};
 pub(crate) use self::text::decode_text;
 

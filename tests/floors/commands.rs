@@ -5,13 +5,7 @@ use std::collections::BTreeSet;
 use crate::source::Source;
 
 /// Commands that still import others. Nothing joins this list.
-const OPEN: &[&str] = &[
-    "src/cli/forward/machine.rs",
-    "src/cli/login.rs",
-    "src/cli/logout.rs",
-    "src/cli/proxy.rs",
-    "src/cli/ssh.rs",
-];
+const OPEN: &[&str] = &["src/cli/forward/machine.rs"];
 
 /// Returns the files of commands: those in `src/cli` that define `run`. A folder of the same name belongs to its command.
 fn commands(source: &Source) -> BTreeSet<String> {

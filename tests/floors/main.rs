@@ -46,7 +46,15 @@ const FLOORS: &[(&str, Order, &[&str])] = &[
     (
         "services",
         Order::Listed,
-        &["session", "issue", "hosts", "failure", "inventory", "agent"],
+        &[
+            "session",
+            "issue",
+            "identity",
+            "hosts",
+            "failure",
+            "inventory",
+            "agent",
+        ],
     ),
     ("cli", Order::None, &["cli"]),
 ];

@@ -13,11 +13,11 @@ use zeroize::Zeroizing;
 use super::super::ask::{Answer, AskResult, Asking, EXTENSION, Question};
 use super::super::caller::{self, Caller};
 use super::super::places::ask_socket;
-use super::super::wire;
 use super::start;
 use crate::failure::Failure;
 use crate::host::{own_socket, process};
 use crate::openssh::agent_protocol::{Request, Response};
+use crate::openssh::agent_stream::read_message;
 
 /// How long an answer may take; a renewal may be in it.
 const ANSWER_LIMIT: Duration = Duration::from_secs(100);
@@ -157,7 +157,7 @@ async fn write_and_read(
         contents: &contents,
     };
     stream.write_all(&Zeroizing::new(request.encode())).await?;
-    wire::read_message(&mut stream)
+    read_message(&mut stream)
         .await?
         .ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
 }
@@ -195,7 +195,7 @@ mod tests {
         let listener = UnixListener::bind(ask_socket(&socket)).unwrap();
         let agent = async {
             let (mut stream, _) = listener.accept().await.unwrap();
-            wire::read_message(&mut stream).await.unwrap();
+            read_message(&mut stream).await.unwrap();
             sleep(time).await;
             let answer = serde_json::to_vec::<AskResult>(&Ok(Answer::Done)).unwrap();
             let response = Response::Success(Zeroizing::new(answer));

@@ -16,6 +16,7 @@ pub(crate) struct FileError {
 pub(crate) enum FileAction {
     MakeFolder,
     Read,
+    Remove,
     Write,
 }
 
@@ -34,6 +35,7 @@ impl fmt::Display for FileAction {
         f.write_str(match self {
             Self::MakeFolder => "make the folder",
             Self::Read => "read",
+            Self::Remove => "remove",
             Self::Write => "write",
         })
     }

@@ -5,10 +5,10 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use zeroize::Zeroizing;
 
-use crate::openssh::agent_protocol::{MAX_MESSAGE_BYTES, message_length};
+use super::agent_protocol::{MAX_MESSAGE_BYTES, message_length};
 
 /// Reads one message without its length; `None` if the stream ended before it.
-pub(super) async fn read_message(
+pub(crate) async fn read_message(
     stream: &mut (impl AsyncRead + Unpin),
 ) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let mut first = [0];
@@ -19,7 +19,7 @@ pub(super) async fn read_message(
 }
 
 /// Reads the rest of a message that begins with this byte, and returns it without its length.
-pub(super) async fn read_rest(
+pub(crate) async fn read_rest(
     stream: &mut (impl AsyncRead + Unpin),
     [first]: [u8; 1],
 ) -> io::Result<Zeroizing<Vec<u8>>> {

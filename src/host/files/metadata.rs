@@ -1,5 +1,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use crate::time::UnixTime;
 
 /// Returns the paths of the entries of a folder, in no particular order; none if it cannot be read.
 #[must_use]
@@ -13,4 +16,12 @@ pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
 pub(crate) fn is_same(one: &Path, other: &Path) -> bool {
     one == other
         || matches!((fs::canonicalize(one), fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+/// Returns when a file was written last, if the file system says so.
+#[must_use]
+pub(crate) fn modified(path: &Path) -> Option<UnixTime> {
+    let time = fs::metadata(path).and_then(|metadata| metadata.modified());
+    let since = time.ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(UnixTime::from_seconds(since.as_secs()))
 }
