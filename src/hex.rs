@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 /// Returns two digits a byte.
 ///
 /// ```
-/// assert_eq!(entra_ssh::hex::encode(&[0x0a, 0xff]), "0aff");
+/// assert_eq!(entra_ssh::internal::hex::encode(&[0x0a, 0xff]), "0aff");
 /// ```
 #[must_use]
-pub(crate) fn encode(bytes: &[u8]) -> String {
+pub fn encode(bytes: &[u8]) -> String {
     bytes
         .iter()
         .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {

@@ -1,7 +1,15 @@
 //! Names of things in Entra and Azure, each its own type, parsed at the edge.
 //!
-//! ```compile_fail
-//! # use entra_ssh::ids::{ClientId, TenantId};
+//! A value of one type cannot take the place of another:
+//!
+//! ```
+//! # use entra_ssh::internal::ids::{ClientId, TenantId};
+//! fn sign_in(tenant: TenantId) {}
+//! sign_in("04b07795-8ddb-461a-bbee-02f9e1bf7b46".parse::<TenantId>().unwrap());
+//! ```
+//!
+//! ```compile_fail,E0308
+//! # use entra_ssh::internal::ids::{ClientId, TenantId};
 //! fn sign_in(tenant: TenantId) {}
 //! sign_in("04b07795-8ddb-461a-bbee-02f9e1bf7b46".parse::<ClientId>().unwrap());
 //! ```
@@ -29,7 +37,7 @@ pub use self::tenancy::Tenancy;
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("`{text}` is not {expected}")]
 pub struct ParseIdError {
-    /// The text that was given.
+    /// The text.
     pub text: Line,
     /// What it should have been, with the article.
     pub expected: &'static str,
@@ -96,7 +104,7 @@ macro_rules! name {
 }
 
 name!(
-    /// An Entra tenant: its ID, one of its domains, or `organizations` for the home tenant of whoever signs in.
+    /// An Entra tenant: its ID, one of its domains, or `organizations` for the home tenant of the user.
     TenantId,
     "a tenant (an ID such as 72f988bf-86f1-41af-91ab-2d7cd011db47, or a domain such as contoso.com)",
     |text| is_made_of(text, 253, b".-")
@@ -117,7 +125,7 @@ name!(
 );
 
 name!(
-    /// The account that signed in: the UPN of a person, the client ID of a service principal.
+    /// The account that signed in: the UPN of a user, the client ID of a service principal.
     Account,
     "an account (such as alice@contoso.com)",
     |text| !text.is_empty() && text.len() <= 320 && text.chars().all(|c| is_shown(c) && !c.is_whitespace())
@@ -178,13 +186,13 @@ impl Default for ProfileName {
 }
 
 impl TenantId {
-    /// Tells whether both name the same, without regard to case.
+    /// Returns whether both name the same, without regard to case.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         self.0.eq_ignore_ascii_case(&other.0)
     }
 
-    /// Tells whether it is the tenant's ID, and not one of its domains or `organizations`.
+    /// Returns whether it is the tenant's ID, and not one of its domains or `organizations`.
     #[must_use]
     pub fn is_id(&self) -> bool {
         is_guid(&self.0)
@@ -207,7 +215,7 @@ impl HostAlias {
     }
 }
 
-/// Tells whether OpenSSH takes a text for one host: on its command line (`valid_hostname` in its `ssh.c`), as a pattern of
+/// Returns whether OpenSSH takes a text for one host: on its command line (`valid_hostname` in its `ssh.c`), as a pattern of
 /// `Host`, and in the list of `Match host`.
 fn is_alias(text: &str) -> bool {
     !text.is_empty()
@@ -222,7 +230,7 @@ fn is_of_alias(c: char) -> bool {
 }
 
 impl Principal {
-    /// Tells whether OpenSSH accepts it on its command line (`valid_ruser` in its `ssh.c`). It accepts all of them in a file.
+    /// Returns whether OpenSSH accepts it on its command line (`valid_ruser` in its `ssh.c`). It accepts all of them in a file.
     #[must_use]
     pub fn is_for_command_line(&self) -> bool {
         !self.0.starts_with('-') && !self.0.contains('\'')

@@ -13,6 +13,10 @@ pub mod agent {
     }
 }
 
+pub mod hex {
+    pub use crate::hex::encode;
+}
+
 pub mod host {
     pub use crate::host::Host;
 
@@ -37,7 +41,7 @@ pub mod host {
 }
 
 pub mod ids {
-    pub use crate::ids::{HostAlias, Principal};
+    pub use crate::ids::{ClientId, HostAlias, Principal, TenantId};
 }
 
 pub mod issue {
@@ -61,6 +65,10 @@ pub mod openssh {
     }
 }
 
+pub mod line {
+    pub use crate::line::Line;
+}
+
 pub mod relay {
     pub use crate::relay::{
         Capacity, Connection, Ending, Endpoint, Output, RelayError, carry, carry_standard_streams,
@@ -74,10 +82,18 @@ pub mod relay {
     }
 }
 
+pub mod rfc4251 {
+    pub use crate::rfc4251::{Reader, Writer};
+}
+
 pub mod secret {
     pub use crate::secret::Secret;
 }
 
 pub mod session {
     pub use crate::session::{Profiles, Session};
+}
+
+pub mod time {
+    pub use crate::time::UnixTime;
 }

@@ -17,7 +17,7 @@ pub(crate) const MAX_CHARS: usize = 2000;
 /// Text on one line, without what a terminal obeys or does not show, and not longer than [`MAX_CHARS`].
 ///
 /// ```
-/// # use entra_ssh::line::Line;
+/// # use entra_ssh::internal::line::Line;
 /// let line = Line::from("no\u{1b}[2J\r\nhint: run evil");
 /// assert_eq!(line.as_str(), "no\u{fffd}[2J hint: run evil");
 /// ```
@@ -101,7 +101,7 @@ impl fmt::Display for Line {
     }
 }
 
-/// Tells whether a character is shown as itself: it is no control character, and neither ignored by default nor for the
+/// Returns whether a character is shown as itself: it is no control character, and neither ignored by default nor for the
 /// order of text (`Default_Ignorable_Code_Point` and `Bidi_Control` of Unicode 16, and what breaks lines and annotates).
 #[must_use]
 pub(crate) fn is_shown(c: char) -> bool {

@@ -1,7 +1,7 @@
 //! The data types of SSH (RFC 4251, section 5), read from and written to bytes in memory.
 //!
 //! ```
-//! use entra_ssh::rfc4251::{Reader, Writer};
+//! use entra_ssh::internal::rfc4251::{Reader, Writer};
 //!
 //! let bytes = Writer::new().string(b"ssh-rsa").uint32(7).into_bytes();
 //! let mut reader = Reader::new(&bytes);
@@ -16,40 +16,40 @@ use zeroize::Zeroizing;
 
 /// Reads values off the front of bytes; every method returns `None` where the bytes end too early.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reader<'a> {
+pub struct Reader<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
     /// Starts at the front of `bytes`.
     #[must_use]
-    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+    pub const fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
     /// Reads one byte.
-    pub(crate) fn byte(&mut self) -> Option<u8> {
+    pub fn byte(&mut self) -> Option<u8> {
         let (first, rest) = self.rest.split_first()?;
         self.rest = rest;
         Some(*first)
     }
 
     /// Reads a `uint32`.
-    pub(crate) fn uint32(&mut self) -> Option<u32> {
+    pub fn uint32(&mut self) -> Option<u32> {
         let (bytes, rest) = self.rest.split_first_chunk()?;
         self.rest = rest;
         Some(u32::from_be_bytes(*bytes))
     }
 
     /// Reads a `uint64`.
-    pub(crate) fn uint64(&mut self) -> Option<u64> {
+    pub fn uint64(&mut self) -> Option<u64> {
         let (bytes, rest) = self.rest.split_first_chunk()?;
         self.rest = rest;
         Some(u64::from_be_bytes(*bytes))
     }
 
     /// Reads a `string`: a length and as many bytes.
-    pub(crate) fn string(&mut self) -> Option<&'a [u8]> {
+    pub fn string(&mut self) -> Option<&'a [u8]> {
         let mut ahead = *self;
         let length = usize::try_from(ahead.uint32()?).ok()?;
         let (string, rest) = ahead.rest.split_at_checked(length)?;
@@ -58,53 +58,53 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a `string` that is UTF-8.
-    pub(crate) fn text(&mut self) -> Option<&'a str> {
+    pub fn text(&mut self) -> Option<&'a str> {
         std::str::from_utf8(self.string()?).ok()
     }
 
     /// Returns what has not been read.
     #[must_use]
-    pub(crate) const fn rest(&self) -> &'a [u8] {
+    pub const fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// Tells whether all has been read.
+    /// Returns whether all has been read.
     #[must_use]
-    pub(crate) const fn is_empty(&self) -> bool {
+    pub const fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 }
 
 /// Writes values one after the other. What was written may be secret: outgrown and dropped buffers are zeroed.
 #[derive(Clone, Default)]
-pub(crate) struct Writer {
+pub struct Writer {
     bytes: Zeroizing<Vec<u8>>,
 }
 
 impl Writer {
     /// Starts with nothing.
     #[must_use]
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self::default()
     }
 
     /// Adds one byte.
     #[must_use]
-    pub(crate) fn byte(mut self, value: u8) -> Self {
+    pub fn byte(mut self, value: u8) -> Self {
         self.extend(&[value]);
         self
     }
 
     /// Adds a `uint32`.
     #[must_use]
-    pub(crate) fn uint32(mut self, value: u32) -> Self {
+    pub fn uint32(mut self, value: u32) -> Self {
         self.extend(&value.to_be_bytes());
         self
     }
 
     /// Adds a `string`: its length and its bytes. What is longer than 4 GiB, which nothing here is, is cut.
     #[must_use]
-    pub(crate) fn string(mut self, value: &[u8]) -> Self {
+    pub fn string(mut self, value: &[u8]) -> Self {
         let length = u32::try_from(value.len()).unwrap_or(u32::MAX);
         self.extend(&length.to_be_bytes());
         let kept = usize::try_from(length).unwrap_or(usize::MAX);
@@ -114,14 +114,14 @@ impl Writer {
 
     /// Adds bytes as they are.
     #[must_use]
-    pub(crate) fn raw(mut self, bytes: &[u8]) -> Self {
+    pub fn raw(mut self, bytes: &[u8]) -> Self {
         self.extend(bytes);
         self
     }
 
     /// Returns what was written.
     #[must_use]
-    pub(crate) fn into_bytes(mut self) -> Vec<u8> {
+    pub fn into_bytes(mut self) -> Vec<u8> {
         std::mem::take(&mut *self.bytes)
     }
 

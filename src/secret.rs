@@ -10,14 +10,14 @@ use zeroize::Zeroizing;
 /// A secret text, such as a refresh token or a client secret.
 ///
 /// ```
-/// # use entra_ssh::secret::Secret;
+/// # use entra_ssh::internal::secret::Secret;
 /// let secret = Secret::new("hunter2".to_owned());
 /// assert_eq!(format!("{secret:?}"), "Secret(redacted)");
 /// assert_eq!(secret.expose(), "hunter2");
 /// ```
 ///
-/// ```compile_fail
-/// # use entra_ssh::secret::Secret;
+/// ```compile_fail,E0277
+/// # use entra_ssh::internal::secret::Secret;
 /// println!("{}", Secret::new("hunter2".to_owned()));
 /// ```
 #[derive(Clone)]

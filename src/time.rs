@@ -12,7 +12,7 @@ use time::format_description::well_known::{Rfc2822, Rfc3339};
 /// Prints as RFC 3339 in UTC; `u64::MAX`, which PROTOCOL.certkeys uses for "no end", prints as `forever`.
 ///
 /// ```
-/// # use entra_ssh::time::UnixTime;
+/// # use entra_ssh::internal::time::UnixTime;
 /// assert_eq!(UnixTime::from_seconds(1_700_000_000).to_string(), "2023-11-14T22:13:20Z");
 /// ```
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
@@ -78,7 +78,7 @@ impl fmt::Display for UnixTime {
     }
 }
 
-/// Prints a length of time as people say it: `58 min`, `1 h 5 min`, `40 s`.
+/// Prints a length of time in words: `58 min`, `1 h 5 min`, `40 s`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spoken(pub Duration);
 

@@ -8,7 +8,7 @@ use super::{MachineName, ParseIdError, ResourceGroup, SubscriptionId};
 
 /// How much of a machine's name its host name begins with, in characters.
 const HOST_NAME_CHARS: usize = 8;
-/// How much of its digest follows: 65 bits, which nobody meets by chance, and few by trying.
+/// How much of its digest follows: 65 bits, too many to collide by chance, or cheaply on purpose.
 const DIGEST_CHARS: usize = 13;
 
 const EXPECTED: &str = "the resource ID of a machine \
@@ -61,7 +61,7 @@ impl MachineKind {
             .find(|kind| kind.resource_type().eq_ignore_ascii_case(text))
     }
 
-    /// Tells whether a connection goes through the relay; an Azure VM is reached by its address.
+    /// Returns whether a connection goes through the relay; an Azure VM is reached by its address.
     #[must_use]
     pub const fn is_relayed(self) -> bool {
         !matches!(self, Self::Vm)
