@@ -6,6 +6,7 @@ mod compare;
 mod entries;
 mod read;
 mod record;
+mod spoken;
 mod version;
 
 use std::collections::BTreeMap;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::Version;
+use crate::world::agent_socket::string;
 
 /// What may stand behind the account in a name.
 const SUFFIXES: [&str; 4] = [
@@ -63,6 +64,20 @@ pub(super) fn of_profile(version: &Version<'_>, profile: &Value) -> Vec<(String,
     names(profile).into_iter().filter_map(read).collect()
 }
 
+/// Returns the strings that bytes hold.
+pub(super) fn strings(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut strings = Vec::new();
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let (length, behind) = rest.split_at(4);
+        let length = u32::from_be_bytes(length.try_into().unwrap());
+        let (string, behind) = behind.split_at(length.try_into().unwrap());
+        strings.push(string.to_vec());
+        rest = behind;
+    }
+    strings
+}
+
 /// The bytes of an entry.
 #[derive(Clone, Debug)]
 pub(super) struct Bytes {
@@ -74,19 +89,10 @@ pub(super) struct Bytes {
 impl Bytes {
     /// Reads the bytes of an entry.
     pub(super) fn read(bytes: &[u8]) -> Self {
-        let mut fields = Vec::new();
-        let mut rest = &bytes[2..];
-        while !rest.is_empty() {
-            let (length, behind) = rest.split_at(4);
-            let length = u32::from_be_bytes(length.try_into().unwrap());
-            let (field, behind) = behind.split_at(length.try_into().unwrap());
-            fields.push(field.to_vec());
-            rest = behind;
-        }
         Self {
             version: bytes[0],
             kind: bytes[1],
-            fields,
+            fields: strings(&bytes[2..]),
         }
     }
 
@@ -99,10 +105,7 @@ impl Bytes {
     /// Writes an entry where the file keyring has it.
     pub(super) fn write(&self, folder: &Path, name: &str) {
         let mut bytes = vec![self.version, self.kind];
-        for field in &self.fields {
-            bytes.extend(u32::try_from(field.len()).unwrap().to_be_bytes());
-            bytes.extend(field);
-        }
+        bytes.extend(self.fields.iter().flat_map(|field| string(field)));
         fs::write(folder.join(file_name(name)), bytes).unwrap();
     }
 }

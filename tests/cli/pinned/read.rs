@@ -82,7 +82,7 @@ fn install(today: &Version<'_>) {
     world.sandbox.write_federated_token().unwrap();
 }
 
-fn make_folder(folder: &std::path::Path) {
+pub(super) fn make_folder(folder: &std::path::Path) {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sandbox::{Fault, Options, Workload};
 use serde_json::Value;
 
-use super::{Files, Version, entries};
+use super::{Files, Version, entries, spoken};
 use crate::world::{
     ADA, CONTOSO, DEPLOY, DEPLOY_SECRET, Forward, GRACE, Invocation, Output, OwnAgent, World,
     files_below, mode, options,
@@ -51,6 +51,7 @@ pub(super) fn record(version: &Version<'_>) -> Files {
     recorder.hosts();
     recorder.agent();
     recorder.errors();
+    recorder.spoken();
     recorder.profiles_and_entries();
     recorder.tree();
     recorder.sign_out();
@@ -273,6 +274,12 @@ impl Recorder<'_> {
         let text = fs::read_to_string(file).unwrap();
         self.keep("home/.local/state/entra-ssh/last-failure.json", &text);
         self.print("why", self.command(&["why"]));
+    }
+
+    fn spoken(&mut self) {
+        for (name, value) in spoken::record(self.version) {
+            self.keep_json(&name, &value);
+        }
     }
 
     fn profiles_and_entries(&mut self) {

@@ -1,6 +1,6 @@
 //! A version of the program in a world, and what differs from run to run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -16,6 +16,10 @@ pub(super) struct Version<'a> {
 impl<'a> Version<'a> {
     pub(super) const fn new(world: &'a World, program: PathBuf) -> Self {
         Self { world, program }
+    }
+
+    pub(super) fn program(&self) -> &Path {
+        &self.program
     }
 
     /// Returns the program with these arguments, with the file keyring.
