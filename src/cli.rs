@@ -58,13 +58,13 @@ enum Command {
     Status(status::StatusArgs),
     Cert(cert::CertArgs),
     Ssh(ssh::SshArgs),
-    /// Connect to an Azure VM, as `az ssh vm` does: the same as ssh
+    /// Connect to an Azure VM, like `az ssh vm`; same as ssh
     #[command(
         after_help = "Examples:\n  entra-ssh vm vm01 --prefer-private-ip\n  entra-ssh vm -g rg-web -n vm01 -- uptime\n  \
         entra-ssh vm --ip 10.0.0.4"
     )]
     Vm(ssh::SshArgs),
-    /// Connect to an Arc-enabled server, as `az ssh arc` does: the same as ssh
+    /// Connect to an Arc-enabled server, like `az ssh arc`; same as ssh
     #[command(
         after_help = "Examples:\n  entra-ssh arc web01\n  entra-ssh arc -g rg-web -n web01 --local-user root"
     )]

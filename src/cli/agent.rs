@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::host::process;
 use crate::time::Spoken;
 
-/// Run, start, stop or look at the agent
+/// Run, start, stop or inspect the agent
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  entra-ssh agent status\n  entra-ssh agent install")]
 pub(super) struct AgentArgs {
@@ -23,9 +23,9 @@ pub(super) struct AgentArgs {
 
 #[derive(Debug, Subcommand)]
 enum AgentCommand {
-    /// Be the agent, in the foreground
+    /// Run the agent in the foreground
     Run {
-        /// End after this many seconds without a question
+        /// Exit after this many seconds without a request
         #[arg(long, default_value_t = DEFAULT_IDLE_SECONDS, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
         idle: u32,
         /// Leave the terminal's session
@@ -36,11 +36,11 @@ enum AgentCommand {
         inherit: bool,
     },
     Install(install::InstallArgs),
-    /// Start the agent if it does not run
+    /// Start the agent if it is not running
     Start,
     /// Stop the agent
     Stop,
-    /// Tell whether the agent runs
+    /// Show whether the agent is running
     Status,
 }
 

@@ -3,16 +3,16 @@ use clap::{Args, ValueEnum};
 use crate::failure::{Failure, FailureKind};
 use crate::session::{self, KeyOptions};
 
-/// What the keys of a profile are to be like; kept in the profile.
+/// Options of new keys, which the profile keeps.
 #[derive(Args, Clone, Copy, Debug)]
 pub(super) struct KeyArgs {
-    /// The length of new RSA keys in bits; 3072 unless something else was said before
+    /// Length of new RSA keys in bits [default: that of the profile, at first 3072]
     #[arg(long, value_name = "BITS")]
     key_size: Option<KeySize>,
-    /// The kind of new keys; rsa unless something else was said before, and Entra certifies no other today
+    /// Kind of new keys; Entra certifies only RSA today [default: that of the profile, at first rsa]
     #[arg(long, value_name = "KIND")]
     key_type: Option<KeyType>,
-    /// Whether keys may be used from the machines that the agent is forwarded to (ssh -A); no unless said so before
+    /// Allow use of the keys from machines that the agent is forwarded to (ssh -A) [default: as the profile says, at first no]
     #[arg(long, value_name = "YES|NO", hide_possible_values = true)]
     forwardable: Option<YesNo>,
 }

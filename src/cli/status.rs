@@ -14,9 +14,9 @@ use crate::keyring::{Backend, Choice, Keyring, Kind};
 use crate::session::{Profile, Session};
 use crate::time::Spoken;
 
-/// Show who is signed in, how long the certificate lives, the agent, and the keyring
+/// Show who is signed in, the time left on each certificate, the agent and the keyring
 ///
-/// Exit status: 0 the profile is signed in, 4 it is not, 1 its keyring does not answer.
+/// Exit status: 0 the profile is signed in, 4 sign-in required, 1 its keyring does not answer.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  entra-ssh status\n  entra-ssh status -o json")]
 pub(super) struct StatusArgs {}

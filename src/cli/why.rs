@@ -10,7 +10,7 @@ use crate::failure::{Failure, file_failure};
 use crate::host::files;
 use crate::time::Spoken;
 
-/// Tell what failed last, why, and what to do about it
+/// Show the last failure, its cause and how to fix it
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  entra-ssh why\n  entra-ssh why -o json")]
 pub(super) struct WhyArgs {}

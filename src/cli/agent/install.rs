@@ -10,13 +10,13 @@ use crate::agent::systemd::{
 use crate::failure::{Failure, file_failure};
 use crate::host::files::{self, Access};
 
-/// Write units with which systemd starts the agent when somebody asks for it
+/// Write systemd user units that start the agent on first use
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n  entra-ssh agent install\n  entra-ssh agent install --idle 600"
 )]
 pub(in super::super) struct InstallArgs {
-    /// Have the agent end after this many seconds without a question
+    /// Stop the agent after this many seconds without a request
     #[arg(long, default_value_t = DEFAULT_IDLE_SECONDS, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     idle: u32,
 }
