@@ -5,6 +5,7 @@ mod cert;
 mod command_line;
 mod config;
 mod context;
+mod copies;
 mod failure;
 mod forward;
 mod global;

@@ -26,7 +26,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::host::{file_failure, place_failure};
-pub(crate) use self::session::login_command;
+pub(crate) use self::session::{MANAGED_IDENTITY_HINT, login_command};
 pub(crate) use self::ssh_config::wrong_login_name;
 use crate::host::http::HttpError;
 use crate::host::tls;

@@ -75,7 +75,7 @@ impl Context {
         Ok(CloudName::parse(text, &folder)?)
     }
 
-    pub(super) const fn is_cloud_named(&self) -> bool {
+    const fn is_cloud_named(&self) -> bool {
         self.cloud.is_some()
     }
 

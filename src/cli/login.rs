@@ -1,8 +1,7 @@
 mod browser;
 mod device_code;
-pub(super) mod environment;
 mod person;
-pub(super) mod proof;
+mod secret_file;
 mod service_principal;
 pub(super) mod step_up;
 
@@ -17,14 +16,11 @@ use super::login_names;
 use super::path_arg;
 use super::ui::Ui;
 use crate::cloud::Cloud;
-use crate::entra::Identity;
 use crate::failure::Failure;
 use crate::host::http::Http;
-use crate::identity;
 use crate::ids::{ClientId, TenantId};
-use crate::keyring::entry::Entry;
-use crate::keyring::{Backend, EntryName, Keyring, Kind};
-use crate::session::{Flow, Method, Profile, ProfileLock, SharedEntriesLock};
+use crate::keyring::{Backend, Keyring};
+use crate::session::Flow;
 
 /// Sign in to Entra ID, as a person or as a service principal
 ///
@@ -126,14 +122,6 @@ impl LoginArgs {
     }
 }
 
-/// Who signed in, and what the keyring is to hold of it.
-struct SignedIn {
-    identity: Identity,
-    method: Method,
-    flow: Flow,
-    entry: Option<Entry>,
-}
-
 /// What a sign-in is made with.
 struct Way<'a> {
     ui: Ui,
@@ -162,19 +150,16 @@ pub(super) async fn run(ui: Ui, context: &Context, args: LoginArgs) -> Result<()
     } else {
         person::sign_in(&way, &args).await?
     };
-    let profile = Profile {
-        name: context.profile_name(),
-        cloud: cloud_name,
-        tenant: signed_in.identity.tenant,
-        account: signed_in.identity.account,
-        method: signed_in.method,
-        flow: signed_in.flow,
-        environment: None,
-        keyring: keyring.backend(),
-        keys,
-        guest_in: Vec::new(),
-    };
-    keep(context, &profile, &keyring, signed_in.entry.as_ref()).await?;
+    let profile = signed_in
+        .store(
+            &context.host,
+            context.profile_name(),
+            cloud_name,
+            keys,
+            &keyring,
+            context,
+        )
+        .await?;
     let text = format!(
         "signed in as {} (tenant {}, profile {}); kept in {}\n",
         profile.account,
@@ -208,56 +193,4 @@ fn warn_of_loss(ui: Ui, keyring: &Keyring) {
             keyring.reason()
         ));
     }
-}
-
-/// Keeps a sign-in, and removes what the profile held for another account before.
-async fn keep(
-    context: &Context,
-    profile: &Profile,
-    keyring: &Keyring,
-    entry: Option<&Entry>,
-) -> Result<(), Failure> {
-    // What is being issued meanwhile belongs to the sign-in that was there before.
-    let locks = context.host.paths.locks();
-    let lock = ProfileLock::take(&locks, &profile.name).await?;
-    let _sharing = SharedEntriesLock::take(&locks, &lock).await?;
-    let before = context.profiles().load(&profile.name).ok();
-    if let Some(entry) = entry {
-        keyring
-            .save(&profile.entry(Kind::SignIn), entry.encode())
-            .await?;
-    }
-    context.profiles().save(profile)?;
-    context.agent.forget(&profile.name).await?;
-    if let Some(before) = before {
-        remove_others(context, &before, profile).await?;
-    }
-    Ok(())
-}
-
-/// Removes what is kept under names that neither the new sign-in nor another profile uses.
-async fn remove_others(
-    context: &Context,
-    before: &Profile,
-    profile: &Profile,
-) -> Result<(), Failure> {
-    let others = context.profiles().others(&profile.name)?;
-    if before.account != profile.account || before.tenant != profile.tenant {
-        identity::forget(&context.host, before, &others).await?;
-    }
-    let is_used = |entry: &EntryName| {
-        let is_ours = before.keyring == profile.keyring && profile.entries().any(|it| it == *entry);
-        is_ours || others.needing(before.keyring, entry).is_some()
-    };
-    let stale: Vec<_> = before.entries().filter(|entry| !is_used(entry)).collect();
-    if stale.is_empty() {
-        return Ok(());
-    }
-    let Ok(keyring) = Keyring::open(before.keyring, &context.host).await else {
-        return Ok(());
-    };
-    for entry in stale {
-        keyring.remove(&entry).await?;
-    }
-    Ok(())
 }

@@ -4,10 +4,9 @@ use serde_json::json;
 use super::context::Context;
 use super::ui::Ui;
 use crate::failure::Failure;
-use crate::identity;
 use crate::ids::ProfileName;
-use crate::keyring::{Keyring, Kind};
-use crate::session::{Others, Profile, ProfileLock, SharedEntriesLock};
+use crate::keyring::Kind;
+use crate::session::{self, SignedOut, StoredEntry};
 
 /// Remove what login and renewal put into the keyring and the agent
 #[derive(Args, Debug)]
@@ -27,12 +26,12 @@ pub(super) async fn run(ui: Ui, context: &Context, args: LogoutArgs) -> Result<(
     let mut done = Vec::new();
     let mut failures = Vec::new();
     for name in names {
-        match sign_out(context, &name).await {
-            Ok(signed_out) => done.push(signed_out),
+        match session::sign_out(&context.host, &name, context).await {
+            Ok(signed_out) => done.push(Report::of(name, signed_out)),
             Err(failure) => failures.push(failure),
         }
     }
-    let text: String = done.iter().map(SignedOut::to_text).collect();
+    let text: String = done.iter().map(Report::to_text).collect();
     let json: Vec<_> = done
         .iter()
         .map(|it| json!({ "profile": it.profile, "removed": it.removed, "kept": it.kept }))
@@ -53,15 +52,50 @@ pub(super) async fn run(ui: Ui, context: &Context, args: LogoutArgs) -> Result<(
     }
 }
 
-/// What a logout did.
-struct SignedOut {
+/// What a logout did, as it is told.
+struct Report {
     profile: ProfileName,
     removed: Vec<String>,
     /// What stays, since another profile needs it.
     kept: Vec<String>,
 }
 
-impl SignedOut {
+impl Report {
+    fn of(profile: ProfileName, signed_out: SignedOut) -> Self {
+        let SignedOut::Removed {
+            keyring,
+            entries,
+            kept,
+            by_agent,
+            copies,
+        } = signed_out
+        else {
+            return Self {
+                profile,
+                removed: vec!["the profile, which could not be read".to_owned()],
+                kept: Vec::new(),
+            };
+        };
+        let mut removed: Vec<String> = entries
+            .iter()
+            .map(|entry| format!("{} from {keyring}", describe(entry)))
+            .collect();
+        if by_agent {
+            removed.push("all of it from the agent".to_owned());
+        }
+        removed.extend(copies);
+        removed.push("the profile".to_owned());
+        let kept = kept
+            .iter()
+            .map(|(entry, other)| format!("{}, which the profile {other} uses", describe(entry)))
+            .collect();
+        Self {
+            profile,
+            removed,
+            kept,
+        }
+    }
+
     fn to_text(&self) -> String {
         let removed = self.removed.join(", ");
         let mut text = format!(
@@ -77,72 +111,13 @@ impl SignedOut {
     }
 }
 
-async fn sign_out(context: &Context, name: &ProfileName) -> Result<SignedOut, Failure> {
-    let profile = match context.profiles().load(name) {
-        // What cannot be read names nothing that could be removed from a keyring.
-        Err(_) if context.profiles().names()?.contains(name) => {
-            context.profiles().remove(name)?;
-            return Ok(SignedOut {
-                profile: name.clone(),
-                removed: vec!["the profile, which could not be read".to_owned()],
-                kept: Vec::new(),
-            });
-        }
-        loaded => loaded?,
+fn describe(entry: &StoredEntry) -> String {
+    let thing = match entry.kind {
+        Kind::Certificate => "the key and its certificate",
+        Kind::SignIn => "the sign-in",
     };
-    let keyring = Keyring::open(profile.keyring, &context.host).await?;
-    // The agent first, and under the lock of renewals: what is under way would write back what is removed here.
-    let is_forgotten = context.agent.forget(name).await?;
-    let locks = context.host.paths.locks();
-    let lock = ProfileLock::take(&locks, &profile.name).await?;
-    let _sharing = SharedEntriesLock::take(&locks, &lock).await?;
-    // What was certified elsewhere meanwhile was noted in the profile, under the same lock.
-    let profile = context.profiles().load(name)?;
-    let others = context.profiles().others(name)?;
-    let (mut removed, kept) = remove_entries(&profile, &keyring, &others).await?;
-    if is_forgotten {
-        removed.push("all of it from the agent".to_owned());
+    match &entry.guest_in {
+        Some(tenant) => format!("{thing} for the tenant {tenant}"),
+        None => thing.to_owned(),
     }
-    for elsewhere in identity::forget(&context.host, &profile, &others).await? {
-        removed.push(elsewhere.to_string());
-    }
-    context.profiles().remove(name)?;
-    removed.push("the profile".to_owned());
-    Ok(SignedOut {
-        profile: name.clone(),
-        removed,
-        kept,
-    })
-}
-
-/// Removes what the keyring holds of a profile and no other profile needs. Returns what was removed, and what was kept.
-async fn remove_entries(
-    profile: &Profile,
-    keyring: &Keyring,
-    others: &Others,
-) -> Result<(Vec<String>, Vec<String>), Failure> {
-    let (mut removed, mut kept) = (Vec::new(), Vec::new());
-    for tenant in profile.tenants() {
-        for (kind, thing) in [
-            (Kind::SignIn, "the sign-in"),
-            (Kind::Certificate, "the key and its certificate"),
-        ] {
-            let whose = if *tenant == profile.tenant {
-                String::new()
-            } else {
-                format!(" for the tenant {tenant}")
-            };
-            let entry = profile.entry_in(kind, tenant);
-            match others.needing(keyring.backend(), &entry) {
-                Some(other) if keyring.load(&entry).await?.is_some() => {
-                    kept.push(format!("{thing}{whose}, which the profile {other} uses"));
-                }
-                None if keyring.remove(&entry).await? => {
-                    removed.push(format!("{thing}{whose} from {}", keyring.backend()));
-                }
-                _ => {}
-            }
-        }
-    }
-    Ok((removed, kept))
 }

@@ -5,10 +5,11 @@ use std::io::ErrorKind;
 use super::host::PLACE_HINT;
 use super::{Failure, FailureKind};
 use crate::cloud::BUILT_IN;
-use crate::entra::Application;
+use crate::entra::{Application, ClientCertificateError};
 use crate::ids::ProfileName;
 use crate::session::{
-    ClockSkew, CloudNameError, LockError, ProfileError, SessionError, UserAction,
+    ClockSkew, CloudNameError, LockError, ProfileError, ProofError, SessionError, UserAction,
+    VariablesError,
 };
 use crate::time::Spoken;
 
@@ -132,6 +133,62 @@ impl From<ProfileError> for Failure {
                 "set HOME, or XDG_CONFIG_HOME, to a folder that you can write to: export HOME=/tmp/home-$(id -u)",
             ),
             ProfileError::Folder { .. } | ProfileError::Read { .. } | ProfileError::Remove { .. } => failure,
+        }
+    }
+}
+
+/// How a managed identity comes to a certificate all the same.
+pub(crate) const MANAGED_IDENTITY_HINT: &str = "let an application trust it as a federated credential (az ad app \
+    federated-credential create --id APP), then: entra-ssh login --managed-identity --client-id APP --tenant ID";
+
+impl From<ProofError> for Failure {
+    fn from(error: ProofError) -> Self {
+        let failure = Self::of(&error);
+        match error {
+            ProofError::Certificate {
+                source: ClientCertificateError::OnlyDer { .. },
+                ..
+            } => failure.hint(
+                "put both into one file: openssl pkcs12 -export -in CERTIFICATE -inkey KEY -out app.pfx",
+            ),
+            ProofError::Certificate { .. } => failure.hint(
+                "name a PEM file with certificate and key, or a PKCS#12 file and its password: --client-certificate FILE \
+                 --client-certificate-password-file FILE",
+            ),
+            ProofError::CertificateFile { .. } | ProofError::TokenFile { .. } => failure,
+            ProofError::CloudShell => {
+                failure.hint("sign in as yourself: entra-ssh login --device-code")
+            }
+            ProofError::ManagedIdentityAlone => {
+                failure.kind(FailureKind::Usage).hint(MANAGED_IDENTITY_HINT)
+            }
+            ProofError::NoServiceConnection => failure
+                .kind(FailureKind::Usage)
+                .hint("name it: --service-connection-id ID"),
+            ProofError::NotAzurePipelines => failure.kind(FailureKind::Usage).hint(
+                "hand the step the job's token: env: SYSTEM_ACCESSTOKEN: $(System.AccessToken)",
+            ),
+            ProofError::NotGithubActions => failure
+                .kind(FailureKind::Usage)
+                .hint("give the job the right to: permissions: id-token: write"),
+            ProofError::NotHttps { .. } => failure.hint("let the pipeline set it"),
+            ProofError::Path(error) => error.into(),
+        }
+    }
+}
+
+impl From<VariablesError> for Failure {
+    fn from(error: VariablesError) -> Self {
+        let failure = Self::of(&error);
+        match error {
+            VariablesError::AuthorityCredentials => {
+                failure.hint("set it to an address such as https://login.microsoftonline.us")
+            }
+            VariablesError::AuthorityUnknown { .. } => {
+                failure.hint("describe it in a cloud file and name that with --cloud FILE")
+            }
+            VariablesError::Id(error) => error.into(),
+            VariablesError::Proof(error) => error.into(),
         }
     }
 }

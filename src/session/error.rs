@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::azure::AzureError;
 use crate::cloud::CloudError;
-use crate::entra::{EntraError, Meaning};
+use crate::entra::{ClientCertificateError, EntraError, Meaning};
 use crate::host::http::HttpError;
 use crate::host::paths::PathsError;
-use crate::ids::{Account, ProfileName};
+use crate::ids::{Account, ParseIdError, ProfileName};
 use crate::keyring::{Backend, KeyringError};
 use crate::session::challenge::Challenge;
 use crate::time::UnixTime;
@@ -177,6 +177,61 @@ pub enum ProfileError {
     /// Its file cannot be written.
     #[error("cannot write the profile `{}`", path.display())]
     Write { path: PathBuf, source: io::Error },
+}
+
+/// Why there is no proof to sign in with.
+#[derive(Debug, thiserror::Error)]
+pub enum ProofError {
+    /// The file holds no usable certificate.
+    #[error("cannot use the client certificate in `{}`", path.display())]
+    Certificate {
+        path: PathBuf,
+        source: ClientCertificateError,
+    },
+    /// The file of the certificate cannot be read.
+    #[error("cannot read the client certificate from `{}`", path.display())]
+    CertificateFile { path: PathBuf, source: io::Error },
+    /// Cloud Shell is signed in as the user.
+    #[error("Cloud Shell has no managed identity")]
+    CloudShell,
+    /// No application trusts the managed identity.
+    #[error("a managed identity gets no certificates of its own")]
+    ManagedIdentityAlone,
+    /// Neither an option nor a variable names the service connection of Azure Pipelines.
+    #[error("no service connection is named")]
+    NoServiceConnection,
+    /// This process has no access token of Azure Pipelines.
+    #[error("this is no Azure Pipelines job that may ask for an ID token")]
+    NotAzurePipelines,
+    /// This process has no token to request ID tokens of GitHub with.
+    #[error("this is no GitHub Actions job that may ask for an ID token")]
+    NotGithubActions,
+    /// A pipeline's variable does not hold the address that it should.
+    #[error("`{variable}` is no https address")]
+    NotHttps { variable: &'static str },
+    /// The path of a token file cannot be used.
+    #[error(transparent)]
+    Path(#[from] PathsError),
+    /// The path of a token file cannot be made absolute.
+    #[error("cannot use the path `{}`", path.display())]
+    TokenFile { path: PathBuf, source: io::Error },
+}
+
+/// Why the variables of a pipeline name no account.
+#[derive(Debug, thiserror::Error)]
+pub enum VariablesError {
+    /// The authority holds a user name or password.
+    #[error("`AZURE_AUTHORITY_HOST` must not hold a user name or password")]
+    AuthorityCredentials,
+    /// The authority is that of no built-in cloud.
+    #[error("`AZURE_AUTHORITY_HOST` names `{host}`, which is no built-in cloud")]
+    AuthorityUnknown { host: String },
+    /// An ID is not one.
+    #[error(transparent)]
+    Id(#[from] ParseIdError),
+    /// They do not prove who the application is.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
 }
 
 /// Why a lock between processes could not be taken.

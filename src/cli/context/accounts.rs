@@ -1,12 +1,11 @@
 //! The accounts that a command uses: a profile that is signed in, or what a pipeline's variables say in its place.
 
-use super::super::login::{environment, proof};
 use super::Context;
 use crate::agent::ask::{CertificateAnswer, Tenancy};
 use crate::agent::client::AgentClient;
-use crate::failure::{Failure, FailureKind};
+use crate::failure::{Failure, FailureKind, MANAGED_IDENTITY_HINT};
 use crate::ids::{ProfileName, TenantId};
-use crate::session::{AccountSource, Profile, Session};
+use crate::session::{self, AccountSource, EnvironmentIdentity, Profile, Session, Variables};
 
 impl Context {
     /// Returns the profile of `--profile`, which a pipeline's variables may stand in for.
@@ -21,10 +20,34 @@ impl Context {
         &self,
         name: &ProfileName,
     ) -> Result<Profile, Failure> {
-        match environment::identity(self, name).await? {
+        match self.environment_account(name).await? {
             Some(identity) => Ok(identity.profile),
             None => Ok(self.profiles().load(name)?),
         }
+    }
+
+    /// Returns the account that the variables of this process name for a profile that is not signed in, if they do.
+    async fn environment_account(
+        &self,
+        name: &ProfileName,
+    ) -> Result<Option<EnvironmentIdentity>, Failure> {
+        let Some(variables) = Variables::read(&self.host, name).await? else {
+            return Ok(None);
+        };
+        let cloud = if self.is_cloud_named() {
+            None
+        } else {
+            Variables::cloud(&self.host.env)?
+        };
+        let cloud = cloud.map_or_else(|| self.cloud(), Ok)?;
+        // The agent remembers the IDs of domains.
+        let tenant = variables.tenant.clone();
+        let tenant = if tenant.is_id() {
+            tenant
+        } else {
+            self.agent.tenant_id(&cloud, tenant).await?
+        };
+        Ok(Some(variables.into_identity(name.clone(), cloud, tenant)))
     }
 
     /// Opens the account of `--profile` in a tenant; without one, in the tenant that it is signed in to.
@@ -43,7 +66,7 @@ impl Context {
         name: &ProfileName,
         tenant: Option<&TenantId>,
     ) -> Result<Session, Failure> {
-        let source = match environment::identity(self, name).await? {
+        let source = match self.environment_account(name).await? {
             Some(identity) => AccountSource::from(identity),
             None => self.profiles().load(name)?.into(),
         };
@@ -55,7 +78,7 @@ impl Context {
         &self,
         profile: &ProfileName,
     ) -> Result<AgentClient, Failure> {
-        Ok(match environment::identity(self, profile).await? {
+        Ok(match self.environment_account(profile).await? {
             Some(identity) => self.agent.with_account(identity),
             None => self.agent.clone(),
         })
@@ -97,14 +120,13 @@ impl Context {
         let env = &self.host.env;
         if failure.kind != FailureKind::SignInNeeded {
             failure
-        } else if proof::is_cloud_shell(env) {
+        } else if session::is_cloud_shell(env) {
             failure.hint(
                 "entra-ssh does not take over the sign-in of Cloud Shell; sign in as yourself: entra-ssh login --device-code",
             )
-        } else if proof::offers_managed_identity(env) {
+        } else if session::offers_managed_identity(env) {
             failure.hint(format!(
-                "a managed identity gets no certificates of its own; {}",
-                proof::MANAGED_IDENTITY_HINT
+                "a managed identity gets no certificates of its own; {MANAGED_IDENTITY_HINT}"
             ))
         } else {
             failure

@@ -1,11 +1,11 @@
 use super::super::ui;
 use super::browser::{self, Browser};
-use super::{LoginArgs, SignedIn, Way, device_code};
+use super::{LoginArgs, Way, device_code};
 use crate::entra::{Prompt, Tokens};
 use crate::failure::{Failure, FailureKind};
 use crate::ids::TenantId;
 use crate::keyring::entry::Entry;
-use crate::session::{Flow, Method};
+use crate::session::{Flow, Method, SignedIn};
 
 /// Signs a person in: in the browser of this machine, in any browser, or with a device code.
 pub(super) async fn sign_in(way: &Way<'_>, args: &LoginArgs) -> Result<SignedIn, Failure> {

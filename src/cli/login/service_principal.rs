@@ -1,11 +1,11 @@
-use super::proof::{self, to_kept};
-use super::{LoginArgs, SignedIn, Way};
-use crate::entra::{self, Application, Identity, Proof, ServicePrincipal, Wanted};
+use super::secret_file;
+use super::{LoginArgs, Way};
+use crate::entra::{self, Application, Proof, ServicePrincipal, Wanted};
 use crate::failure::{Failure, FailureKind};
 use crate::host::env::Env;
 use crate::ids::{ClientId, TenantId};
 use crate::secret::Secret;
-use crate::session::Flow;
+use crate::session::{self, SignedIn};
 
 /// Where a client secret is looked for if no file is named.
 const SECRET_VARIABLES: [&str; 2] = ["ENTRA_SSH_CLIENT_SECRET", "AZURE_CLIENT_SECRET"];
@@ -37,14 +37,7 @@ pub(super) async fn sign_in(way: &Way<'_>, args: LoginArgs) -> Result<SignedIn, 
     let wanted = Wanted::Token(Application::ResourceManager);
     let now = way.context.host.clock.now();
     entra::client_credentials(way.http, way.cloud, &tenant, &principal, wanted, now).await?;
-    let account = principal.client_id.as_str().parse()?;
-    let (method, entry) = to_kept(principal.client_id, principal.proof);
-    Ok(SignedIn {
-        identity: Identity { tenant, account },
-        method,
-        flow: Flow::default(),
-        entry,
-    })
+    Ok(SignedIn::of_service_principal(tenant, principal)?)
 }
 
 /// Returns what was given as an option, or else what a standard variable says.
@@ -61,24 +54,28 @@ fn named<T: std::str::FromStr<Err: Into<Failure>>, const N: usize>(
 
 fn proof_of(env: &Env, args: LoginArgs, client_id: Option<&ClientId>) -> Result<Proof, Failure> {
     if args.managed_identity {
-        return proof::managed_identity(env, client_id, args.identity_client_id);
+        return Ok(session::managed_identity(
+            env,
+            client_id,
+            args.identity_client_id,
+        )?);
     }
     if args.github_actions {
-        return proof::github_actions(env);
+        return Ok(session::github_actions(env)?);
     }
     if args.azure_pipelines {
-        return proof::azure_pipelines(env, args.service_connection_id);
+        return Ok(session::azure_pipelines(env, args.service_connection_id)?);
     }
     if let Some(file) = &args.federated_token_file {
-        return proof::token_file(file);
+        return Ok(session::token_file(file)?);
     }
     if let Some(file) = &args.client_certificate {
         let password = args.client_certificate_password_file.as_ref();
-        let password = password.map(|file| proof::read_secret(file, "the password"));
-        return proof::read_certificate(env, file, password.transpose()?);
+        let password = password.map(|file| secret_file::read(file, "the password"));
+        return Ok(session::read_certificate(env, file, password.transpose()?)?);
     }
     if let Some(file) = &args.client_secret_file {
-        return proof::read_secret(file, "the client secret").map(Proof::Secret);
+        return secret_file::read(file, "the client secret").map(Proof::Secret);
     }
     SECRET_VARIABLES
         .iter()
