@@ -10,8 +10,10 @@
 
 mod carry;
 mod error;
+mod open;
 mod place;
 
 pub(crate) use self::carry::carry;
 pub(crate) use self::error::DirectError;
-pub(crate) use self::place::{Addresses, Place, connect};
+pub(crate) use self::open::connect;
+pub(crate) use self::place::{Addresses, Place};

@@ -19,6 +19,7 @@ pub(crate) mod liveness;
 pub(crate) mod lock;
 pub(crate) mod loopback;
 pub(crate) mod memory;
+pub(crate) mod output;
 #[cfg(unix)]
 pub(crate) mod own_socket;
 mod passwd;

@@ -26,6 +26,9 @@ pub mod host {
     pub mod env {
         pub use crate::host::env::Env;
     }
+    pub mod output {
+        pub use crate::host::output::Output;
+    }
     pub mod paths {
         pub use crate::host::paths::Paths;
     }
@@ -71,8 +74,7 @@ pub mod line {
 
 pub mod relay {
     pub use crate::relay::{
-        Capacity, Connection, Ending, Endpoint, Output, RelayError, carry, carry_standard_streams,
-        dial,
+        Capacity, Connection, Ending, Endpoint, RelayError, carry, carry_standard_streams, dial,
     };
 
     pub mod frame {

@@ -28,4 +28,4 @@ pub use self::dial::{Connection, dial};
 pub use self::endpoint::Endpoint;
 pub use self::error::RelayError;
 pub(crate) use self::refusal::RefusalReason;
-pub use self::tunnel::{Ending, Output, carry, carry_standard_streams};
+pub use self::tunnel::{Ending, carry, carry_standard_streams};

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::net::tcp::OwnedWriteHalf;
 use tokio::time::timeout;
 
-use super::DirectError;
-use crate::host::standard_streams;
+use super::error::DirectError;
+use crate::host::output::Output;
 
 /// How many bytes are carried in one piece at most, each way.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -17,34 +16,6 @@ const PIECE_BYTES: usize = 64 * 1024;
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long nothing may come from the input once the machine's side has ended.
 const LINGER_LIMIT: Duration = Duration::from_secs(2);
-
-/// Where carried bytes go: an output that can be closed, and that can tell when nobody reads it any more.
-pub(crate) trait Output: AsyncWrite + Unpin {
-    /// Tells whether whoever read this output has gone.
-    fn is_abandoned(&self) -> bool {
-        false
-    }
-
-    /// Lets whoever reads this output see its end.
-    fn close(self) -> impl Future<Output = io::Result<()>> + Send;
-}
-
-impl Output for standard_streams::Output {
-    fn is_abandoned(&self) -> bool {
-        Self::is_abandoned(self)
-    }
-
-    fn close(self) -> impl Future<Output = io::Result<()>> + Send {
-        Self::close(self)
-    }
-}
-
-/// A client's end of a TCP connection.
-impl Output for OwnedWriteHalf {
-    async fn close(mut self) -> io::Result<()> {
-        self.shutdown().await
-    }
-}
 
 /// How one direction came to its end.
 enum End {
@@ -66,7 +37,7 @@ pub(crate) async fn carry(
     machine: &str,
     mut stream: TcpStream,
     input: impl AsyncRead + Unpin,
-    output: impl Output,
+    output: impl Output + Send,
 ) -> Result<(), DirectError> {
     let (from_machine, to_machine) = stream.split();
     let (has_input_ended, has_machine_ended) = (AtomicBool::new(false), AtomicBool::new(false));
@@ -184,11 +155,7 @@ mod tests {
         }
     }
 
-    impl Output for Pipe {
-        async fn close(mut self) -> io::Result<()> {
-            self.0.shutdown().await
-        }
-    }
+    impl Output for Pipe {}
 
     /// A connection that is being carried: the machine's end of it, and the other ends of our input and output.
     struct Carried {

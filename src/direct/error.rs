@@ -1,6 +1,6 @@
 use std::io;
 
-use super::Place;
+use super::place::Place;
 
 /// Why there is no connection to a machine, or no more.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::tcp::OwnedWriteHalf;
 #[cfg(unix)]
 use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::time::Instant;
@@ -15,6 +14,7 @@ use super::outgoing::Outgoing;
 use super::waiter::{Runtime, Waiter};
 use super::watch::{Overdue, Watch};
 use super::{Connection, RelayError};
+use crate::host::output::Output;
 #[cfg(unix)]
 use crate::host::poll::{Poller, Watched};
 use crate::host::standard_streams;
@@ -32,30 +32,6 @@ pub enum Ending {
     Far,
     /// Our side ended, and what still came was passed on.
     Near,
-}
-
-/// Where relayed bytes go: an output that can tell when nobody reads it any more.
-pub trait Output: AsyncWrite + Unpin {
-    /// Tells whether whoever read this output has gone.
-    fn is_abandoned(&self) -> bool {
-        false
-    }
-}
-
-/// A client's end of a TCP connection.
-impl Output for OwnedWriteHalf {}
-
-impl Output for standard_streams::Output {
-    fn is_abandoned(&self) -> bool {
-        Self::is_abandoned(self)
-    }
-}
-
-#[cfg(unix)]
-impl Output for Watched {
-    fn is_abandoned(&self) -> bool {
-        self.has_no_reader()
-    }
 }
 
 /// Carries bytes both ways until one side ends.
