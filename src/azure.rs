@@ -22,7 +22,6 @@ use serde::de::DeserializeOwned;
 
 pub(crate) use self::addresses::VmAddresses;
 pub(crate) use self::error::{Action, AzureError, RefusalReason};
-#[cfg(test)]
 pub(crate) use self::power_state::PowerState;
 pub(crate) use self::relay_credentials::RelayCredentials;
 pub(crate) use self::tenants::tenant_of_subscription;

@@ -23,7 +23,7 @@
 //!
 //! ```text
 //! floor 4  cli           one file a command
-//! floor 3  services      session < issue < identity < hosts < failure < inventory < agent: each may use those before it
+//! floor 3  services      session < issue < identity < hosts < failure < agent < inventory < connect: each uses those before it
 //! floor 2  domains       azure  certificate*  direct  entra  keyring  openssh  relay  ssh_config
 //! floor 1  host          the only doors to the machine: clock, environment, files, processes, network
 //! floor 0  words         cloud  hex  ids  line  progress  rfc4251  secret  time: pure values
@@ -52,6 +52,7 @@ mod azure;
 pub mod certificate;
 mod cli;
 mod cloud;
+mod connect;
 mod direct;
 mod entra;
 mod failure;

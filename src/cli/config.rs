@@ -1,4 +1,3 @@
-pub(super) mod account;
 mod add;
 mod list;
 mod refresh;
@@ -12,7 +11,7 @@ use super::context::Context;
 use super::ui::Ui;
 use crate::failure::Failure;
 
-/// Manage the hosts in your ssh config that entra-ssh connects to
+/// Manage the hosts that plain ssh knows
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  entra-ssh config add web01\n  entra-ssh config list")]
 pub(super) struct ConfigArgs {

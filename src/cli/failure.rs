@@ -1,3 +1,6 @@
+mod connect;
+mod inventory;
+
 use std::process::ExitCode;
 
 use crate::failure::{Failure, FailureKind};

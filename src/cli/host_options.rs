@@ -5,83 +5,45 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::config::account::{self, Found};
+use super::find_machine;
 use super::identity;
 use super::login_names::LoginNames;
 use super::path_arg::{self, absolute};
+use super::route_args::RouteArgs;
 use crate::certificate::RenewWhen;
-use crate::failure::{Failure, FailureKind, file_failure};
-use crate::ids::{
-    Address, HostAlias, Principal, ResourceGroup, ResourceId, Route, SSH_PORT, Tenancy,
-};
-use crate::inventory::target::Target;
+use crate::failure::{Failure, file_failure};
+use crate::ids::{HostAlias, Principal, ResourceGroup, Route, SSH_PORT, Tenancy};
+use crate::inventory::{Found, Target};
 use crate::ssh_config::{Block, Identity};
 
 /// How a machine is logged in to.
 #[derive(Args, Clone, Debug)]
 pub(super) struct HostOptions {
-    /// Log in as this local account of the machine, with your own key instead of a certificate
+    /// Log in as this local account of the machine, with your own key and without a certificate
     #[arg(long, value_name = "NAME")]
     local_user: Option<Principal>,
-    /// Private key for --local-user [default: the keys that ssh tries]
+    /// The private key for --local-user
     #[arg(long, value_name = "FILE", requires = "local_user", value_parser = path_arg::parser())]
     private_key_file: Option<PathBuf>,
-    /// Keep key and certificate in the agent of entra-ssh (agent), in your own agent at `SSH_AUTH_SOCK` (system-agent), or in files
-    /// (file)
+    /// Where ssh finds key and certificate: agent (ours), system-agent (yours, at `SSH_AUTH_SOCK`), or file
     #[arg(long, value_name = "WHERE", default_value = "agent", conflicts_with = "local_user", value_parser = parse_identity)]
     identity: Identity,
-    /// Use your own key and keep a certificate for it; the private key may be in hardware or in your own agent
+    /// Use this key of yours, whose private half is in hardware or in your own agent, and keep a certificate for it
     #[arg(long, value_name = "FILE", conflicts_with_all = ["local_user", "identity"], value_parser = path_arg::parser())]
     public_key_file: Option<PathBuf>,
-    /// The port of sshd on the machine, if it is not 22
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
-    port: Option<u16>,
-    /// Connect to this address, without asking Azure for one
-    #[arg(long, value_name = "ADDRESS", conflicts_with = "prefer_private_ip")]
-    ip: Option<Address>,
-    /// Connect to an Azure VM's private address, even if it has a public one
-    #[arg(long)]
-    prefer_private_ip: bool,
+    #[command(flatten)]
+    pub(super) route: RouteArgs,
 }
 
 impl HostOptions {
-    /// Returns whether no option is set.
+    /// Tells whether nothing was asked for.
     pub(super) fn are_default(&self) -> bool {
         self.identity == Identity::Agent
             && self.local_user.is_none()
             && self.private_key_file.is_none()
             && self.public_key_file.is_none()
-            && self.port.is_none()
-            && self.ip.is_none()
-            && !self.prefer_private_ip
+            && self.route.are_default()
     }
-
-    /// Returns the machine at the address of `--ip`, for a command line that names no other.
-    pub(super) fn target(&self) -> Option<Target> {
-        self.ip.clone().map(Target::Address)
-    }
-}
-
-/// Refuses `--prefer-private-ip` where there is no choice of addresses.
-pub(super) fn check_private_ip(
-    prefer_private_ip: bool,
-    machine: Option<&ResourceId>,
-) -> Result<(), Failure> {
-    let what = match machine {
-        Some(machine) if machine.kind().is_relayed() => {
-            format!("`{}` is an {}", machine.name(), machine.kind())
-        }
-        None => "an address is named".to_owned(),
-        Some(_) => return Ok(()),
-    };
-    if !prefer_private_ip {
-        return Ok(());
-    }
-    Err(
-        Failure::new(format!("{what}, and --prefer-private-ip is for Azure VMs"))
-            .kind(FailureKind::Usage)
-            .hint("leave --prefer-private-ip out"),
-    )
 }
 
 /// Finds a machine and says how it is reached. The login name is the certificate's first principal, so that a certificate
@@ -97,8 +59,8 @@ pub(super) async fn block(
         machine: resource_id,
         profile,
         tenant,
-    } = account::find(ui, context, target, group).await?;
-    check_private_ip(options.prefer_private_ip, resource_id.as_ref())?;
+    } = find_machine::find(ui, context, target, group).await?;
+    options.route.check(resource_id.as_ref())?;
     let public_key_file = options.public_key_file.as_deref().map(absolute);
     let public_key_file = public_key_file.transpose()?;
     let (user, identity) = if let Some(user) = &options.local_user {
@@ -129,11 +91,8 @@ pub(super) async fn block(
         Some(file) => Some(absolute(file)?),
         None => None,
     };
-    let address = match (&options.ip, target) {
-        (None, Target::Address(address)) => Some(address),
-        (given, _) => given.as_ref(),
-    };
-    let route = Route::to(resource_id.as_ref(), address);
+    let address = options.route.address(target);
+    let route = Route::to(resource_id.as_ref(), address.as_ref());
     Ok(Block {
         host: alias_of(target)?,
         user,
@@ -141,9 +100,9 @@ pub(super) async fn block(
         identity,
         profile,
         tenant,
-        port: options.port.unwrap_or(SSH_PORT),
-        address: address.cloned(),
-        prefer_private_ip: options.prefer_private_ip
+        port: options.route.port.unwrap_or(SSH_PORT),
+        address,
+        prefer_private_ip: options.route.prefer_private_ip
             && resource_id.is_some()
             && route == Route::Direct,
         private_key_file,
@@ -152,19 +111,12 @@ pub(super) async fn block(
     })
 }
 
-/// Returns the tenant that the certificate of a managed host comes from.
-pub(super) fn tenancy(block: &Block) -> Tenancy {
-    Tenancy::of(block.tenant.as_ref(), block.resource_id.as_ref())
-}
-
 fn parse_identity(text: &str) -> Result<Identity, String> {
     match text {
         "agent" => Ok(Identity::Agent),
         "file" => Ok(Identity::File),
         "system-agent" => Ok(Identity::SystemAgent),
-        _ => Err(format!(
-            "invalid value `{text}`: expected agent, system-agent or file"
-        )),
+        _ => Err(format!("`{text}` is none of agent, system-agent, file")),
     }
 }
 
@@ -176,27 +128,4 @@ fn alias_of(target: &Target) -> Result<HostAlias, Failure> {
         Target::Name { name, .. } => name.as_str(),
     };
     Ok(name.parse()?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_private_address_is_preferred_only_where_there_is_a_choice() {
-        let machine = |kind: &str| {
-            let id = format!(
-                "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg/providers/{kind}/m01"
-            );
-            id.parse::<ResourceId>().unwrap()
-        };
-        let vm = machine("Microsoft.Compute/virtualMachines");
-        let arc = machine("Microsoft.HybridCompute/machines");
-        assert!(check_private_ip(true, Some(&vm)).is_ok());
-        for machine in [None, Some(&arc)] {
-            assert!(check_private_ip(false, machine).is_ok());
-            let refusal = check_private_ip(true, machine).unwrap_err();
-            assert_eq!(refusal.kind, FailureKind::Usage);
-        }
-    }
 }

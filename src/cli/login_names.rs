@@ -1,9 +1,8 @@
-//! The login names of managed hosts: those of the certificates, which follow the accounts that are signed in.
+//! The names that managed hosts are logged in to by: those of the certificates, which follow whoever is signed in.
 
 use std::io::{self, BufRead as _, Read as _};
 
 use super::context::Context;
-use super::host_options;
 use super::ui::{self, Ui};
 use crate::agent::ask::Tenancy;
 use crate::failure::Failure;
@@ -72,9 +71,7 @@ impl<'a> LoginNames<'a> {
         if block.user.as_str() == profile.account.as_str().to_lowercase() {
             return Ok(None);
         }
-        let user = self
-            .of(&block.profile, &host_options::tenancy(block))
-            .await?;
+        let user = self.of(&block.profile, &block.tenancy()).await?;
         Ok((user != block.user).then_some(user))
     }
 }
@@ -90,7 +87,8 @@ pub(super) fn apply(config: &mut ManagedConfig, changed: &[(HostAlias, Principal
     }
 }
 
-/// Gives the hosts of a profile the login name of another account that has signed in as it, if the user agrees, or says what to type.
+/// After another account has signed in under the name of a profile: has its hosts log in as that one, if the user wants it so, or
+/// says what to type.
 pub(super) async fn follow(
     ui: Ui,
     context: &Context,
@@ -107,7 +105,7 @@ pub(super) async fn follow(
         .blocks()
         .filter(|block| block.profile == profile.name)
     {
-        // Without a certificate the name stays: the next connection asks for it again, and says why it fails.
+        // A certificate that cannot be had now is asked for again by whoever connects, who is told why.
         if let Ok(Some(user)) = names.changed(block).await {
             changed.push((block.host.clone(), user));
         }

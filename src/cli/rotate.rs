@@ -15,34 +15,34 @@ use crate::failure::{Failure, FailureKind};
 use crate::ids::{Principal, ProfileName, TenantId};
 use crate::time::Spoken;
 
-/// Renew certificates about to expire; for timers and `Match exec`
+/// Renew a certificate that is about to end; for timers and `Match exec`
 ///
-/// It never prompts. Exit status: 0 up to date or renewed, 1 renewal failed, 4 sign-in required.
+/// Nobody is asked anything. Ends with 0 if the certificate is fresh or was renewed, with 4 if somebody has to sign in, and
+/// with 1 if it could not be renewed.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n  entra-ssh rotate\n  entra-ssh rotate --all --within 30m --quiet\n  entra-ssh rotate --new-key"
 )]
 pub(super) struct RotateArgs {
-    /// Renew a certificate that expires within this time: 90s, 10m, 1h [default: 10 minutes, or the last third of its life if
-    /// that is shorter]
+    /// Renew what ends within this time: 90s, 10m, 1h; without it, within 10 minutes or the last third of its life
     #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with_all = ["force", "new_key"])]
     within: Option<Duration>,
     /// Renew the certificates of all profiles
     #[arg(long)]
     all: bool,
-    /// Renew certificates even if they are not due
+    /// Renew whatever time is left
     #[arg(long)]
     force: bool,
-    /// Replace the key: the same as --force, since every certificate has its own key
+    /// Change the key at once: the same as --force, since every certificate has a key of its own
     #[arg(long)]
     new_key: bool,
-    /// Renew only the certificate of this tenant
+    /// Renew the certificate of this tenant alone
     #[arg(long, value_name = "ID", conflicts_with = "all")]
     tenant: Option<TenantId>,
-    /// Also keep key and certificate in files or in your own agent
+    /// Keep key and certificate there, too
     #[arg(long, value_enum, value_name = "WHERE")]
     identity: Option<KeptIn>,
-    /// Warn if the certificate is for another login name than this one, which ssh uses
+    /// Say so if the certificate is for another login name than this one, which ssh has
     #[arg(
         long,
         value_name = "NAME",
@@ -50,7 +50,7 @@ pub(super) struct RotateArgs {
         conflicts_with = "all"
     )]
     login_name: Option<Principal>,
-    /// Renew the certificate that managed hosts use for this key of yours
+    /// Renew the certificate that managed hosts have for this key of yours
     #[arg(long, value_name = "FILE", conflicts_with_all = ["all", "identity", "new_key"], value_parser = path_arg::parser())]
     public_key_file: Option<PathBuf>,
 }
@@ -88,7 +88,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: RotateArgs) -> Result<(
 
 /// Returns the tenants that a profile has certificates of.
 fn tenancies(context: &Context, name: &ProfileName) -> Vec<Tenancy> {
-    // For a profile that cannot be read, the agent answers why.
+    // Whoever asks the agent for a profile that cannot be read is told why.
     let guest_in = context
         .profiles()
         .load(name)
@@ -140,16 +140,12 @@ fn to_json((name, answer): &(ProfileName, RenewedAnswer)) -> Value {
 }
 
 fn to_text((name, answer): &(ProfileName, RenewedAnswer)) -> String {
-    let verb = if answer.is_new {
-        "renewed"
-    } else {
-        "up to date"
-    };
+    let verb = if answer.is_new { "renewed" } else { "fresh" };
     let left = Duration::from_secs(answer.certificate.remaining_seconds);
     format!("{name}  {verb}, {} left\n", Spoken(left))
 }
 
-/// Returns the failure that decides the exit status, with the others as causes. One that no sign-in mends comes first.
+/// Returns what the exit status is made of: a failure that cannot be helped by signing in comes first. The others are named.
 fn worst(mut failures: Vec<(ProfileName, Failure)>) -> Option<Failure> {
     failures.sort_by_key(|(_, failure)| failure.kind == FailureKind::SignInNeeded);
     let mut failures = failures.into_iter();
@@ -165,7 +161,7 @@ fn worst(mut failures: Vec<(ProfileName, Failure)>) -> Option<Failure> {
     Some(failure)
 }
 
-/// Parses a duration as `ssh_config(5)` has it: seconds, or a number with `s`, `m`, `h` or `d`.
+/// Reads a time as ssh's own config has it: seconds, or a number with `s`, `m`, `h` or `d`.
 fn parse_time(text: &str) -> Result<Duration, String> {
     let (number, unit) = match text.strip_suffix(['s', 'm', 'h', 'd']) {
         Some(number) => (number, text.chars().last()),
@@ -180,7 +176,7 @@ fn parse_time(text: &str) -> Result<Duration, String> {
     number
         .parse::<u32>()
         .map(|number| Duration::from_secs(u64::from(number) * seconds))
-        .map_err(|_| format!("invalid duration `{text}`: expected 90s, 10m or 1h"))
+        .map_err(|_| format!("`{text}` is no time such as 90s, 10m or 1h"))
 }
 
 #[cfg(test)]

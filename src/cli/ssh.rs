@@ -4,6 +4,7 @@ use std::path::Path;
 use clap::Args;
 
 use super::context::Context;
+use super::find_machine;
 use super::host_options::{self, HostOptions};
 use super::identity;
 use super::login_names::LoginNames;
@@ -12,7 +13,7 @@ use super::ui::Ui;
 use crate::failure::{Failure, FailureKind};
 use crate::host::process;
 use crate::identity::Place;
-use crate::ids::{HostAlias, ResourceGroup};
+use crate::ids::ResourceGroup;
 use crate::openssh::{SSH_VARIABLE, ssh_arguments, take_config_file};
 use crate::ssh_config::{Block, Identity};
 
@@ -85,7 +86,7 @@ fn arguments(
 async fn block(ui: Ui, context: &Context, args: &SshArgs) -> Result<Block, Failure> {
     let text = args.target.as_deref().or(args.name.as_deref());
     let managed = match text {
-        Some(text) => managed_block(context, text)?,
+        Some(text) => find_machine::managed(context, text)?,
         None => None,
     };
     if let Some(block) = managed
@@ -93,7 +94,7 @@ async fn block(ui: Ui, context: &Context, args: &SshArgs) -> Result<Block, Failu
         && args.options.are_default()
     {
         if block.identity == Identity::Agent {
-            let tenancy = host_options::tenancy(&block);
+            let tenancy = block.tenancy();
             let certify = async || {
                 context
                     .certificate_for_login(&block.profile, &tenancy)
@@ -103,7 +104,7 @@ async fn block(ui: Ui, context: &Context, args: &SshArgs) -> Result<Block, Failu
         }
         return Ok(block);
     }
-    let target = match (text, args.options.target()) {
+    let target = match (text, args.options.route.target()) {
         (None, Some(address)) => address,
         (text, _) => text.unwrap_or_default().parse()?,
     };
@@ -117,12 +118,4 @@ async fn block(ui: Ui, context: &Context, args: &SshArgs) -> Result<Block, Failu
         identity::keep(context, &block.profile, block.tenant.as_ref(), place).await?;
     }
     Ok(block)
-}
-
-/// Returns the managed host of this alias: then nothing has to be asked of Azure.
-pub(super) fn managed_block(context: &Context, text: &str) -> Result<Option<Block>, Failure> {
-    let Ok(alias) = text.parse::<HostAlias>() else {
-        return Ok(None);
-    };
-    Ok(context.hosts().find(&alias)?)
 }

@@ -1,22 +1,20 @@
-//! From what people type to a machine: a resource ID, a name, `group/name`, or an address.
-
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use crate::failure::{Failure, FailureKind};
+use super::error::InventoryError;
 use crate::ids::{Account, Address, MachineName, ParseIdError, ResourceGroup, ResourceId};
 
-/// What people type for a machine.
+/// What the user types for a machine.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Target {
-    /// `10.0.0.4`: whatever machine is there.
+    /// `10.0.0.4`: the machine at this address.
     Address(Address),
     /// `/subscriptions/…`
     Id(ResourceId),
     /// `web01` or `rg-web/web01`
     Name {
-        /// The resource group, if it was named.
+        /// The resource group, if the user named one.
         group: Option<ResourceGroup>,
         /// The machine's name.
         name: MachineName,
@@ -60,77 +58,59 @@ impl fmt::Display for Target {
     }
 }
 
-/// Finds the machine that a target names, as an account sees it, for which machines of a name are looked up; `None` if it is an
-/// address, of which Azure is not asked whose it is.
-///
-/// # Errors
-/// [`Failure`] if there is none, or if there are several: they are listed then, and none is chosen.
-pub(crate) async fn find(
-    account: &Account,
-    target: &Target,
-    group: Option<&ResourceGroup>,
-    look_up: impl AsyncFnOnce(&MachineName, Option<&ResourceGroup>) -> Result<Vec<ResourceId>, Failure>,
-) -> Result<Option<ResourceId>, Failure> {
-    let own_group = match target {
-        Target::Address(address) if group.is_some() => {
-            return Err(Failure::new(format!(
-                "`{address}` is an address, and a resource group belongs to a name"
-            ))
-            .kind(FailureKind::Usage)
-            .hint("leave --resource-group out, or name the machine and its address: NAME --ip ADDRESS"));
+impl Target {
+    /// Returns the machine that this names, as an account sees it; `None` for an address, since Azure is not asked whose it is.
+    /// `look_up` returns the machines of a name.
+    ///
+    /// # Errors
+    /// [`InventoryError`] if there is no machine, or if there are several: none is chosen.
+    pub(super) async fn find(
+        &self,
+        account: &Account,
+        group: Option<&ResourceGroup>,
+        look_up: impl AsyncFnOnce(
+            &MachineName,
+            Option<&ResourceGroup>,
+        ) -> Result<Vec<ResourceId>, InventoryError>,
+    ) -> Result<Option<ResourceId>, InventoryError> {
+        let own_group = match self {
+            Self::Address(address) if group.is_some() => {
+                return Err(InventoryError::AddressInGroup {
+                    address: address.clone(),
+                });
+            }
+            Self::Address(_) => None,
+            Self::Id(id) => Some(id.group()),
+            Self::Name { group, .. } => group.as_ref(),
+        };
+        if let (Some(one), Some(other)) = (own_group, group)
+            && !one.as_str().eq_ignore_ascii_case(other.as_str())
+        {
+            return Err(InventoryError::TwoGroups {
+                one: one.clone(),
+                other: other.clone(),
+            });
         }
-        Target::Address(_) => None,
-        Target::Id(id) => Some(id.group()),
-        Target::Name { group, .. } => group.as_ref(),
-    };
-    if let (Some(one), Some(other)) = (own_group, group)
-        && !one.as_str().eq_ignore_ascii_case(other.as_str())
-    {
-        return Err(Failure::new(format!(
-            "two resource groups are named: `{one}` and `{other}`"
-        ))
-        .kind(FailureKind::Usage)
-        .hint("leave --resource-group out"));
+        let name = match self {
+            Self::Address(_) => return Ok(None),
+            Self::Id(id) => return Ok(Some(id.clone())),
+            Self::Name { name, .. } => name,
+        };
+        let group = own_group.or(group);
+        let machines = look_up(name, group).await?;
+        match machines.as_slice() {
+            [machine] => Ok(Some(machine.clone())),
+            [_, ..] => Err(InventoryError::Ambiguous {
+                name: name.clone(),
+                machines,
+            }),
+            [] => Err(InventoryError::NotFound {
+                account: account.clone(),
+                name: name.clone(),
+                group: group.cloned(),
+            }),
+        }
     }
-    let name = match target {
-        Target::Address(_) => return Ok(None),
-        Target::Id(id) => return Ok(Some(id.clone())),
-        Target::Name { name, .. } => name,
-    };
-    let group = own_group.or(group);
-    let found = look_up(name, group).await?;
-    match found.as_slice() {
-        [machine] => Ok(Some(machine.clone())),
-        [] => Err(none_found(account, name, group)),
-        several => Err(ambiguous(name, several)),
-    }
-}
-
-fn none_found(account: &Account, name: &MachineName, group: Option<&ResourceGroup>) -> Failure {
-    let place = group.map_or(String::new(), |group| {
-        format!(" in the resource group `{group}`")
-    });
-    Failure::new(format!("`{account}` sees no machine `{name}`{place}")).hint(
-        "check the name, and that the account may read the machine: az resource list --name NAME",
-    )
-}
-
-fn ambiguous(name: &MachineName, several: &[ResourceId]) -> Failure {
-    let mut failure = Failure::new(format!(
-        "there are {} machines named `{name}`",
-        several.len()
-    ));
-    failure.causes = several
-        .iter()
-        .map(|id| format!("there is {id}").into())
-        .collect();
-    let first = several.first().map_or(String::new(), |id| {
-        format!(
-            "name the resource group: {}/{name}, or the resource ID",
-            id.group()
-        )
-    });
-    failure.hint(first)
 }
 
 #[cfg(test)]

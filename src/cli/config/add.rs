@@ -12,26 +12,26 @@ use super::rows;
 use crate::failure::{Failure, FailureKind};
 use crate::hosts::{self, Change, Rival};
 use crate::ids::{HostAlias, ParseIdError, ResourceGroup};
-use crate::inventory::target::Target;
+use crate::inventory::Target;
 use crate::ssh_config::{Block, ManagedConfig};
 
-/// Add machines to your ssh config, so that plain `ssh NAME` reaches them
+/// Add machines, so that plain `ssh NAME` reaches them from now on
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n  entra-ssh config add web01\n  entra-ssh config add rg-web/web01 --alias web\n  \
     entra-ssh config add vm01 --prefer-private-ip"
 )]
 pub(in super::super) struct AddArgs {
-    /// Machines to add: NAME, GROUP/NAME, resource ID, or address
+    /// The machines: names, group/name, resource IDs, or addresses
     #[arg(required_unless_present = "ip")]
     targets: Vec<Target>,
-    /// Resource group of the machines
+    /// The machines' resource group
     #[arg(short = 'g', long)]
     resource_group: Option<ResourceGroup>,
     /// Host alias [default: the machine's name]
     #[arg(long)]
     alias: Option<String>,
-    /// Replace a host whose alias leads to another machine
+    /// Let an alias that is taken lead to another machine
     #[arg(long)]
     replace: bool,
     #[command(flatten)]
@@ -41,7 +41,11 @@ pub(in super::super) struct AddArgs {
 pub(in super::super) async fn run(ui: Ui, context: &Context, args: AddArgs) -> Result<(), Failure> {
     check_that_one_is_one(&args)?;
     let alias = args.alias.as_deref().map(parse_alias).transpose()?;
-    let address = args.options.target().filter(|_| args.targets.is_empty());
+    let address = args
+        .options
+        .route
+        .target()
+        .filter(|_| args.targets.is_empty());
     let targets: Vec<&Target> = args.targets.iter().chain(&address).collect();
     let mut several = Several::new(targets.len());
     let mut names = LoginNames::new(ui, context);
@@ -91,7 +95,7 @@ pub(in super::super) async fn run(ui: Ui, context: &Context, args: AddArgs) -> R
 fn check_that_one_is_one(args: &AddArgs) -> Result<(), Failure> {
     for (is_given, what, option) in [
         (args.alias.is_some(), "alias", "--alias"),
-        (args.options.target().is_some(), "address", "--ip"),
+        (args.options.route.target().is_some(), "address", "--ip"),
     ] {
         if is_given && args.targets.len() > 1 {
             return Err(
@@ -132,7 +136,7 @@ fn put(
     changes
 }
 
-/// Returns what adding hosts has changed, as JSON and as text.
+/// Returns what became of hosts, for scripts and for people.
 fn tell(changes: &[(Block, Change)]) -> (Vec<Value>, String) {
     let mut rows = rows::of(changes.iter().map(|(block, _)| block));
     let mut text = String::new();
@@ -152,7 +156,7 @@ fn tell(changes: &[(Block, Change)]) -> (Vec<Value>, String) {
     (rows, text)
 }
 
-/// Returns the text for a change: `changed (user, port)`.
+/// Returns what a change is called for people: `changed (user, port)`.
 fn text_of(change: &Change) -> String {
     match change {
         Change::Changed(fields) => {
@@ -174,13 +178,13 @@ fn warn_of_rivals(ui: Ui, context: &Context, hosts: &[HostAlias]) {
         let place = format!("{}, line {line}", file.display());
         ui.say(&if is_first {
             format!(
-                "warning: {place} names `{host}` too, before the managed hosts, and takes precedence: remove it there, or \
-                 choose another alias (--alias)"
+                "warning: `{host}` is named before the managed hosts as well, in {place}, which takes precedence: remove it \
+                 there, or choose another alias (--alias)"
             )
         } else {
             format!(
-                "warning: {place} names `{host}` too, and the managed host takes precedence: remove it there, or choose \
-                 another alias (--alias)"
+                "warning: `{host}` is named in {place} as well, and the managed host takes precedence: remove it there, or \
+                 choose another alias (--alias)"
             )
         });
     }

@@ -7,11 +7,11 @@ use crate::hosts::HostsError;
 use crate::ids::HostAlias;
 use crate::ssh_config::ManagedConfig;
 
-/// Print the block of a managed host in your ssh config
+/// Print what ssh reads about a managed host
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  entra-ssh config show web01")]
 pub(in super::super) struct ShowArgs {
-    /// Host alias, as `config list` shows it
+    /// The host, as `config list` shows it
     host: HostAlias,
 }
 

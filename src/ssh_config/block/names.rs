@@ -1,9 +1,14 @@
 //! The names that ssh knows a machine by.
 
 use super::Block;
-use crate::ids::{Address, ResourceId, SSH_PORT};
+use crate::ids::{Address, ResourceId, SSH_PORT, Tenancy};
 
 impl Block {
+    /// Returns the tenant that the host's certificate comes from.
+    pub(crate) fn tenancy(&self) -> Tenancy {
+        Tenancy::of(self.tenant.as_ref(), self.resource_id.as_ref())
+    }
+
     /// Returns what ssh takes for the host, and makes the path of a shared connection of (`ControlPath`). It is as unique as the
     /// machine, since connections to two machines must not meet at one path.
     #[must_use]
