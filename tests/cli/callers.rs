@@ -4,13 +4,24 @@ use std::fs;
 
 use sandbox::Options;
 
-use crate::world::{ADA, HttpProxy, World, options_with, wait_for};
+use crate::world::{ADA, HttpProxy, RefusingPort, World, options_with, wait_for};
 
-/// A proxy that nobody listens at.
-const NOBODY: &str = "http://127.0.0.1:9";
+/// An HTTP proxy that refuses connections.
+struct LostProxy(RefusingPort);
+
+impl LostProxy {
+    fn new() -> Self {
+        Self(RefusingPort::open())
+    }
+
+    fn address(&self) -> String {
+        format!("http://127.0.0.1:{}", self.0.number())
+    }
+}
 
 #[test]
 fn what_a_caller_asks_goes_through_the_callers_proxy() {
+    let lost = LostProxy::new();
     let world = World::signed_in(options_with(&["web01"]));
     let entra = world
         .sandbox
@@ -20,7 +31,7 @@ fn what_a_caller_asks_goes_through_the_callers_proxy() {
     let proxy = HttpProxy::start(&world);
     // Whoever starts the agent has a proxy that leads nowhere.
     let rotate = || world.command(&["rotate", "--force"]);
-    let refused = rotate().env("HTTPS_PROXY", NOBODY).run();
+    let refused = rotate().env("HTTPS_PROXY", lost.address()).run();
     refused.ended_with(1);
     assert_eq!(refused.causes()[0], "cannot ask Entra for a token");
     let agent = world.agents()[0].id;
@@ -37,13 +48,16 @@ fn what_a_caller_asks_goes_through_the_callers_proxy() {
         .run()
         .succeeded();
     assert_eq!(proxy.tunnels().len(), 1);
-    rotate().env("all_proxy", NOBODY).run().ended_with(1);
+    rotate()
+        .env("all_proxy", lost.address())
+        .run()
+        .ended_with(1);
     rotate().run().succeeded();
     // So is what ssh has the agent ask of Azure.
     world.add(&["web01"]);
     let refused = world
         .command(&["config", "add", "web01"])
-        .env("HTTPS_PROXY", NOBODY)
+        .env("HTTPS_PROXY", lost.address())
         .run();
     refused.ended_with(1);
     assert!(
@@ -57,6 +71,7 @@ fn what_a_caller_asks_goes_through_the_callers_proxy() {
 
 #[test]
 fn of_two_callers_at_once_the_one_whose_proxy_leads_nowhere_fails_alone() {
+    let lost = LostProxy::new();
     let world = World::signed_in(options_with(&[]));
     world.json(&["agent", "start"]);
     let callers: Vec<_> = (0..6)
@@ -64,7 +79,7 @@ fn of_two_callers_at_once_the_one_whose_proxy_leads_nowhere_fails_alone() {
             let call = world.command(&["rotate", "--within", "1d"]);
             let is_lost = number % 2 == 0;
             let call = if is_lost {
-                call.env("HTTPS_PROXY", NOBODY)
+                call.env("HTTPS_PROXY", lost.address())
             } else {
                 call
             };

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use sandbox::{Network, Options, PublicAddress};
 
-use crate::world::{ADA, Output, Process, World, options_with, options_with_sshd, wait_for};
+use crate::world::{
+    ADA, Output, Process, RefusingPort, World, options_with, options_with_sshd, wait_for,
+};
 
 /// A loopback address that nobody listens on.
 const NOBODY: &str = "127.0.0.9";
@@ -175,11 +177,13 @@ fn a_direct_connection_goes_around_the_proxy_for_https() {
     let (world, port) = signed_in(options_with(&["vm01"]));
     world.add(&["vm01", "--port", &port]);
     world.stop_agent();
-    // The proxy is nowhere; Entra and ARM are at `localhost`, and the VM is not.
+    // The proxy refuses; Entra and ARM are at `localhost`, and the VM is not.
+    let refusing = RefusingPort::open();
+    let proxy = format!("http://127.0.0.1:{}", refusing.number());
     world
         .ssh_command(&["vm01", "echo in"])
-        .env("HTTPS_PROXY", "http://127.0.0.1:1")
-        .env("ALL_PROXY", "http://127.0.0.1:1")
+        .env("HTTPS_PROXY", &proxy)
+        .env("ALL_PROXY", &proxy)
         .env("NO_PROXY", "localhost")
         .run()
         .printed("in\n");

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
+use tokio::net::TcpSocket;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
@@ -18,7 +18,7 @@ use crate::world::World;
 
 /// An agent that could not listen tries again after this long.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
-/// How often, and in what steps, a port is looked at that is being closed.
+/// How often, and in what steps, a port is tried that is being closed.
 const CLOSE_TRIES: usize = 500;
 const CLOSE_STEP: Duration = Duration::from_millis(10);
 /// How long the token of an agent lasts, in seconds.
@@ -119,6 +119,7 @@ pub(crate) async fn run(
     mut commands: mpsc::UnboundedReceiver<Command>,
 ) {
     let mut agents: HashMap<usize, AbortHandle> = HashMap::new();
+    let mut refusing = Vec::new();
     while let Some(command) = commands.recv().await {
         match command {
             Command::Restart {
@@ -144,7 +145,7 @@ pub(crate) async fn run(
                 if let Some(stopped) = stopped {
                     let address = stopped.address();
                     drop(stopped);
-                    closed(address).await;
+                    refusing.extend(take_over(address).await);
                 }
                 let _: Result<(), ()> = done.send(());
             }
@@ -152,14 +153,19 @@ pub(crate) async fn run(
     }
 }
 
-/// Waits until nothing answers at an address any more: what is dropped may end a moment later.
-async fn closed(address: SocketAddr) {
+/// Takes the port of a server that was dropped, once it has ended: without a listener the port refuses connections, and no
+/// other program can get it.
+async fn take_over(address: SocketAddr) -> Option<TcpSocket> {
     for _ in 0..CLOSE_TRIES {
-        if TcpStream::connect(address).await.is_err() {
-            return;
+        let socket = TcpSocket::new_v4().ok()?;
+        // Connections of the server may be left; a listener would still be in the way.
+        socket.set_reuseaddr(true).ok()?;
+        if socket.bind(address).is_ok() {
+            return Some(socket);
         }
         tokio::time::sleep(CLOSE_STEP).await;
     }
+    None
 }
 
 fn stop(agents: &mut HashMap<usize, AbortHandle>, machine: usize) {

@@ -11,7 +11,7 @@ use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::AsyncReadExt as _;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -163,10 +163,19 @@ async fn echo() -> SocketAddr {
     address
 }
 
-/// An address that refuses connections.
-async fn nobody() -> SocketAddr {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    listener.local_addr().unwrap()
+/// An address that refuses connections: it is taken, and nobody listens.
+struct Nobody(TcpSocket);
+
+impl Nobody {
+    fn new() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        Self(socket)
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.0.local_addr().unwrap()
+    }
 }
 
 async fn read(socket: &mut RelaySocket, length: usize) -> Vec<u8> {
@@ -183,8 +192,9 @@ async fn read(socket: &mut RelaySocket, length: usize) -> Vec<u8> {
 
 #[tokio::test]
 async fn control_channel_names_the_connection_and_carries_the_token() {
+    let machine = Nobody::new();
     let mut relay = FakeRelay::start().await;
-    let _agent = ArcAgent::start(relay.options(nobody().await))
+    let _agent = ArcAgent::start(relay.options(machine.address()))
         .await
         .unwrap();
     let arrival = relay.arrival().await;
@@ -195,8 +205,9 @@ async fn control_channel_names_the_connection_and_carries_the_token() {
 
 #[tokio::test]
 async fn start_fails_with_the_status_when_the_relay_refuses() {
+    let machine = Nobody::new();
     let relay = FakeRelay::start().await;
-    let mut options = relay.options(nobody().await);
+    let mut options = relay.options(machine.address());
     options.listen_token = "wrong".to_owned();
     let error = ArcAgent::start(options).await.unwrap_err();
     assert!(error.to_string().contains("401"), "{error}");
@@ -204,8 +215,9 @@ async fn start_fails_with_the_status_when_the_relay_refuses() {
 
 #[tokio::test]
 async fn start_fails_when_the_relay_is_of_another_authority() {
+    let machine = Nobody::new();
     let relay = FakeRelay::start().await;
-    let mut options = relay.options(nobody().await);
+    let mut options = relay.options(machine.address());
     options.ca_pem = FakeRelay::start().await.ca_pem;
     assert!(ArcAgent::start(options).await.is_err());
 }
@@ -228,8 +240,9 @@ async fn refuse_port_that_is_not_allowed() {
 
 #[tokio::test]
 async fn refuse_when_the_machine_refuses() {
+    let machine = Nobody::new();
     let mut relay = FakeRelay::start().await;
-    let (_agent, mut control) = relay.agent(nobody().await).await;
+    let (_agent, mut control) = relay.agent(machine.address()).await;
     let headers = r#"{"Microsoft-Guestgateway-Target":"localhost:22"}"#;
     relay.announce(&mut control, headers).await;
     let refusal = relay.arrival().await.uri;
@@ -262,8 +275,9 @@ async fn lost_control_channel_is_opened_again_and_connections_survive() {
 
 #[tokio::test]
 async fn control_channel_is_pinged_and_given_up_without_an_answer() {
+    let machine = Nobody::new();
     let mut relay = FakeRelay::start().await;
-    let (_agent, mut control) = relay.agent(nobody().await).await;
+    let (_agent, mut control) = relay.agent(machine.address()).await;
     // By then the agent has begun to count.
     tokio::time::sleep(Duration::from_secs(1)).await;
     for _ in 0..2 {
