@@ -6,7 +6,7 @@ mod variables;
 use sandbox::{Options, Service, Workload};
 
 use crate::world::{
-    CONTOSO, DEPLOY, DEPLOY_SECRET, Invocation, World, options_with, options_with_sshd,
+    CONTOSO, DEPLOY, DEPLOY_SECRET, Invocation, World, options_with, options_with_sshd, wait_for,
 };
 
 /// The application that pipelines, pods and machines become.
@@ -143,26 +143,32 @@ fn each_certificate_has_an_assertion_of_its_own() {
 #[test]
 fn a_token_file_is_read_anew_for_every_certificate() {
     let world = World::with(Options {
-        // Long enough to sign in with on a busy machine.
-        assertion_lifetime: std::time::Duration::from_secs(30),
+        assertion_lifetime: std::time::Duration::from_secs(5),
         ..options_with(&[])
     });
     make_key(&world, "key");
+    // On a busy machine a token may expire before it is used.
     let file = world.sandbox.write_federated_token().unwrap();
-    login(&world, PIPELINE, &["--federated-token-file"])
-        .arg(&file)
-        .run()
-        .succeeded();
-    std::thread::sleep(std::time::Duration::from_secs(31));
-    let output = world.entra_ssh(&["cert", "--public-key-file", "key.pub"]);
-    output.ended_with(1);
-    assert_eq!(output.causes()[0], "the client assertion has expired");
-    world.sandbox.write_federated_token().unwrap();
-    world
-        .entra_ssh(&["cert", "--public-key-file", "key.pub"])
-        .succeeded();
+    wait_for("a sign-in", || {
+        world.sandbox.write_federated_token().unwrap();
+        let login = login(&world, PIPELINE, &["--federated-token-file"]);
+        login.arg(&file).run().status == 0
+    });
+    let certify = || world.entra_ssh(&["cert", "--public-key-file", "key.pub"]);
+    wait_for("the token to expire", || {
+        let output = certify();
+        let has_expired = output.status == 1;
+        if has_expired {
+            assert_eq!(output.causes()[0], "the client assertion has expired");
+        }
+        has_expired
+    });
+    wait_for("a certificate with another token", || {
+        world.sandbox.write_federated_token().unwrap();
+        certify().status == 0
+    });
     std::fs::remove_file(&file).unwrap();
-    let output = world.entra_ssh(&["cert", "--public-key-file", "key.pub"]);
+    let output = certify();
     output.ended_with(1);
     assert_eq!(
         output.error(),
