@@ -109,8 +109,7 @@ fn a_cold_agent_asks_once_for_each_thing_it_needs() {
 fn twenty_at_once_against_a_cold_agent_ask_for_one_of_everything() {
     let world = World::with_host("web01");
     world.ssh("web01", "true").succeeded();
-    world.stop_agent();
-    world.remove_stored_certificate();
+    world.forget_certificates();
     world.sandbox.clear_requests();
     for (number, output) in at_once(&world, 20, "web01").iter().enumerate() {
         output.succeeded();
@@ -184,8 +183,7 @@ fn an_expired_certificate_is_renewed_by_the_next_connection() {
 fn a_renewal_between_list_and_signature_breaks_no_login() {
     let world = World::with_host("web01");
     world.ssh("web01", "true").succeeded();
-    world.stop_agent();
-    world.remove_stored_certificate();
+    world.forget_certificates();
     // Always due, so that everybody who asks for the list has one issued, in between the others' list and signature.
     world.sandbox.fault(short_lived(60));
     for output in at_once(&world, 4, "web01") {

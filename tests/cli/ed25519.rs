@@ -41,7 +41,7 @@ fn today_they_are_refused_with_a_way_out_and_the_profile_stays_as_it_was() {
     assert_eq!(key_type(&world), "ssh-rsa-cert-v01@openssh.com");
     // Whoever has signed in so is told the same wherever a certificate is needed.
     world.login_as(ADA, &["--key-type", "ed25519"]);
-    world.remove_stored_certificate();
+    world.remove_stored_certificates();
     let refused = world.ssh("web01", "true");
     assert_ne!(refused.status, 0);
     for words in [

@@ -19,8 +19,7 @@ fn let_write(world: &World, is_allowed: bool) {
 #[test]
 fn what_cannot_be_stored_is_held_in_memory_and_stored_later() {
     let world = World::with_host("web01");
-    world.stop_agent();
-    world.remove_stored_certificate();
+    world.forget_certificates();
     let_write(&world, false);
     let output = world.ssh("web01", "true");
     output.succeeded();

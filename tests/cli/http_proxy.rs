@@ -62,8 +62,7 @@ fn a_session_goes_through_the_proxy_and_one_that_no_proxy_names_does_not() {
             .succeeded();
     }
     assert_eq!(proxy.tunnels(), tunnels);
-    world.stop_agent();
-    world.remove_stored_certificates();
+    world.forget_certificates();
     world
         .ssh_command(&["web01", "true"])
         .env("ALL_PROXY", proxy.address())

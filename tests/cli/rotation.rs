@@ -62,13 +62,11 @@ fn while_entra_is_away_the_old_certificate_serves_and_ssh_add_says_why() {
 #[test]
 fn a_passing_failure_is_met_by_another_try_while_somebody_waits() {
     let world = World::with_host("web01");
-    world.stop_agent();
-    world.remove_stored_certificate();
+    world.forget_certificates();
     world.sandbox.fault(busy().times(2));
     world.ssh("web01", "true").succeeded();
     // Three tries, and no more.
-    world.stop_agent();
-    world.remove_stored_certificate();
+    world.forget_certificates();
     world.sandbox.fault(busy().times(3));
     let before = world.certificate_requests();
     world.entra_ssh(&["rotate"]).ended_with(1);
@@ -88,8 +86,7 @@ fn busy() -> Fault {
 #[test]
 fn fifty_askers_share_one_failure() {
     let world = World::with_host("web01");
-    world.stop_agent();
-    world.remove_stored_certificate();
+    world.forget_certificates();
     world.json(&["agent", "start"]);
     let refusal = Fault::token(53003, "access_denied", "Access has been blocked.");
     world.sandbox.fault(refusal.times(0));
@@ -165,8 +162,7 @@ fn rotate_renews_what_is_due_and_says_so_by_its_exit_status() {
 #[test]
 fn a_hundred_ssh_at_once_start_one_agent_and_ask_once() {
     let world = World::with_host("web01");
-    world.stop_agent();
-    world.remove_stored_certificate();
+    world.forget_certificates();
     let (certificates, credentials) = (world.certificate_requests(), world.credentials_requests());
     let begun = Instant::now();
     let running: Vec<_> = (0..100)

@@ -57,8 +57,7 @@ fn a_person_is_asked_when_a_host_is_added_and_when_one_is_connected_to() {
     command.finish().succeeded();
 
     let world = World::with_host("web01");
-    world.stop_agent();
-    world.remove_stored_certificates();
+    world.forget_certificates();
     world.sandbox.fault(Fault::step_up().times(0));
     let mut command = at_terminal(
         &world,
@@ -74,8 +73,7 @@ fn a_person_is_asked_when_a_host_is_added_and_when_one_is_connected_to() {
 #[test]
 fn without_a_terminal_nobody_is_asked_and_plain_ssh_says_what_to_do() {
     let world = World::with_host("web01");
-    world.stop_agent();
-    world.remove_stored_certificates();
+    world.forget_certificates();
     world.sandbox.fault(Fault::step_up().times(0));
     for arguments in [
         &["cert"][..],

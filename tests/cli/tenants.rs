@@ -45,8 +45,7 @@ fn a_machine_is_certified_by_its_own_tenant_whoever_signed_in_last() {
     assert_eq!(hosts[0]["tenant"], CONTOSO);
 
     world.sandbox.clear_requests();
-    world.stop_agent();
-    world.remove_stored_certificates();
+    world.forget_certificates();
     for (host, user) in [("fab01", LINUS), ("web01", ADA)] {
         let output = world.ssh(host, "echo $USER");
         output.succeeded();

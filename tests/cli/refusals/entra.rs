@@ -80,8 +80,7 @@ fn a_service_principal_whose_secret_is_wrong_is_told_so() {
 #[test]
 fn a_refused_token_is_told_by_ssh_too() {
     let world = World::with_host("web01");
-    world.stop_agent();
-    world.remove_stored_certificate();
+    world.forget_certificates();
     world.sandbox.fault(
         token_refused(
             50_076,

@@ -47,20 +47,19 @@ impl World {
         files
     }
 
-    /// Takes all keys and certificates out of the file keyring.
+    /// Stops the agent and removes all keys and certificates from the file keyring: who needs one next has it issued.
+    pub(crate) fn forget_certificates(&self) {
+        self.stop_agent();
+        self.remove_stored_certificates();
+    }
+
+    /// Removes all keys and certificates from the file keyring.
     pub(crate) fn remove_stored_certificates(&self) {
         for (kind, path) in self.keyring_files() {
             if kind == 3 {
                 fs::remove_file(path).unwrap();
             }
         }
-    }
-
-    /// Takes key and certificate out of the file keyring, so that the next one who needs them has to have them issued.
-    pub(crate) fn remove_stored_certificate(&self) {
-        let files = self.keyring_files();
-        let found = files.iter().find(|(kind, _)| *kind == 3);
-        fs::remove_file(&found.unwrap().1).unwrap();
     }
 }
 
