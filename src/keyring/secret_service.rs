@@ -19,8 +19,8 @@ const IS_LOCKED: &str = "org.freedesktop.Secret.Error.IsLocked";
 /// The store of `keyring-core`'s own family takes the address of the bus from the variables of this process; the agent uses the
 /// bus of its caller. Items have the names that the store gives them, so that either finds the other's.
 ///
-/// The library's blocking calls would run on a runtime of their own with a thread for each core, and bring its code into every
-/// process, which `proxy` pays for in memory. Keyrings are called on one thread, and that runs this runtime.
+/// The library's blocking calls would start a runtime of their own, with a thread for each core. Keyrings are called on one
+/// thread, and that runs this runtime.
 pub(super) struct Service {
     // Before the runtime that its connection belongs to: fields are dropped in this order.
     service: SecretService<'static>,
