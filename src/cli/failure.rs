@@ -1,5 +1,7 @@
 mod connect;
 mod inventory;
+#[cfg(test)]
+mod screens;
 
 use std::process::ExitCode;
 
