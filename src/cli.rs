@@ -83,7 +83,7 @@ enum Command {
 /// Parses the command line, runs the command, and returns the exit status.
 #[must_use]
 pub fn run() -> ExitCode {
-    let Cli { global, command } = match command_line::parse(std::env::args_os()) {
+    let Cli { global, command } = match command_line::parse(process::arguments()) {
         Ok(cli) => cli,
         Err(refusal) => return tell(&refusal),
     };

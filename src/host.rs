@@ -12,15 +12,13 @@ pub(crate) mod files;
 pub(crate) mod folder_watch;
 pub(crate) mod http;
 pub(crate) mod http_proxy;
-#[cfg(unix)]
-pub(crate) mod inherited;
 pub(crate) mod interrupts;
 pub(crate) mod liveness;
+pub(crate) mod local_socket;
 pub(crate) mod lock;
 pub(crate) mod loopback;
 pub(crate) mod memory;
 pub(crate) mod output;
-#[cfg(unix)]
 pub(crate) mod own_socket;
 mod passwd;
 pub(crate) mod paths;

@@ -2,7 +2,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::UnixStream;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
@@ -10,6 +9,7 @@ use super::ask::{AskResult, EXTENSION as ASK, another_version};
 use super::bindings::Bindings;
 use super::state::Agent;
 use crate::failure::Failure;
+use crate::host::local_socket::LocalStream;
 use crate::openssh::agent_protocol::{Request, Response};
 use crate::openssh::agent_stream::read_rest;
 use crate::openssh::session_bind;
@@ -35,7 +35,7 @@ pub(super) enum Door {
 }
 
 /// Answers one connection until it ends, is silent for too long, or sends what is no message.
-pub(super) async fn converse(agent: &Agent, mut stream: UnixStream, door: Door) {
+pub(super) async fn converse(agent: &Agent, mut stream: LocalStream, door: Door) {
     let mut bindings = Bindings::default();
     let mut first = [0];
     let mut forwarded = None;
@@ -164,7 +164,7 @@ mod tests {
     async fn type_after(pauses: [Duration; 5]) -> Option<u8> {
         let home = tempfile::tempdir().unwrap();
         let agent = agent(home.path());
-        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let (ours, mut theirs) = LocalStream::pair().unwrap();
         let client = async {
             for (byte, pause) in [0, 0, 0, 1, 11].into_iter().zip(pauses) {
                 sleep(pause).await;

@@ -1,15 +1,13 @@
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use tokio::net::{UnixListener, UnixStream};
 use tokio::time::{Instant, sleep};
 
 use super::places::ask_socket;
 use crate::host::folder_watch::FolderWatch;
+use crate::host::local_socket::{LocalListener, LocalStream, SocketFile, inherited_listeners};
 use crate::host::lock::Lock;
-use crate::host::{files, inherited};
 
 /// How long a new agent waits for one that is about to end.
 const TAKE_OVER_LIMIT: Duration = Duration::from_secs(1);
@@ -24,11 +22,11 @@ const TAKE_OVER_POLL: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(super) struct Doors {
     /// The socket that ssh is told of.
-    pub(super) for_ssh: UnixListener,
+    pub(super) for_ssh: LocalListener,
     /// The socket that our own programs ask at.
-    pub(super) for_us: UnixListener,
+    pub(super) for_us: LocalListener,
     /// The sockets that are ours to remove: those that systemd listens on are not.
-    ours: Vec<OwnSocket>,
+    ours: Vec<SocketFile>,
     watch: FolderWatch,
     _lock: Lock,
 }
@@ -37,7 +35,7 @@ impl Doors {
     /// Opens the sockets, or takes those that systemd hands over. Returns `None` if another agent has them.
     pub(super) async fn open(socket: &Path) -> io::Result<Option<Self>> {
         let ask_socket = ask_socket(socket);
-        let mut inherited = inherited::unix_listeners()?.into_iter();
+        let mut inherited = inherited_listeners()?.into_iter();
         let inherited = (inherited.next(), inherited.next());
         let folder = socket.parent().unwrap_or(Path::new("/"));
         let lock = lock_name(socket);
@@ -45,8 +43,8 @@ impl Doors {
             // Whoever connects reaches systemd's sockets and nobody else's: an agent that still ends has no say.
             let lock = Lock::take(folder, &lock, TAKE_OVER_LIMIT).await?;
             return Ok(Some(Self {
-                for_ssh: UnixListener::from_std(for_ssh)?,
-                for_us: UnixListener::from_std(for_us)?,
+                for_ssh,
+                for_us,
                 ours: Vec::new(),
                 watch: FolderWatch::of(folder),
                 _lock: lock,
@@ -62,16 +60,10 @@ impl Doors {
     pub(super) async fn take_over(socket: &Path) -> io::Result<Self> {
         let folder = socket.parent().unwrap_or(Path::new("/"));
         let ours = [socket.to_owned(), ask_socket(socket)];
-        let [for_ssh, for_us] = ours.each_ref().map(|path| {
-            let mut beside = path.clone().into_os_string();
-            beside.push(".new");
-            let listener = listen(beside.as_ref())?;
-            std::fs::rename(&beside, path)?;
-            Ok::<_, io::Error>(listener)
-        });
+        let [for_ssh, for_us] = ours.each_ref().map(|path| LocalListener::bind_over(path));
         let (for_ssh, for_us) = (for_ssh?, for_us?);
         let lock = Lock::take(folder, &lock_name(socket), HAND_OVER_LIMIT).await?;
-        let ours = ours.iter().map(|path| OwnSocket::at(path));
+        let ours = ours.iter().map(|path| SocketFile::at(path));
         Ok(Self {
             for_ssh,
             for_us,
@@ -85,12 +77,12 @@ impl Doors {
         let folder = socket.parent().unwrap_or(Path::new("/"));
         let ask_socket = ask_socket(socket);
         // The socket for ssh comes first, so that a caller that finds the other can rely on it.
-        let for_ssh = listen(socket)?;
-        let for_us = listen(&ask_socket)?;
+        let for_ssh = LocalListener::bind(socket)?;
+        let for_us = LocalListener::bind(&ask_socket)?;
         Ok(Self {
             for_ssh,
             for_us,
-            ours: vec![OwnSocket::at(socket)?, OwnSocket::at(&ask_socket)?],
+            ours: vec![SocketFile::at(socket)?, SocketFile::at(&ask_socket)?],
             watch: FolderWatch::of(folder),
             _lock: lock,
         })
@@ -99,7 +91,7 @@ impl Doors {
     /// Returns when a caller that connects no longer gets here: the sockets, or their folder, are gone, or another agent's are in
     /// their place.
     pub(super) async fn wait_until_gone(&self) {
-        while self.ours.iter().all(OwnSocket::is_there) {
+        while self.ours.iter().all(SocketFile::is_there) {
             // Where the system tells of changes, the look is for changes that came before the watch.
             tokio::select! {
                 () = self.watch.changed() => {}
@@ -115,36 +107,8 @@ impl Doors {
 
     /// Closes the sockets and lets go of the lock: whoever comes now starts another agent.
     pub(super) fn close(self) -> io::Result<()> {
-        let mut there = self.ours.iter().filter(|socket| socket.is_there());
-        there.try_for_each(|socket| files::remove_stale_socket(&socket.path))
+        self.ours.iter().try_for_each(SocketFile::remove)
     }
-}
-
-/// A socket that this process made.
-#[derive(Debug)]
-struct OwnSocket {
-    path: PathBuf,
-    /// Device and inode.
-    identity: (u64, u64),
-}
-
-impl OwnSocket {
-    fn at(path: &Path) -> io::Result<Self> {
-        Ok(Self {
-            path: path.to_owned(),
-            identity: identity(path)?,
-        })
-    }
-
-    /// Tells whether it is still the one at its path.
-    fn is_there(&self) -> bool {
-        identity(&self.path).is_ok_and(|identity| identity == self.identity)
-    }
-}
-
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    let metadata = path.symlink_metadata()?;
-    Ok((metadata.dev(), metadata.ino()))
 }
 
 fn lock_name(socket: &Path) -> String {
@@ -162,7 +126,7 @@ async fn become_the_agent(
     let deadline = Instant::now() + TAKE_OVER_LIMIT;
     loop {
         // Between two agents of which one hands over to the other, the lock is free for a moment.
-        if UnixStream::connect(ask_socket).await.is_ok() {
+        if LocalStream::connect(ask_socket).await.is_ok() {
             return Ok(None);
         }
         if let Some(lock) = Lock::try_take(folder, lock)? {
@@ -173,14 +137,6 @@ async fn become_the_agent(
         }
         sleep(TAKE_OVER_POLL).await;
     }
-}
-
-/// Opens a socket for this user alone, in place of one that nobody listens on any more.
-fn listen(socket: &Path) -> io::Result<UnixListener> {
-    files::remove_stale_socket(socket)?;
-    let listener = UnixListener::bind(socket)?;
-    files::make_private(socket)?;
-    Ok(listener)
 }
 
 #[cfg(test)]
@@ -209,7 +165,7 @@ mod tests {
         let second = Doors::open(&socket).await.unwrap().unwrap();
         first.wait_until_gone().await;
         first.close().unwrap();
-        assert!(second.ours.iter().all(OwnSocket::is_there));
+        assert!(second.ours.iter().all(SocketFile::is_there));
         second.close().unwrap();
         assert!(!socket.exists());
     }

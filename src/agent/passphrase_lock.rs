@@ -2,10 +2,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ring::hmac::{self, HMAC_SHA256};
-use ring::rand::SystemRandom;
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 
+use crate::host::random;
 use crate::openssh::agent_protocol::Passphrase;
 
 /// How long the second try takes after a first wrong one; each further one takes twice as long.
@@ -38,7 +38,7 @@ impl PassphraseLock {
         if state.passphrase.is_some() {
             return false;
         }
-        let Ok(key) = hmac::Key::generate(HMAC_SHA256, &SystemRandom::new()) else {
+        let Ok(key) = hmac::Key::generate(HMAC_SHA256, &random::source()) else {
             return false;
         };
         let tag = hmac::sign(&key, passphrase.0);

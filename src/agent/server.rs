@@ -3,7 +3,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
 
 use super::connection::{Door, converse};
@@ -12,6 +11,7 @@ use super::hand_over;
 use super::state::{Agent, MAX_CONNECTIONS};
 use crate::failure::{Failure, file_failure};
 use crate::host::Host;
+use crate::host::local_socket::{LocalListener, LocalStream, this_user};
 use crate::host::memory;
 use crate::host::vault::OwnMemory;
 
@@ -109,7 +109,7 @@ impl Agent {
         }
     }
 
-    async fn accept(self: &Arc<Self>, listener: &UnixListener, door: Door) {
+    async fn accept(self: &Arc<Self>, listener: &LocalListener, door: Door) {
         let [for_ssh, for_us] = &self.places;
         let places = match door {
             Door::Ssh => for_ssh,
@@ -120,7 +120,7 @@ impl Agent {
                 return;
             };
             match listener.accept().await {
-                Ok((stream, _)) if is_ours(&stream) => {
+                Ok(stream) if is_ours(&stream) => {
                     let agent = Arc::clone(self);
                     tokio::spawn(async move {
                         converse(&agent, stream, door).await;
@@ -147,10 +147,8 @@ impl Agent {
 }
 
 /// The socket's folder keeps other users out; this is the second lock on the door.
-fn is_ours(stream: &UnixStream) -> bool {
-    stream
-        .peer_cred()
-        .is_ok_and(|peer| peer.uid() == rustix::process::geteuid().as_raw())
+fn is_ours(stream: &LocalStream) -> bool {
+    stream.peer_user().is_ok_and(|user| user == this_user())
 }
 
 #[cfg(test)]

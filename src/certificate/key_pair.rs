@@ -1,16 +1,15 @@
 use std::fmt;
 
-use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{
     Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA512, RsaEncoding, RsaKeyPair,
     RsaPublicKeyComponents,
 };
 use rsa::pkcs1::EncodeRsaPrivateKey as _;
-use rsa::rand_core::OsRng;
 use ssh_key::Mpint;
 use ssh_key::public::{Ed25519PublicKey, KeyData, RsaPublicKey};
 
 use super::{KeyError, PublicKey};
+use crate::host::random::{self, RsaSource};
 use crate::ids::KeyKind;
 use crate::secret::SecretBytes;
 
@@ -65,7 +64,7 @@ impl KeyPair {
         match kind {
             KeyKind::Ed25519 => {
                 let mut seed = vec![0; ED25519_BYTES];
-                let filled = SystemRandom::new().fill(&mut seed);
+                let filled = random::fill(&mut seed);
                 let seed = SecretBytes::new(seed);
                 filled.map_err(|error| failed(error.to_string()))?;
                 Self::ed25519(seed)
@@ -75,7 +74,7 @@ impl KeyPair {
                 minimum: MIN_RSA_BITS,
             }),
             KeyKind::Rsa { bits } => {
-                let private = rsa::RsaPrivateKey::new(&mut OsRng, bits)
+                let private = rsa::RsaPrivateKey::new(&mut RsaSource, bits)
                     .map_err(|error| failed(error.to_string()))?;
                 let document = private
                     .to_pkcs1_der()
@@ -174,7 +173,7 @@ impl KeyPair {
         };
         let mut signature = vec![0; signer.public().modulus_len()];
         signer
-            .sign(padding, &SystemRandom::new(), data, &mut signature)
+            .sign(padding, &random::source(), data, &mut signature)
             .map_err(|_| KeyError::Signature)?;
         Ok(signature)
     }

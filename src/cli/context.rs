@@ -12,7 +12,7 @@ use crate::agent::client::AgentClient;
 use crate::agent::memory::AgentMemory;
 use crate::certificate::CertificateSummary;
 use crate::failure::Failure;
-use crate::host::Host;
+use crate::host::{Host, process};
 use crate::hosts::{Hosts, NotIncluded, Written};
 use crate::ids::{ProfileName, SubscriptionId};
 use crate::keyring::Choice;
@@ -69,7 +69,7 @@ impl Context {
 
     /// Returns the cloud of `--cloud`.
     pub(super) fn cloud(&self) -> Result<CloudName, Failure> {
-        let folder = std::env::current_dir()
+        let folder = process::current_folder()
             .map_err(|error| Failure::new("cannot tell the current folder").caused_by(&error))?;
         let text = self.cloud.as_deref().unwrap_or(DEFAULT_CLOUD);
         Ok(CloudName::parse(text, &folder)?)

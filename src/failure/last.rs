@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{Failure, FailureKind};
-use crate::host::{Host, files};
+use crate::host::{Host, files, process};
 use crate::line::Line;
 use crate::time::UnixTime;
 
@@ -35,7 +35,7 @@ pub(crate) fn keep(host: &Host, failure: &Failure) {
     }
     let record = Record {
         at: host.clock.now(),
-        command: own_arguments(std::env::args_os().skip(1)),
+        command: own_arguments(process::arguments().skip(1)),
         failure: failure.clone(),
     };
     let path = host.paths.last_failure();

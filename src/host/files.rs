@@ -15,7 +15,7 @@ use std::path::Path;
 
 pub(crate) use self::draft::{Access, Draft};
 pub(crate) use self::error::{FileAction, FileError};
-pub(crate) use self::metadata::{entries, is_same, modified};
+pub(crate) use self::metadata::{entries, is_same, modified, names};
 pub(crate) use self::read::{read_capped, read_if_there, read_stream_capped, read_text_if_there};
 pub(crate) use self::text::decode_text;
 
@@ -117,24 +117,6 @@ pub(crate) fn is_foreign_to_root(path: &Path) -> bool {
 /// What the system says.
 pub(crate) fn make_private(path: &Path) -> io::Result<()> {
     private::make_file(path)
-}
-
-/// Removes a socket that nobody listens on any more; that there is none is fine.
-///
-/// # Errors
-/// What the system says; [`io::ErrorKind::AlreadyExists`] if something else than a socket is there.
-#[cfg(unix)]
-pub(crate) fn remove_stale_socket(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::FileTypeExt as _;
-    match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.file_type().is_socket() => remove_if_there(path),
-        Ok(_) => Err(io::Error::new(
-            io::ErrorKind::AlreadyExists,
-            "there is a file of that name, which is no socket",
-        )),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-    }
 }
 
 /// Points a symbolic link at a path, in place of the link that is there. A reader sees the old link or the new one.

@@ -4,9 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep};
 
+use super::local_socket::{LocalStream, this_user};
 use super::places::MAX_SOCKET_PATH_BYTES;
 
 /// How long to wait for a listener that has no room for another connection.
@@ -76,7 +76,7 @@ impl SocketError {
 ///
 /// # Errors
 /// [`SocketError`].
-pub(crate) async fn connect(socket: &Path) -> Result<UnixStream, SocketError> {
+pub(crate) async fn connect(socket: &Path) -> Result<LocalStream, SocketError> {
     check(socket)?;
     let failed = |source| SocketError::Connect {
         socket: socket.to_owned(),
@@ -84,7 +84,7 @@ pub(crate) async fn connect(socket: &Path) -> Result<UnixStream, SocketError> {
     };
     let deadline = Instant::now() + BUSY_LIMIT;
     let stream = loop {
-        match UnixStream::connect(socket).await {
+        match LocalStream::connect(socket).await {
             // Too many wait to be accepted.
             Err(error)
                 if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < deadline =>
@@ -94,7 +94,7 @@ pub(crate) async fn connect(socket: &Path) -> Result<UnixStream, SocketError> {
             connected => break connected.map_err(failed)?,
         }
     };
-    let (owner, user) = (stream.peer_cred().map_err(failed)?.uid(), user());
+    let (owner, user) = (stream.peer_user().map_err(failed)?, this_user());
     if owner == user {
         Ok(stream)
     } else {
@@ -110,17 +110,21 @@ pub(crate) async fn connect(socket: &Path) -> Result<UnixStream, SocketError> {
 /// # Errors
 /// [`SocketError`]; that there is no folder is none.
 pub(crate) fn check(socket: &Path) -> Result<(), SocketError> {
-    use std::os::unix::fs::MetadataExt as _;
     if socket.as_os_str().len() > MAX_SOCKET_PATH_BYTES {
         return Err(SocketError::TooLong {
             socket: socket.to_owned(),
         });
     }
-    let folder = socket.parent().unwrap_or(Path::new("/"));
+    check_folder(socket.parent().unwrap_or(Path::new("/")))
+}
+
+#[cfg(unix)]
+fn check_folder(folder: &Path) -> Result<(), SocketError> {
+    use std::os::unix::fs::MetadataExt as _;
     let Ok(there) = folder.metadata() else {
         return Ok(());
     };
-    let (owner, user) = (there.uid(), user());
+    let (owner, user) = (there.uid(), this_user());
     if owner != user {
         let folder = folder.to_owned();
         return Err(SocketError::ForeignFolder {
@@ -136,17 +140,18 @@ pub(crate) fn check(socket: &Path) -> Result<(), SocketError> {
     Ok(())
 }
 
-fn user() -> u32 {
-    rustix::process::geteuid().as_raw()
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the Unix twin can fail")]
+const fn check_folder(_folder: &Path) -> Result<(), SocketError> {
+    Ok(())
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt as _;
 
-    use tokio::net::UnixListener;
-
+    use super::super::local_socket::LocalListener;
     use super::*;
 
     #[tokio::test]
@@ -154,7 +159,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("agent.sock");
         assert!(connect(&socket).await.unwrap_err().is_nobody());
-        let listener = UnixListener::bind(&socket).unwrap();
+        let listener = LocalListener::bind(&socket).unwrap();
         assert!(connect(&socket).await.is_ok());
         for mode in [0o777, 0o1777, 0o720] {
             fs::set_permissions(folder.path(), Permissions::from_mode(mode)).unwrap();
@@ -173,7 +178,7 @@ mod tests {
     async fn a_folder_of_another_user_is_not_believed() {
         // Of root, or, for root, of any other user.
         let folder = tempfile::tempdir().unwrap();
-        let foreign = if user() == 0 {
+        let foreign = if this_user() == 0 {
             std::os::unix::fs::chown(folder.path(), Some(12345), None).unwrap();
             folder.path()
         } else {

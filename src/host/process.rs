@@ -136,6 +136,19 @@ fn spawn_detached(program: &Path, arguments: &[OsString], stdin: Stdio) -> io::R
     command.spawn()
 }
 
+/// Returns the words that this process was started with, the program's own name first.
+pub(crate) fn arguments() -> impl Iterator<Item = OsString> {
+    std::env::args_os()
+}
+
+/// Returns the folder that relative paths start at.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn current_folder() -> io::Result<PathBuf> {
+    std::env::current_dir()
+}
+
 /// A process of this user.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct OwnProcess {

@@ -2,6 +2,9 @@
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 
+/// The source of random numbers for the calls of the `rsa` crate that take one.
+pub(crate) use rsa::rand_core::OsRng as RsaSource;
+
 /// The system gave no random numbers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the system gives no random numbers")]

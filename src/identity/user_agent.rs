@@ -6,11 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use super::error::IdentityError;
 use crate::certificate::{PrivateNumbers, Unverified};
+use crate::host::local_socket::{LocalStream, this_user};
 use crate::ids::TenantId;
 use crate::issue::Issued;
 use crate::openssh::add_identity;
@@ -49,7 +49,7 @@ pub(super) async fn add(
         socket: socket.to_owned(),
         source,
     };
-    let mut stream = UnixStream::connect(socket).await.map_err(failed)?;
+    let mut stream = LocalStream::connect(socket).await.map_err(failed)?;
     check_owner(socket, &stream)?;
     let comment = format!("{MARK}{label}");
     let held = list(&mut stream).await.map_err(failed)?;
@@ -86,7 +86,7 @@ pub(super) async fn add(
 /// Removes our keys of a label; tells whether there were any. An agent that does not answer holds none that could be removed.
 pub(super) async fn remove(socket: &Path, label: &str) -> bool {
     let comment = format!("{MARK}{label}");
-    let Ok(mut stream) = UnixStream::connect(socket).await else {
+    let Ok(mut stream) = LocalStream::connect(socket).await else {
         return false;
     };
     if check_owner(socket, &stream).is_err() {
@@ -104,9 +104,9 @@ pub(super) async fn remove(socket: &Path, label: &str) -> bool {
 }
 
 /// Refuses to hand a private key to a program of another user, which `sudo -E` would do. Root sees it in any case.
-fn check_owner(socket: &Path, stream: &UnixStream) -> Result<(), IdentityError> {
-    let owner = stream.peer_cred().map_or(0, |peer| peer.uid());
-    if owner == 0 || owner == rustix::process::geteuid().as_raw() {
+fn check_owner(socket: &Path, stream: &LocalStream) -> Result<(), IdentityError> {
+    let owner = stream.peer_user().unwrap_or_default();
+    if owner == 0 || owner == this_user() {
         return Ok(());
     }
     let socket = socket.to_owned();
@@ -118,14 +118,14 @@ fn has_expired(blob: &[u8], now: UnixTime) -> bool {
     Unverified::from_blob(blob).is_ok_and(|certificate| certificate.validity().1 <= now)
 }
 
-async fn list(stream: &mut UnixStream) -> io::Result<Vec<OfferedKey>> {
+async fn list(stream: &mut LocalStream) -> io::Result<Vec<OfferedKey>> {
     let reply = exchange(stream, &Request::RequestIdentities.encode()).await?;
     Response::identities(&reply)
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it does not list its keys"))
 }
 
 async fn exchange(
-    stream: &mut UnixStream,
+    stream: &mut LocalStream,
     message: &[u8],
 ) -> io::Result<zeroize::Zeroizing<Vec<u8>>> {
     let reply = timeout(REPLY_LIMIT, async {
@@ -146,7 +146,7 @@ mod tests {
 
     /// Asks an agent that answers after so long.
     async fn exchanged_with_one_that_takes(time: Duration) -> io::Result<Vec<u8>> {
-        let (mut ours, mut theirs) = UnixStream::pair().unwrap();
+        let (mut ours, mut theirs) = LocalStream::pair().unwrap();
         let agent = async {
             read_message(&mut theirs).await.unwrap();
             sleep(time).await;

@@ -2,7 +2,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ring::rand::{SecureRandom as _, SystemRandom};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -14,7 +13,7 @@ use super::handshake::{Handshake, MAX_HEAD_BYTES};
 use super::records::Records;
 use super::{Endpoint, RelayError};
 use crate::host::http_proxy::HttpProxy;
-use crate::host::tcp;
+use crate::host::{random, tcp};
 
 /// How long one try may take.
 const TRY_LIMIT: Duration = Duration::from_secs(10);
@@ -224,11 +223,9 @@ pub(super) fn invalid(error: rustls::Error) -> io::Error {
 
 fn random() -> Result<[u8; 16], RelayError> {
     let mut bytes = [0; 16];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .map_err(|_| RelayError::Dropped {
-            host: "random numbers".to_owned(),
-            source: io::Error::other("the system gives none"),
-        })?;
+    random::fill(&mut bytes).map_err(|_| RelayError::Dropped {
+        host: "random numbers".to_owned(),
+        source: io::Error::other("the system gives none"),
+    })?;
     Ok(bytes)
 }

@@ -1,14 +1,12 @@
 //! Masking keys (RFC 6455, section 5.3).
 
-use ring::error::Unspecified;
-use ring::rand::{SecureRandom as _, SystemRandom};
+use crate::host::random::{self, NoRandomNumbers};
 
 /// How many keys are made at once. To ask the system for one costs as much as to encrypt a short frame.
 const AT_ONCE: usize = 64;
 
 /// Unpredictable keys, each of which masks one frame.
 pub(super) struct Masks {
-    random: SystemRandom,
     keys: [[u8; 4]; AT_ONCE],
     used: usize,
 }
@@ -16,7 +14,6 @@ pub(super) struct Masks {
 impl Masks {
     pub(super) fn new() -> Self {
         Self {
-            random: SystemRandom::new(),
             keys: [[0; 4]; AT_ONCE],
             used: AT_ONCE,
         }
@@ -25,13 +22,13 @@ impl Masks {
     /// Returns a key that no other frame has.
     ///
     /// # Errors
-    /// [`Unspecified`] if the system gives no random numbers.
-    pub(super) fn next(&mut self) -> Result<[u8; 4], Unspecified> {
+    /// [`NoRandomNumbers`] if the system gives no random numbers.
+    pub(super) fn next(&mut self) -> Result<[u8; 4], NoRandomNumbers> {
         if let Some(key) = self.keys.get(self.used) {
             self.used += 1;
             return Ok(*key);
         }
-        self.random.fill(self.keys.as_flattened_mut())?;
+        random::fill(self.keys.as_flattened_mut())?;
         self.used = 1;
         let [first, ..] = self.keys;
         Ok(first)

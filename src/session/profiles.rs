@@ -1,5 +1,3 @@
-use std::fs;
-use std::io;
 use std::path::PathBuf;
 
 use crate::host::files::{self, Access};
@@ -89,20 +87,14 @@ impl Profiles {
     /// # Errors
     /// [`ProfileError`] if the folder is there and cannot be read.
     pub fn names(&self) -> Result<Vec<ProfileName>, ProfileError> {
-        let entries = match fs::read_dir(&self.folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(source) => {
-                let path = self.folder.clone();
-                return Err(ProfileError::Folder { path, source });
-            }
-        };
-        let mut names: Vec<ProfileName> = entries
-            .filter_map(|entry| {
-                let name = entry.ok()?.file_name();
-                name.to_str()?.strip_suffix(".json")?.parse().ok()
-            })
-            .collect();
+        let files = files::names(&self.folder).map_err(|source| ProfileError::Folder {
+            path: self.folder.clone(),
+            source,
+        })?;
+        let names = files
+            .iter()
+            .filter_map(|name| name.to_str()?.strip_suffix(".json")?.parse().ok());
+        let mut names: Vec<ProfileName> = names.collect();
         names.sort();
         Ok(names)
     }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::UnixStream;
 use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
@@ -15,6 +14,7 @@ use super::super::caller::{self, Caller};
 use super::super::places::ask_socket;
 use super::start;
 use crate::failure::Failure;
+use crate::host::local_socket::LocalStream;
 use crate::host::{own_socket, process};
 use crate::openssh::agent_protocol::{Request, Response};
 use crate::openssh::agent_stream::read_message;
@@ -121,11 +121,10 @@ enum NoAnswer {
 }
 
 async fn exchange(
-    stream: UnixStream,
+    stream: LocalStream,
     question: &impl Serialize,
 ) -> Result<Zeroizing<Vec<u8>>, NoAnswer> {
-    let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
-    let process = peer.and_then(|process| u32::try_from(process).ok());
+    let process = stream.peer_process();
     tokio::select! {
         answered = timeout(ANSWER_LIMIT, write_and_read(stream, question)) => answered
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
@@ -148,7 +147,7 @@ async fn until_stopped(process: Option<u32>, is_stopped: impl Fn(u32) -> bool) -
 }
 
 async fn write_and_read(
-    mut stream: UnixStream,
+    mut stream: LocalStream,
     question: &impl Serialize,
 ) -> io::Result<Zeroizing<Vec<u8>>> {
     let contents = caller::to_json(question)?;
@@ -164,10 +163,10 @@ async fn write_and_read(
 
 #[cfg(test)]
 mod tests {
-    use tokio::net::UnixListener;
     use tokio::time::Instant;
 
     use super::*;
+    use crate::host::local_socket::LocalListener;
 
     #[tokio::test(start_paused = true)]
     async fn a_process_that_stays_stopped_is_told_and_one_that_goes_on_is_not() {
@@ -192,9 +191,9 @@ mod tests {
     async fn asked_of_one_that_takes(time: Duration) -> Result<Option<Answer>, Failure> {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("agent.sock");
-        let listener = UnixListener::bind(ask_socket(&socket)).unwrap();
+        let listener = LocalListener::bind(&ask_socket(&socket)).unwrap();
         let agent = async {
-            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut stream = listener.accept().await.unwrap();
             read_message(&mut stream).await.unwrap();
             sleep(time).await;
             let answer = serde_json::to_vec::<AskResult>(&Ok(Answer::Done)).unwrap();

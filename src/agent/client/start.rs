@@ -6,11 +6,11 @@ use std::path::Path;
 use std::process::Child;
 use std::time::Duration;
 
-use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep};
 
 use super::super::places::ask_socket;
 use crate::failure::{Failure, place_failure};
+use crate::host::local_socket::LocalStream;
 use crate::host::own_socket::{self, SocketError};
 use crate::host::{files, process, program};
 
@@ -23,7 +23,7 @@ const START_POLL: Duration = Duration::from_millis(5);
 ///
 /// # Errors
 /// [`Failure`] if its program cannot be started or opens no socket in time.
-pub(super) async fn start(socket: &Path) -> Result<UnixStream, Failure> {
+pub(super) async fn start(socket: &Path) -> Result<LocalStream, Failure> {
     let failed = |error: &dyn Error| {
         Failure::new("cannot start the agent")
             .caused_by(error)
@@ -57,7 +57,7 @@ pub(super) async fn start(socket: &Path) -> Result<UnixStream, Failure> {
 }
 
 /// Connects to a new agent, or to another one that was faster, as soon as there is one.
-async fn reach(socket: &Path, agent: &mut Child) -> Result<UnixStream, SocketError> {
+async fn reach(socket: &Path, agent: &mut Child) -> Result<LocalStream, SocketError> {
     let deadline = Instant::now() + START_LIMIT;
     loop {
         match own_socket::connect(&ask_socket(socket)).await {
@@ -79,16 +79,14 @@ async fn reach(socket: &Path, agent: &mut Child) -> Result<UnixStream, SocketErr
 }
 
 /// Tells whether this process, as far as the system says, opened the socket at the other end.
-fn is_answered_by(stream: &UnixStream, process: u32) -> bool {
-    let other = stream.peer_cred().ok().and_then(|peer| peer.pid());
-    other.is_none_or(|other| u32::try_from(other) == Ok(process))
+fn is_answered_by(stream: &LocalStream, process: u32) -> bool {
+    stream.peer_process().is_none_or(|other| other == process)
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::net::UnixListener;
-
     use super::*;
+    use crate::host::local_socket::LocalListener;
 
     /// Starts an agent that opens its socket after so long, and tells whether it was reached.
     async fn is_reached_after(time: Duration) -> bool {
@@ -99,7 +97,7 @@ mod tests {
         let id = agent.id();
         let open = async {
             sleep(time).await;
-            UnixListener::bind(ask_socket(&socket)).unwrap()
+            LocalListener::bind(&ask_socket(&socket)).unwrap()
         };
         let (reached, _listener) = tokio::join!(reach(&socket, &mut agent), open);
         if let Ok(stream) = &reached {

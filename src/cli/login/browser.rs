@@ -1,7 +1,6 @@
 use std::process::Child;
 use std::time::Duration;
 
-use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::time::timeout;
 use url::Url;
 
@@ -13,6 +12,7 @@ use crate::failure::Failure;
 use crate::host::browser;
 use crate::host::http::Http;
 use crate::host::loopback::{Loopback, Visit};
+use crate::host::random;
 use crate::host::terminal::LongLines;
 use crate::ids::TenantId;
 use crate::line::Line;
@@ -43,12 +43,10 @@ pub(super) async fn sign_in(
             .caused_by(&error)
             .hint(OTHER_WAY)
     })?;
-    let mut random = [0; 48];
-    SystemRandom::new()
-        .fill(&mut random)
-        .map_err(|_| Failure::new("the system gives no random numbers"))?;
+    let mut bytes = [0; 48];
+    random::fill(&mut bytes).map_err(|_| Failure::new("the system gives no random numbers"))?;
     let (flow, address) =
-        AuthorizationCode::begin(cloud, tenant, loopback.redirect_uri(), prompt, &random);
+        AuthorizationCode::begin(cloud, tenant, loopback.redirect_uri(), prompt, &bytes);
     // Whether a browser has opened the page shows only when it comes back: pasting always works.
     let lines = ui::can_answer().then(LongLines::open);
     let lines = lines.and_then(Result::ok);

@@ -4,7 +4,6 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use p12_keystore::KeyStore;
-use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{KeyPair as _, RSA_PSS_SHA256, RsaKeyPair};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -16,6 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::hex;
 use crate::host::files::decode_text;
+use crate::host::random;
 use crate::ids::ClientId;
 use crate::secret::{Secret, SecretBytes};
 use crate::time::UnixTime;
@@ -106,11 +106,8 @@ impl ClientCertificate {
         token_url: &Url,
         now: UnixTime,
     ) -> Result<Secret, ClientCertificateError> {
-        let random = SystemRandom::new();
         let mut id = [0; 16];
-        random
-            .fill(&mut id)
-            .map_err(|_| ClientCertificateError::Signing)?;
+        random::fill(&mut id).map_err(|_| ClientCertificateError::Signing)?;
         let header = json!({
             "alg": "PS256", "typ": "JWT",
             "x5t#S256": URL_SAFE_NO_PAD.encode(Sha256::digest(&self.certificate)),
@@ -123,8 +120,13 @@ impl ClientCertificate {
         let signed = format!("{}.{}", encode(&header), encode(&claims));
         let key = rsa(&self.key)?;
         let mut signature = vec![0; key.public().modulus_len()];
-        key.sign(&RSA_PSS_SHA256, &random, signed.as_bytes(), &mut signature)
-            .map_err(|_| ClientCertificateError::Signing)?;
+        key.sign(
+            &RSA_PSS_SHA256,
+            &random::source(),
+            signed.as_bytes(),
+            &mut signature,
+        )
+        .map_err(|_| ClientCertificateError::Signing)?;
         let signature = URL_SAFE_NO_PAD.encode(signature);
         Ok(Secret::new(format!("{signed}.{signature}")))
     }
