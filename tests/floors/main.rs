@@ -1,5 +1,5 @@
 //! Holds the structure that `src/lib.rs` draws: imports go down, none goes sideways, files import one another in no circle, no
-//! command imports another, and errors stay typed up to the border.
+//! command imports another, errors stay typed up to the border, and only `host` touches the system.
 
 #![expect(
     clippy::unwrap_used,
@@ -12,6 +12,7 @@ mod circles;
 mod commands;
 mod failures;
 mod source;
+mod system;
 
 use std::fs;
 use std::path::Path;

@@ -166,6 +166,12 @@ impl SourceFile {
             .any(|window| window == tokens)
     }
 
+    /// Returns the whole paths that are named here, in a `use` or in the code, sorted.
+    pub(crate) fn named_paths(&self) -> BTreeSet<String> {
+        let in_code = self.paths().into_iter().map(|path| path.join("::"));
+        in_code.chain(self.names.values().cloned()).collect()
+    }
+
     /// Returns the paths that are imported, all paths in the code with two segments at least, and names that a `use` made known.
     fn paths(&self) -> BTreeSet<Vec<String>> {
         let imported = self.imported.iter();
