@@ -18,7 +18,7 @@ use crate::session::{KeyOptions, Profile, Session};
 /// The longest certificate file that is read, in bytes.
 const MAX_FILE_BYTES: usize = 256 * 1024;
 
-/// Issue a certificate for a new key, which stays in the keyring, or for a key of yours
+/// Acquire a certificate for a new key in the keyring, or for a key of your own
 #[derive(Args, Debug)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -28,13 +28,13 @@ const MAX_FILE_BYTES: usize = 256 * 1024;
 pub(super) struct CertArgs {
     #[command(subcommand)]
     command: Option<CertCommand>,
-    /// Write the certificate to this file, or with `-` to standard output
+    /// Write the certificate to FILE (- for standard output)
     #[arg(long, value_name = "FILE", value_parser = path_arg::parser())]
     file: Option<PathBuf>,
-    /// Certify this public key; the certificate goes to the file beside it that ends in -cert.pub, unless --file says else
+    /// Acquire a certificate for the public key in FILE, and write it to --file [default: KEY-cert.pub beside FILE]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["key_size", "key_type"], value_parser = path_arg::parser())]
     public_key_file: Option<PathBuf>,
-    /// Have it from this tenant, which the account is a guest of; without it, from the one that was signed in to
+    /// Tenant that issues it, which the account is a guest of [default: the profile's tenant]
     #[arg(long, value_name = "ID")]
     tenant: Option<TenantId>,
     #[command(flatten)]
@@ -45,7 +45,7 @@ pub(super) struct CertArgs {
 enum CertCommand {
     /// Explain a certificate file, or the certificate in the keyring
     Show {
-        /// The certificate file
+        /// Certificate file [default: the certificate in the keyring]
         #[arg(value_parser = path_arg::parser())]
         file: Option<PathBuf>,
     },
@@ -71,7 +71,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: CertArgs) -> Result<(),
     };
     let outcome = context.answering(ui, &session.profile.name, certify).await;
     if let (Err(_), Some(before)) = (&outcome, before) {
-        // Keys of a kind that is not certified would keep everybody out from now on.
+        // With keys of a kind that Entra does not certify, no login would work from now on.
         set_key_options(context, before)?;
     }
     let certificate = outcome?;
@@ -97,7 +97,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: CertArgs) -> Result<(),
     Ok(())
 }
 
-/// Keeps what was said about keys, and returns what held before if that is something else.
+/// Stores the options of keys, and returns the earlier ones if they differ.
 fn keep_key_options(
     context: &Context,
     session: &Session,
@@ -110,7 +110,7 @@ fn keep_key_options(
     }
     if !session.is_stored() {
         return Err(Failure::new(
-            "nothing is stored of an account that AZURE_ variables name, key options neither",
+            "cannot store key options of an account that AZURE_ variables name",
         )
         .kind(FailureKind::Usage)
         .hint("sign in with them: entra-ssh login --service-principal"));
@@ -124,7 +124,7 @@ fn set_key_options(context: &Context, keys: KeyOptions) -> Result<(), Failure> {
     Ok(context.profiles().save(&Profile { keys, ..profile })?)
 }
 
-/// Has the agent issue a certificate, since it has a key pair ready and keeps both.
+/// Acquires a certificate by the agent, which has a key pair ready and keeps both.
 async fn from_agent(
     context: &Context,
     session: &Session,
@@ -158,8 +158,7 @@ async fn show_stored(ui: Ui, context: &Context) -> Result<(), Failure> {
 
 async fn stored(session: &Session) -> Result<Certificate, Failure> {
     let issued = issue::stored(session).await?.ok_or_else(|| {
-        Failure::new("there is no certificate in the keyring, or it is over")
-            .hint("issue one: entra-ssh cert")
+        Failure::new("no valid certificate in the keyring").hint("acquire one: entra-ssh cert")
     })?;
     Ok(issued.certificate)
 }

@@ -40,14 +40,14 @@ enum YesNo {
 }
 
 impl KeyArgs {
-    /// Returns what holds from now on, where `before` is what held so far.
+    /// Returns the options from now on, given those so far.
     pub(super) fn over(self, before: KeyOptions) -> Result<KeyOptions, Failure> {
         if matches!(self.key_type, Some(KeyType::Ed25519)) && self.key_size.is_some() {
-            return Err(Failure::new(
-                "`ed25519` keys are of one length, and `--key-size` is for RSA keys",
-            )
-            .kind(FailureKind::Usage)
-            .hint("leave one of the two out: entra-ssh cert --key-type ed25519"));
+            return Err(
+                Failure::new("`--key-size` is only for RSA keys, not for `ed25519`")
+                    .kind(FailureKind::Usage)
+                    .hint("leave out the size: entra-ssh cert --key-type ed25519"),
+            );
         }
         let key_type = match self.key_type {
             None => before.key_type,

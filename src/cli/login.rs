@@ -1,9 +1,9 @@
 mod browser;
 mod device_code;
-mod person;
 mod secret_file;
 mod service_principal;
 pub(super) mod step_up;
+mod user;
 
 use std::path::PathBuf;
 
@@ -22,12 +22,12 @@ use crate::ids::{ClientId, TenantId};
 use crate::keyring::{Backend, Keyring};
 use crate::session::Flow;
 
-/// Sign in to Entra ID, as a person or as a service principal
+/// Sign in to Entra ID, as a user or as a service principal
 ///
-/// A person signs in in the browser of this machine; with --no-browser, in any browser; with --device-code, by entering a
-/// code in any browser. A pipeline signs in as a service principal: with a secret or a certificate of its own, or with a
-/// token that the pipeline issues. Where the variables `AZURE_CLIENT_ID`, `AZURE_TENANT_ID` and `AZURE_CLIENT_SECRET`,
-/// `AZURE_CLIENT_CERTIFICATE_PATH` or `AZURE_FEDERATED_TOKEN_FILE` are set, it need not sign in at all.
+/// A user signs in in the browser of this machine; with --no-browser, in any browser; with --device-code, by entering a code
+/// in any browser. A pipeline signs in as a service principal: with a secret or certificate of its own, or with a token that
+/// the pipeline issues. It need not sign in at all if `AZURE_CLIENT_ID`, `AZURE_TENANT_ID` and one of `AZURE_CLIENT_SECRET`,
+/// `AZURE_CLIENT_CERTIFICATE_PATH` and `AZURE_FEDERATED_TOKEN_FILE` are set.
 #[derive(Args, Debug)]
 #[command(
     group = ArgGroup::new("proof").args([
@@ -40,31 +40,27 @@ use crate::session::Flow;
         --client-certificate app.pem\n  \
         entra-ssh login --github-actions --client-id ID --tenant ID"
 )]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is an option that is given or not"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option")]
 pub(super) struct LoginArgs {
-    /// Show a code that is entered in a browser anywhere
+    /// Show a code to enter in any browser
     #[arg(long, conflicts_with_all = ["proof", "no_browser"])]
     device_code: bool,
-    /// Print the address to open, and take the address that the browser ends at
+    /// Print the address to open, and read the address that the browser ends at
     #[arg(long, conflicts_with = "proof")]
     no_browser: bool,
-    /// Propose this account on the page
+    /// Suggest this account on the sign-in page
     #[arg(long, value_name = "UPN", conflicts_with_all = ["proof", "device_code"])]
     login_hint: Option<String>,
-    /// The tenant, by ID or domain; without it, the home tenant of whoever signs in
+    /// Tenant, by ID or domain [default: the user's home tenant]
     #[arg(long, env = "ENTRA_SSH_TENANT")]
     tenant: Option<TenantId>,
-    /// The service principal's application [env: `ENTRA_SSH_CLIENT_ID`]
+    /// Application of the service principal [env: `ENTRA_SSH_CLIENT_ID`]
     #[arg(long, value_name = "ID", requires = "proof")]
     client_id: Option<ClientId>,
-    /// Sign in as a service principal, with the secret of --client-secret-file or `ENTRA_SSH_CLIENT_SECRET`, or with
-    /// --client-certificate
+    /// Sign in as a service principal, with --client-secret-file, `ENTRA_SSH_CLIENT_SECRET` or --client-certificate
     #[arg(long)]
     service_principal: bool,
-    /// Read the client secret from this file (- for standard input)
+    /// Read the client secret from FILE (- for standard input)
     #[arg(
         long,
         value_name = "FILE",
@@ -73,29 +69,29 @@ pub(super) struct LoginArgs {
     )]
     #[arg(value_parser = path_arg::parser())]
     client_secret_file: Option<PathBuf>,
-    /// Use the certificate and RSA key in this file, PEM or PKCS#12
+    /// Use the certificate and RSA key in FILE (PEM or PKCS#12)
     #[arg(long, value_name = "FILE", requires = "service_principal", value_parser = path_arg::parser())]
     client_certificate: Option<PathBuf>,
-    /// Read the password of the PKCS#12 file from this file (- for standard input); else it is taken from
-    /// `AZURE_CLIENT_CERTIFICATE_PASSWORD`
+    /// Read the password of the PKCS#12 file from FILE (- for standard input) [default:
+    /// `AZURE_CLIENT_CERTIFICATE_PASSWORD`]
     #[arg(long, value_name = "FILE", requires = "client_certificate", value_parser = path_arg::parser())]
     client_certificate_password_file: Option<PathBuf>,
-    /// Use the token that something else keeps fresh in this file, as in Kubernetes; it is read anew for every request
+    /// Use the token in FILE, which something else keeps fresh, as in Kubernetes; read for every request
     #[arg(long, value_name = "FILE", value_parser = path_arg::parser())]
     federated_token_file: Option<PathBuf>,
-    /// Use a token of the GitHub Actions workflow that this runs in; it needs `permissions: id-token: write`
+    /// Use a token of this GitHub Actions workflow; needs `permissions: id-token: write`
     #[arg(long)]
     github_actions: bool,
-    /// Use a token of the Azure Pipelines job that this runs in; it needs `SYSTEM_ACCESSTOKEN`
+    /// Use a token of this Azure Pipelines job; needs `SYSTEM_ACCESSTOKEN`
     #[arg(long)]
     azure_pipelines: bool,
-    /// The service connection of --azure-pipelines, if `AZURESUBSCRIPTION_SERVICE_CONNECTION_ID` does not name it
+    /// Service connection of --azure-pipelines [default: `AZURESUBSCRIPTION_SERVICE_CONNECTION_ID`]
     #[arg(long, value_name = "ID", requires = "azure_pipelines")]
     service_connection_id: Option<String>,
     /// Use a token of this machine's managed identity, which the application of --client-id trusts
     #[arg(long)]
     managed_identity: bool,
-    /// The user-assigned identity of --managed-identity; without it, the system's own
+    /// User-assigned identity of --managed-identity [default: the system-assigned one]
     #[arg(long, value_name = "ID", requires = "managed_identity")]
     identity_client_id: Option<ClientId>,
     #[command(flatten)]
@@ -122,8 +118,8 @@ impl LoginArgs {
     }
 }
 
-/// What a sign-in is made with.
-struct Way<'a> {
+/// What signing in takes.
+struct Setup<'a> {
     ui: Ui,
     context: &'a Context,
     cloud: &'a Cloud,
@@ -136,19 +132,19 @@ pub(super) async fn run(ui: Ui, context: &Context, args: LoginArgs) -> Result<()
     let before = context.profiles().load(&context.profile_name()).ok();
     let keys = before.as_ref().map(|profile| profile.keys);
     let keys = args.keys.over(keys.unwrap_or_default())?;
-    // A keyring that cannot be used is better met before the person has signed in.
+    // Before the user signs in: a keyring that cannot be used would waste it.
     let keyring = Keyring::choose(context.keyring, &context.host).await?;
     let http = Http::for_cloud(&cloud, &context.host.env)?;
-    let way = Way {
+    let setup = Setup {
         ui,
         context,
         cloud: &cloud,
         http: &http,
     };
     let signed_in = if args.is_for_a_pipeline() {
-        service_principal::sign_in(&way, args).await?
+        service_principal::sign_in(&setup, args).await?
     } else {
-        person::sign_in(&way, &args).await?
+        user::sign_in(&setup, &args).await?
     };
     let profile = signed_in
         .store(
@@ -178,7 +174,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: LoginArgs) -> Result<()
     login_names::follow(ui, context, before.as_ref(), &profile).await
 }
 
-/// Says when a keyring forgets the sign-in, and how to keep it.
+/// Warns of a keyring that forgets the sign-in, and says how to keep it.
 fn warn_of_loss(ui: Ui, keyring: &Keyring) {
     let Some(when) = keyring.backend().forgets() else {
         return;
@@ -189,7 +185,7 @@ fn warn_of_loss(ui: Ui, keyring: &Keyring) {
     ));
     if backend == Backend::Memory {
         ui.say(&format!(
-            "the agent's memory was taken because {}",
+            "entra-ssh uses the agent's memory because {}",
             keyring.reason()
         ));
     }

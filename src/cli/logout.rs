@@ -8,7 +8,7 @@ use crate::ids::ProfileName;
 use crate::keyring::Kind;
 use crate::session::{self, SignedOut, StoredEntry};
 
-/// Remove what login and renewal put into the keyring and the agent
+/// Sign out, and remove keys and certificates from the keyring and the agent
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  entra-ssh logout\n  entra-ssh logout --all")]
 pub(super) struct LogoutArgs {
@@ -40,7 +40,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: LogoutArgs) -> Result<(
         ui.result(
             &json,
             if text.is_empty() {
-                "nobody was signed in\n"
+                "not signed in\n"
             } else {
                 &text
             },
@@ -52,7 +52,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: LogoutArgs) -> Result<(
     }
 }
 
-/// What a logout did, as it is told.
+/// What a logout did, as it is shown.
 struct Report {
     profile: ProfileName,
     removed: Vec<String>,

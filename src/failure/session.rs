@@ -65,7 +65,7 @@ impl Failure {
                 challenge,
                 is_guest,
             } => {
-                // A new sign-in is one to Azure Resource Manager, and meets what is asked for there.
+                // A new sign-in is one to Azure Resource Manager, and meets what its policies ask for.
                 let command = match challenge.application {
                     Application::ResourceManager => login_command(&profile),
                     Application::Ssh if is_guest => {
@@ -137,7 +137,7 @@ impl From<ProfileError> for Failure {
     }
 }
 
-/// How a managed identity comes to a certificate all the same.
+/// How to acquire a certificate with a managed identity.
 pub(crate) const MANAGED_IDENTITY_HINT: &str = "let an application trust it as a federated credential (az ad app \
     federated-credential create --id APP), then: entra-ssh login --managed-identity --client-id APP --tenant ID";
 
@@ -164,7 +164,7 @@ impl From<ProofError> for Failure {
             }
             ProofError::NoServiceConnection => failure
                 .kind(FailureKind::Usage)
-                .hint("name it: --service-connection-id ID"),
+                .hint("name it: entra-ssh login --azure-pipelines --service-connection-id ID"),
             ProofError::NotAzurePipelines => failure.kind(FailureKind::Usage).hint(
                 "hand the step the job's token: env: SYSTEM_ACCESSTOKEN: $(System.AccessToken)",
             ),

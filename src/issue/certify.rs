@@ -47,7 +47,7 @@ async fn certify_of(
     Ok(certificate)
 }
 
-/// Tells whether Entra has refused a key because of its kind. It says no more then than that the key is weak, or that the
+/// Returns whether Entra has refused a key because of its kind. It says no more then than that the key is weak, or that the
 /// request is malformed.
 fn refuses_kind(error: &SessionError, key: &PublicKey) -> bool {
     let refuses_key = matches!(
@@ -58,8 +58,8 @@ fn refuses_kind(error: &SessionError, key: &PublicKey) -> bool {
     key.rsa_bits().is_none() && refuses_key
 }
 
-/// Returns the stored certificate if it `is_good`, or a new one. Of any number of processes that ask at once, one issues and
-/// the others find what it stored.
+/// Returns the stored certificate if it `is_good`, or a new one. Of any number of processes at once, one acquires it and the
+/// others find what that one stored.
 ///
 /// # Errors
 /// As [`certify`], and if another process keeps the lock.
@@ -78,13 +78,13 @@ pub(crate) async fn fresh(
     tracing::info!(
         account = session.profile.account.as_str(),
         tenant = session.tenant.as_str(),
-        "has a key certified"
+        "acquires a certificate"
     );
     let key_pair = keys.take(session.profile.keys.kind()).await?;
     match certify_of(KeyOwner::Profile, session, key_pair.public_key()).await {
         Ok(certificate) => Ok(store(session, &lock, key_pair, certificate).await),
         Err(error) => {
-            // It has no certificate, and is as good as new.
+            // The next certificate can have it.
             keys.give_back(key_pair);
             Err(error)
         }

@@ -12,7 +12,7 @@ pub enum IssueError {
         /// What may be the cause.
         clock: Option<ClockSkew>,
     },
-    /// There is no key to certify.
+    /// The key pair cannot be made or used.
     #[error(transparent)]
     Key(#[from] KeyError),
     /// Entra refuses keys of this kind. It says no more than that the request is malformed, or that the key is weak.

@@ -6,11 +6,9 @@ use crate::time::UnixTime;
 /// A key pair and its certificate.
 #[derive(Clone, Debug)]
 pub(crate) struct Issued {
-    /// The key pair.
     pub key_pair: Arc<KeyPair>,
-    /// Its certificate.
     pub certificate: Certificate,
-    /// When this process got hold of it.
+    /// When this process issued or loaded it.
     pub obtained: UnixTime,
 }
 
@@ -21,13 +19,11 @@ impl Issued {
         Lifetime::of(&self.certificate, self.obtained)
     }
 
-    /// Tells whether the certificate is due for renewal.
     #[must_use]
     pub(crate) fn is_due(&self, now: UnixTime) -> bool {
         self.lifetime().needs_renewal(RenewWhen::Due, now)
     }
 
-    /// Tells whether the certificate has not expired.
     #[must_use]
     pub(crate) fn is_live(&self, now: UnixTime) -> bool {
         self.lifetime().is_live(now)

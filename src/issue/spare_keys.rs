@@ -9,7 +9,7 @@ use crate::host::process;
 /// How many key pairs are kept for later, of all kinds together.
 const MAX_SPARE: usize = 4;
 
-/// Key pairs that are made before they are needed: an RSA key takes a good part of a second, and nobody is to wait for it.
+/// Key pairs that are made before they are needed: an RSA key takes a good part of a second, and no caller should wait for it.
 #[derive(Clone, Default)]
 pub(crate) struct SpareKeys {
     shared: Arc<Shared>,
@@ -30,8 +30,7 @@ struct State {
 }
 
 impl SpareKeys {
-    /// Sees to it that there is going to be a key pair of this kind, made on a thread of its own that gives way to everything
-    /// else.
+    /// Makes a key pair of this kind, unless one is ready, on a thread of its own that gives way to everything else.
     pub(crate) fn make_ahead(&self, kind: KeyKind) {
         {
             let mut state = self.shared.state();
@@ -50,7 +49,7 @@ impl SpareKeys {
                 shared.finished(kind, made, true);
             });
         if started.is_err() {
-            // Without a thread there is no spare key, and whoever needs one makes it.
+            // Without a thread there is no spare key, and the caller that needs one makes it.
             self.shared
                 .state()
                 .in_the_making
@@ -153,7 +152,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_comes_while_one_is_made_gets_the_first_that_is_ready() {
+    async fn a_caller_that_comes_while_one_is_made_gets_the_first_that_is_ready() {
         let keys = SpareKeys::default();
         keys.make_ahead(RSA);
         let (one, other) = tokio::join!(keys.take(RSA), keys.take(RSA));
@@ -161,7 +160,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_gets_a_key_of_another_kind() {
+    async fn no_caller_gets_a_key_of_another_kind() {
         let keys = SpareKeys::default();
         keys.give_back(KeyPair::generate(RSA).unwrap());
         let other = keys.take(KeyKind::Ed25519).await.unwrap();

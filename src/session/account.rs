@@ -29,7 +29,7 @@ use self::environment::{AccountSource, EnvironmentIdentity};
 use self::link::{Link, Links};
 use self::unsaved::Unsaved;
 
-/// A signed-in account in one tenant, with all that it takes to speak for it there.
+/// A signed-in account in one tenant, with what it takes to act for it there.
 #[derive(Clone, Debug)]
 pub struct Session {
     /// The profile.
@@ -157,7 +157,7 @@ impl Session {
         self.link.keyring.clone()
     }
 
-    /// Tells whether something of the account outlives this process.
+    /// Returns whether something of the account outlives this process.
     #[must_use]
     pub const fn is_stored(&self) -> bool {
         self.profile.environment.is_none()

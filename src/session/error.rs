@@ -145,10 +145,10 @@ pub enum CloudNameError {
     #[error("cannot read the cloud file `{}`", path.display())]
     Read { path: PathBuf, source: io::Error },
     /// A profile names a cloud that is not built in.
-    #[error("there is no cloud `{name}`")]
+    #[error("unknown cloud `{name}`")]
     Unknown { name: String },
     /// `--cloud` names neither a cloud nor a file.
-    #[error("there is no cloud `{text}`, and no file of that name")]
+    #[error("unknown cloud `{text}`: neither built in nor a file")]
     UnknownArgument { text: String },
 }
 
@@ -165,8 +165,8 @@ pub enum ProfileError {
         path: PathBuf,
         source: serde_json::Error,
     },
-    /// There is none of that name.
-    #[error("nobody is signed in as the profile `{name}`")]
+    /// It is not signed in.
+    #[error("profile `{name}` is not signed in")]
     NotFound { name: ProfileName },
     /// Its file cannot be read.
     #[error("cannot read the profile `{}`", path.display())]
@@ -198,16 +198,16 @@ pub enum ProofError {
     #[error("a managed identity gets no certificates of its own")]
     ManagedIdentityAlone,
     /// Neither an option nor a variable names the service connection of Azure Pipelines.
-    #[error("no service connection is named")]
+    #[error("missing service connection of Azure Pipelines")]
     NoServiceConnection,
     /// This process has no access token of Azure Pipelines.
-    #[error("this is no Azure Pipelines job that may ask for an ID token")]
+    #[error("not an Azure Pipelines job with an access token")]
     NotAzurePipelines,
     /// This process has no token to request ID tokens of GitHub with.
-    #[error("this is no GitHub Actions job that may ask for an ID token")]
+    #[error("not a GitHub Actions job that may request an ID token")]
     NotGithubActions,
     /// A pipeline's variable does not hold the address that it should.
-    #[error("`{variable}` is no https address")]
+    #[error("`{variable}` is not an https address")]
     NotHttps { variable: &'static str },
     /// The path of a token file cannot be used.
     #[error(transparent)]
@@ -224,7 +224,7 @@ pub enum VariablesError {
     #[error("`AZURE_AUTHORITY_HOST` must not hold a user name or password")]
     AuthorityCredentials,
     /// The authority is that of no built-in cloud.
-    #[error("`AZURE_AUTHORITY_HOST` names `{host}`, which is no built-in cloud")]
+    #[error("`AZURE_AUTHORITY_HOST` names `{host}`, which is not a built-in cloud")]
     AuthorityUnknown { host: String },
     /// An ID is not one.
     #[error(transparent)]

@@ -15,46 +15,30 @@ use crate::session::key_options::KeyOptions;
 pub enum Method {
     /// A service principal, by ID tokens of Azure Pipelines.
     AzurePipelines {
-        /// The application.
         client_id: ClientId,
-        /// The service connection.
         service_connection_id: String,
     },
     /// A service principal, by a certificate.
-    ClientCertificate {
-        /// The application.
-        client_id: ClientId,
-    },
+    ClientCertificate { client_id: ClientId },
     /// A service principal, by a client secret.
-    ClientSecret {
-        /// The application.
-        client_id: ClientId,
-    },
+    ClientSecret { client_id: ClientId },
     /// A service principal, by ID tokens of GitHub Actions.
-    GithubActions {
-        /// The application.
-        client_id: ClientId,
-    },
+    GithubActions { client_id: ClientId },
     /// A service principal, by tokens of a managed identity that it trusts.
     ManagedIdentity {
-        /// The application.
         client_id: ClientId,
         /// The user-assigned identity; the system's own if there is none.
         identity: Option<ClientId>,
     },
-    /// A person, by a refresh token.
-    Person,
     /// A service principal, by a token that something else keeps fresh in a file.
-    TokenFile {
-        /// The application.
-        client_id: ClientId,
-        /// The file.
-        file: PathBuf,
-    },
+    TokenFile { client_id: ClientId, file: PathBuf },
+    /// A user, by a refresh token. Profiles keep the name that the first version gave it.
+    #[serde(rename = "person")]
+    User,
 }
 
 impl Method {
-    /// Returns what tells apart what an application keeps that signs in in several ways, under a profile each.
+    /// Returns the end of an entry's name: an application may sign in in several ways, under a profile each.
     const fn suffix(&self) -> &'static str {
         match self {
             Self::AzurePipelines { .. } => " azure-pipelines",
@@ -62,19 +46,19 @@ impl Method {
             Self::GithubActions { .. } => " github-actions",
             Self::ClientSecret { .. }
             | Self::ManagedIdentity { .. }
-            | Self::Person
-            | Self::TokenFile { .. } => "",
+            | Self::TokenFile { .. }
+            | Self::User => "",
         }
     }
 
-    /// Tells whether something secret of it is in the keyring.
+    /// Returns whether the keyring holds a secret of it.
     #[must_use]
     pub const fn keeps_secret(&self) -> bool {
         !matches!(self, Self::ManagedIdentity { .. } | Self::TokenFile { .. })
     }
 }
 
-/// Where a person signs in.
+/// Where a user signs in.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Flow {
@@ -100,10 +84,10 @@ pub struct Profile {
     pub account: Account,
     /// How.
     pub method: Method,
-    /// Where, for a person: what policies ask for later is asked for there too.
+    /// Where, for a user, who also answers there what policies ask for later.
     #[serde(default)]
     pub flow: Flow,
-    /// What the variables that it was made from said, if a pipeline never signed in by itself: their digest.
+    /// The digest of the variables that it was made of, for a pipeline that never signs in by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
     /// Where its secrets are.
@@ -111,7 +95,7 @@ pub struct Profile {
     /// What its keys are like.
     #[serde(default)]
     pub keys: KeyOptions,
-    /// Other tenants that the account has been certified in, as a guest or as a multi-tenant application.
+    /// Other tenants that have issued it certificates, as a guest or as a multi-tenant application.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guest_in: Vec<TenantId>,
 }
@@ -149,7 +133,7 @@ impl Profile {
         std::iter::once(&self.tenant).chain(&self.guest_in)
     }
 
-    /// Tells whether this is the same sign-in, wherever else the account has been certified since.
+    /// Returns whether this is the same sign-in, whatever tenants have issued certificates since.
     #[must_use]
     pub fn is_same_sign_in(&self, other: &Self) -> bool {
         let without_guests = |profile: &Self| Self {

@@ -29,7 +29,7 @@ impl Profiles {
     /// Loads a profile.
     ///
     /// # Errors
-    /// [`ProfileError::NotFound`] if there is none of that name.
+    /// [`ProfileError::NotFound`] if it is not signed in.
     pub fn load(&self, name: &ProfileName) -> Result<Profile, ProfileError> {
         let path = self.path(name);
         let text = match files::read_text_if_there(&path, MAX_FILE_BYTES) {
@@ -130,7 +130,7 @@ impl Others {
         self.0.iter().find(needs).map(|other| &other.name)
     }
 
-    /// Tells whether one of them is of this account in this tenant.
+    /// Returns whether one of them is of this account in this tenant.
     #[must_use]
     pub fn use_account(&self, profile: &Profile, tenant: &TenantId) -> bool {
         self.0.iter().any(|other| {

@@ -164,7 +164,7 @@ pub(crate) fn managed_identity(
     Ok(Proof::ManagedIdentity(identity))
 }
 
-/// Tells whether this is Azure Cloud Shell.
+/// Returns whether this is Azure Cloud Shell.
 pub(crate) fn is_cloud_shell(env: &Env) -> bool {
     let has = |name| env.var_os(name).is_some();
     env.var("AZUREPS_HOST_ENVIRONMENT")
@@ -173,7 +173,7 @@ pub(crate) fn is_cloud_shell(env: &Env) -> bool {
         || (has("MSI_ENDPOINT") && !has("MSI_SECRET") && !has("IDENTITY_ENDPOINT"))
 }
 
-/// Tells whether the machine offers a managed identity by variables.
+/// Returns whether the machine offers a managed identity by variables.
 pub(crate) fn offers_managed_identity(env: &Env) -> bool {
     ["IDENTITY_ENDPOINT", "MSI_ENDPOINT"]
         .iter()

@@ -94,7 +94,7 @@ pub(crate) trait Copies {
     /// Why a copy could not be removed.
     type Error: From<SessionError>;
 
-    /// Has the agent forget a profile; tells whether one is running.
+    /// Has the agent forget a profile; returns whether one is running.
     async fn forget(&self, name: &ProfileName) -> Result<bool, Self::Error>;
 
     /// Removes the other copies, and says what they were. Those that other profiles share stay.

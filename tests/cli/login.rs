@@ -162,7 +162,7 @@ fn a_wrong_or_missing_secret_signs_nobody_in() {
     world.assert_told(
         &output,
         2,
-        "error: there is no client secret\n\
+        "error: missing client secret\n\
          hint: name its file with --client-secret-file FILE (- for standard input)\n",
     );
     let output = service_principal(&world)

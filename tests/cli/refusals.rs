@@ -59,14 +59,14 @@ fn unknown_and_ambiguous_names_are_refused_with_a_hint() {
         (
             &["--profile", "nobody", "cert"],
             4,
-            "error: nobody is signed in as the profile `nobody`\n\
+            "error: profile `nobody` is not signed in\n\
              hint: sign in: entra-ssh --profile nobody login\n"
                 .to_owned(),
         ),
         (
             &["--cloud", "AzureMars", "login", "--device-code"],
             2,
-            "error: there is no cloud `AzureMars`, and no file of that name\n\
+            "error: unknown cloud `AzureMars`: neither built in nor a file\n\
              hint: use one of AzureCloud, AzureUSGovernment, AzureChinaCloud, or a cloud file\n"
                 .to_owned(),
         ),

@@ -133,7 +133,7 @@ fn somebody_else_cannot_answer() {
     output.ended_with(1);
     assert!(
         output.stdout.contains(
-            "`Grace.Hopper@contoso.example` has signed in, and the profile `default` is of `ada@contoso.example`"
+            "`Grace.Hopper@contoso.example` signed in, but the profile `default` is for `ada@contoso.example`"
         ),
         "{output}"
     );

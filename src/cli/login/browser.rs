@@ -5,7 +5,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::super::ui;
-use super::Way;
+use super::Setup;
 use crate::cloud::Cloud;
 use crate::entra::{AuthorizationCode, EntraError, Pasted, Prompt, Tokens};
 use crate::failure::Failure;
@@ -18,10 +18,10 @@ use crate::ids::TenantId;
 use crate::line::Line;
 use crate::time::Spoken;
 
-/// How long a person may take in the browser.
+/// How long a user may take in the browser.
 const BROWSER_LIMIT: Duration = Duration::from_secs(15 * 60);
 
-/// Which browser a person signs in in.
+/// Which browser a user signs in in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Browser {
     /// Any, on this machine or another: the address is printed.
@@ -30,14 +30,14 @@ pub(super) enum Browser {
     OfThisMachine,
 }
 
-/// Signs a person in with an authorization code.
+/// Signs a user in with an authorization code.
 pub(super) async fn sign_in(
-    way: &Way<'_>,
+    setup: &Setup<'_>,
     tenant: &TenantId,
     prompt: Prompt<'_>,
     browser: Browser,
 ) -> Result<Tokens, Failure> {
-    let Way { cloud, http, .. } = *way;
+    let Setup { cloud, http, .. } = *setup;
     let mut loopback = Loopback::open().await.map_err(|error| {
         Failure::new("cannot listen for the browser")
             .caused_by(&error)
@@ -50,7 +50,7 @@ pub(super) async fn sign_in(
     // Whether a browser has opened the page shows only when it comes back: pasting always works.
     let lines = ui::can_answer().then(LongLines::open);
     let lines = lines.and_then(Result::ok);
-    let opener = show(way, browser, &address, lines.is_some());
+    let opener = show(setup, browser, &address, lines.is_some());
     let wait = async {
         tokio::select! {
             outcome = wait_for_redirect(&flow, &mut loopback, http, cloud) => outcome,
@@ -59,7 +59,7 @@ pub(super) async fn sign_in(
         }
     };
     timeout(BROWSER_LIMIT, wait).await.map_err(|_| {
-        Failure::new(format!("nobody signed in within {}", Spoken(BROWSER_LIMIT))).hint(OTHER_WAY)
+        Failure::new(format!("no sign-in within {}", Spoken(BROWSER_LIMIT))).hint(OTHER_WAY)
     })?
 }
 
@@ -73,10 +73,10 @@ struct Opener {
 }
 
 /// Starts the browser, if it is to be that of this machine, and prints the address.
-fn show(way: &Way<'_>, browser: Browser, address: &Url, can_paste: bool) -> Option<Opener> {
+fn show(setup: &Setup<'_>, browser: Browser, address: &Url, can_paste: bool) -> Option<Opener> {
     let found = match browser {
         Browser::Anywhere => None,
-        Browser::OfThisMachine => browser::find(&way.context.host.env),
+        Browser::OfThisMachine => browser::find(&setup.context.host.env),
     };
     let started = found.map(|browser| {
         let started = browser::open(&browser, address.as_str());

@@ -3,7 +3,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::super::ui;
-use super::Way;
+use super::Setup;
 use crate::entra::{self, Prompt, Tokens};
 use crate::failure::Failure;
 use crate::ids::TenantId;
@@ -13,14 +13,14 @@ use crate::time::Spoken;
 /// How often the wait is shown at a terminal.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Signs a person in with a device code.
+/// Signs a user in with a device code.
 pub(super) async fn sign_in(
-    way: &Way<'_>,
+    setup: &Setup<'_>,
     tenant: &TenantId,
     prompt: Prompt<'_>,
 ) -> Result<Tokens, Failure> {
-    let clock = way.context.host.clock.as_ref();
-    let flow = entra::begin_device_code(way.http, clock, way.cloud, tenant, prompt).await?;
+    let clock = setup.context.host.clock.as_ref();
+    let flow = entra::begin_device_code(setup.http, clock, setup.cloud, tenant, prompt).await?;
     ui::ask(&format!(
         "To sign in, open {} in a browser and enter the code {} (good for {}).",
         flow.verification_uri(),
@@ -28,18 +28,18 @@ pub(super) async fn sign_in(
         Spoken(flow.lifetime())
     ));
     let deadline = Instant::now() + flow.lifetime();
-    let wait = async |pause| show_wait(way, pause, deadline).await;
-    let tokens = entra::wait_for_device_code(way.http, clock, way.cloud, flow, wait).await;
-    way.ui.show("");
+    let wait = async |pause| show_wait(setup, pause, deadline).await;
+    let tokens = entra::wait_for_device_code(setup.http, clock, setup.cloud, flow, wait).await;
+    setup.ui.show("");
     Ok(tokens?)
 }
 
 /// Waits, and shows at a terminal how long the code is still good for.
-async fn show_wait(way: &Way<'_>, pause: Duration, deadline: Instant) {
+async fn show_wait(setup: &Setup<'_>, pause: Duration, deadline: Instant) {
     let end = Instant::now() + pause;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        way.ui.show(&format!(
+        setup.ui.show(&format!(
             "waiting for the code to be entered, for another {}",
             Spoken(left)
         ));

@@ -1,5 +1,5 @@
 use super::secret_file;
-use super::{LoginArgs, Way};
+use super::{LoginArgs, Setup};
 use crate::entra::{self, Application, Proof, ServicePrincipal, Wanted};
 use crate::failure::{Failure, FailureKind};
 use crate::host::env::Env;
@@ -19,9 +19,9 @@ const CLIENT_ID_VARIABLES: [&str; 3] = [
 /// What they call its tenant.
 const TENANT_VARIABLES: [&str; 2] = ["AZURE_TENANT_ID", "AZURESUBSCRIPTION_TENANT_ID"];
 
-/// Signs a service principal in. A wrong secret is told now, not at the first connection.
-pub(super) async fn sign_in(way: &Way<'_>, args: LoginArgs) -> Result<SignedIn, Failure> {
-    let env = &way.context.host.env;
+/// Signs a service principal in. A wrong secret shows now, not at the first connection.
+pub(super) async fn sign_in(setup: &Setup<'_>, args: LoginArgs) -> Result<SignedIn, Failure> {
+    let env = &setup.context.host.env;
     let client_id: Option<ClientId> = named(args.client_id.clone(), env, CLIENT_ID_VARIABLES)?;
     let tenant: Option<TenantId> = named(args.tenant.clone(), env, TENANT_VARIABLES)?;
     let proof = proof_of(env, args, client_id.as_ref())?;
@@ -32,15 +32,15 @@ pub(super) async fn sign_in(way: &Way<'_>, args: LoginArgs) -> Result<SignedIn, 
                 .hint("see what belongs together: entra-ssh login --help"),
         );
     };
-    let tenant = entra::tenant_id(way.http, way.cloud, tenant).await?;
+    let tenant = entra::tenant_id(setup.http, setup.cloud, tenant).await?;
     let principal = ServicePrincipal { client_id, proof };
     let wanted = Wanted::Token(Application::ResourceManager);
-    let now = way.context.host.clock.now();
-    entra::client_credentials(way.http, way.cloud, &tenant, &principal, wanted, now).await?;
+    let now = setup.context.host.clock.now();
+    entra::client_credentials(setup.http, setup.cloud, &tenant, &principal, wanted, now).await?;
     Ok(SignedIn::of_service_principal(tenant, principal)?)
 }
 
-/// Returns what was given as an option, or else what a standard variable says.
+/// Returns the value of an option, or else of a standard variable.
 fn named<T: std::str::FromStr<Err: Into<Failure>>, const N: usize>(
     given: Option<T>,
     env: &Env,
@@ -82,7 +82,7 @@ fn proof_of(env: &Env, args: LoginArgs, client_id: Option<&ClientId>) -> Result<
         .find_map(|name| env.var(name))
         .map(|secret| Proof::Secret(Secret::new(secret.to_owned())))
         .ok_or_else(|| {
-            Failure::new("there is no client secret")
+            Failure::new("missing client secret")
                 .kind(FailureKind::Usage)
                 .hint("name its file with --client-secret-file FILE (- for standard input)")
         })

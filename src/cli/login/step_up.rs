@@ -1,15 +1,15 @@
-//! One more sign-in of a person who has signed in before, because a policy asks for more.
+//! One more sign-in of a user, because a policy asks for more than the last one met.
 
 use super::super::context::Context;
 use super::super::ui::Ui;
-use super::Way;
-use super::person;
+use super::Setup;
+use super::user;
 use crate::entra::Prompt;
 use crate::failure::{Failure, login_command};
 use crate::host::http::Http;
 use crate::session::{Challenge, Profile, Session};
 
-/// Has the person answer a challenge, in the way that they signed in, and keeps what that is worth.
+/// Prompts the user to answer a challenge, in the way that they signed in, and stores the refresh token.
 pub(in super::super) async fn answer(
     ui: Ui,
     context: &Context,
@@ -18,7 +18,7 @@ pub(in super::super) async fn answer(
 ) -> Result<(), Failure> {
     let session = Session::open(&context.host, profile.clone(), Some(&challenge.tenant)).await?;
     let http = Http::for_cloud(&session.cloud, &context.host.env)?;
-    let way = Way {
+    let setup = Setup {
         ui,
         context,
         cloud: &session.cloud,
@@ -29,7 +29,7 @@ pub(in super::super) async fn answer(
         claims: challenge.claims.as_deref(),
         login_hint: Some(profile.account.as_str()),
     };
-    let tokens = person::ask(&way, profile.flow, &challenge.tenant, prompt).await?;
+    let tokens = user::prompt(&setup, profile.flow, &challenge.tenant, prompt).await?;
     if let Some(identity) = &tokens.identity
         && challenge.tenant == profile.tenant
         && !identity
@@ -38,7 +38,7 @@ pub(in super::super) async fn answer(
             .eq_ignore_ascii_case(profile.account.as_str())
     {
         return Err(Failure::new(format!(
-            "`{}` has signed in, and the profile `{}` is of `{}`",
+            "`{}` signed in, but the profile `{}` is for `{}`",
             identity.account, profile.name, profile.account
         ))
         .hint(format!(

@@ -17,7 +17,7 @@ fn profile(name: &str, tenant: &str) -> Profile {
         cloud: CloudName::BuiltIn("AzureCloud".to_owned()),
         tenant: tenant.parse().unwrap(),
         account: format!("{name}@contoso.com").parse().unwrap(),
-        method: Method::Person,
+        method: Method::User,
         flow: Flow::default(),
         environment: None,
         keyring: Backend::Memory,

@@ -15,7 +15,7 @@ impl Session {
     /// [`SessionError`], which says so if only a user at a terminal can go on from here.
     pub async fn acquire(&self, wanted: Wanted<'_>) -> Result<Tokens, SessionError> {
         let outcome = match self.credential().await? {
-            Credential::Person(token) => self.refresh(&token, wanted).await,
+            Credential::User(token) => self.refresh(&token, wanted).await,
             Credential::ServicePrincipal(principal) => {
                 let now = self.clock.now();
                 let (http, cloud) = (&self.http(), &self.cloud);
@@ -41,7 +41,7 @@ impl Session {
     /// Says what a refusal means for this account: what the user has to do, and whether a wrong clock may be the cause.
     fn explain(&self, source: EntraError, wanted: Wanted<'_>) -> SessionError {
         let remedy = match &source {
-            EntraError::Refused(refusal) if self.profile.method == Method::Person => refusal
+            EntraError::Refused(refusal) if self.profile.method == Method::User => refusal
                 .persons_remedy()
                 .map(|remedy| (remedy, refusal.claims.clone())),
             _ => None,

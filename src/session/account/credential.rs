@@ -11,7 +11,7 @@ use crate::session::profile::{Method, Profile};
 
 /// What speaks for an account.
 pub(super) enum Credential {
-    Person(Secret),
+    User(Secret),
     ServicePrincipal(ServicePrincipal),
 }
 
@@ -41,7 +41,7 @@ impl Session {
             _ => {}
         }
         match (&self.profile.method, self.load_sign_in().await?) {
-            (Method::Person, Entry::RefreshToken(token)) => Ok(Credential::Person(token)),
+            (Method::User, Entry::RefreshToken(token)) => Ok(Credential::User(token)),
             (Method::ClientSecret { client_id }, Entry::ClientSecret(secret)) => {
                 Ok(principal(client_id, Proof::Secret(secret)))
             }

@@ -8,12 +8,12 @@ use crate::secret::Secret;
 use crate::session::error::SessionError;
 use crate::session::profile::Method;
 
-/// How long before its end a bearer token is no longer used.
+/// How long before it expires a bearer token is no longer used.
 const TOKEN_MARGIN: Duration = Duration::from_secs(120);
 
 impl Session {
-    /// Asks Azure Resource Manager, with the token of last time while it lives. A token that is refused before its time, as
-    /// continuous access evaluation does, is replaced once.
+    /// Asks Azure Resource Manager with the cached token, or a new one if that has expired. If Azure refuses a token before its
+    /// time, as continuous access evaluation does, acquires another, once.
     ///
     /// # Errors
     /// As [`Session::acquire`], and whatever `question` fails with.
@@ -33,13 +33,13 @@ impl Session {
         let Err(error) = again else {
             return Ok(again?);
         };
-        // What no token meets, a sign-in may.
+        // What no token meets, a new sign-in may.
         match error {
             AzureError::Unauthorized {
                 claims: Some(claims),
                 code,
                 message,
-            } if self.profile.method == Method::Person => {
+            } if self.profile.method == Method::User => {
                 *self.token.lock().await = None;
                 let action = self.answer(Application::ResourceManager, Some(claims.clone()));
                 Err(SessionError::AzureChallenge {
@@ -64,7 +64,7 @@ impl Session {
         Ok(Arc::new(manager))
     }
 
-    /// Returns a token for Azure Resource Manager: the one of last time while it lives, or a new one if claims are asked for.
+    /// Returns a token for Azure Resource Manager: the cached one, or a new one if that has expired or claims are needed.
     async fn resource_manager_token(&self, claims: Option<&str>) -> Result<Secret, SessionError> {
         let mut kept = self.token.lock().await;
         let now = self.clock.now();

@@ -131,7 +131,7 @@ fn refuse_each_wrong_certificate(login: impl Fn(&World)) {
         world.assert_refused(
             &["cert", "show"],
             1,
-            "error: there is no certificate in the keyring, or it is over\nhint: issue one: entra-ssh cert\n",
+            "error: no valid certificate in the keyring\nhint: acquire one: entra-ssh cert\n",
         );
         assert!(world.keyring_files().iter().all(|(kind, _)| *kind != 3));
     });

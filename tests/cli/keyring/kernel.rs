@@ -137,9 +137,7 @@ fn the_kernel_keyring_is_taken_where_there_is_no_secret_service() {
         "{output}"
     );
     assert!(
-        output
-            .stderr
-            .contains("nobody is signed in as the profile `default`"),
+        output.stderr.contains("profile `default` is not signed in"),
         "{output}"
     );
     assert!(

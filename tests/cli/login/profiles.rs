@@ -123,10 +123,7 @@ fn logout_takes_everything_away() {
     assert_eq!(world.keyring_files().len(), 2, "the other profile's");
     let denied = world.ssh("web01", "true");
     denied.ended_with(255);
-    assert_eq!(
-        denied.error(),
-        "nobody is signed in as the profile `default`"
-    );
+    assert_eq!(denied.error(), "profile `default` is not signed in");
     let again = world.entra_ssh(&["logout"]);
     again.ended_with(4);
 
@@ -141,7 +138,7 @@ fn logout_takes_everything_away() {
     assert_eq!(offered.stdout, "The agent has no identities.\n");
     world
         .entra_ssh(&["logout", "--all"])
-        .printed("nobody was signed in\n");
+        .printed("not signed in\n");
 }
 
 #[test]

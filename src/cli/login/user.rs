@@ -1,14 +1,14 @@
 use super::super::ui;
 use super::browser::{self, Browser};
-use super::{LoginArgs, Way, device_code};
+use super::{LoginArgs, Setup, device_code};
 use crate::entra::{Prompt, Tokens};
 use crate::failure::{Failure, FailureKind};
 use crate::ids::TenantId;
 use crate::keyring::entry::Entry;
 use crate::session::{Flow, Method, SignedIn};
 
-/// Signs a person in: in the browser of this machine, in any browser, or with a device code.
-pub(super) async fn sign_in(way: &Way<'_>, args: &LoginArgs) -> Result<SignedIn, Failure> {
+/// Signs a user in: in the browser of this machine, in any browser, or with a device code.
+pub(super) async fn sign_in(setup: &Setup<'_>, args: &LoginArgs) -> Result<SignedIn, Failure> {
     if !args.device_code && !ui::is_watched() {
         return Err(Failure::new("there is no terminal to sign in at")
             .kind(FailureKind::SignInNeeded)
@@ -22,7 +22,7 @@ pub(super) async fn sign_in(way: &Way<'_>, args: &LoginArgs) -> Result<SignedIn,
         login_hint: args.login_hint.as_deref(),
         ..Prompt::first()
     };
-    let tokens = ask(way, args.flow(), tenant, prompt).await?;
+    let tokens = self::prompt(setup, args.flow(), tenant, prompt).await?;
     let lacks = |what: &str| {
         Failure::new(format!("Entra's reply holds no {what}"))
             .hint("check the cloud and its client ID: entra-ssh login --cloud NAME")
@@ -30,22 +30,22 @@ pub(super) async fn sign_in(way: &Way<'_>, args: &LoginArgs) -> Result<SignedIn,
     let refresh_token = tokens.refresh_token.ok_or_else(|| lacks("refresh token"))?;
     Ok(SignedIn {
         identity: tokens.identity.ok_or_else(|| lacks("ID token"))?,
-        method: Method::Person,
+        method: Method::User,
         flow: args.flow(),
         entry: Some(Entry::RefreshToken(refresh_token)),
     })
 }
 
-/// Asks a person to sign in.
-pub(super) async fn ask(
-    way: &Way<'_>,
+/// Prompts a user to sign in.
+pub(super) async fn prompt(
+    setup: &Setup<'_>,
     flow: Flow,
     tenant: &TenantId,
     prompt: Prompt<'_>,
 ) -> Result<Tokens, Failure> {
     match flow {
-        Flow::Browser => browser::sign_in(way, tenant, prompt, Browser::OfThisMachine).await,
-        Flow::DeviceCode => device_code::sign_in(way, tenant, prompt).await,
-        Flow::NoBrowser => browser::sign_in(way, tenant, prompt, Browser::Anywhere).await,
+        Flow::Browser => browser::sign_in(setup, tenant, prompt, Browser::OfThisMachine).await,
+        Flow::DeviceCode => device_code::sign_in(setup, tenant, prompt).await,
+        Flow::NoBrowser => browser::sign_in(setup, tenant, prompt, Browser::Anywhere).await,
     }
 }
