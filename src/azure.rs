@@ -113,8 +113,11 @@ impl Reply {
         if !self.status.is_success() {
             return Err(self.refused(action, about));
         }
-        serde_json::from_slice(&self.body)
-            .map_err(|source| AzureError::Unintelligible { action, source })
+        serde_json::from_slice(&self.body).map_err(|source| AzureError::Unintelligible {
+            action,
+            about: about.to_owned(),
+            source,
+        })
     }
 
     fn refused(&self, action: Action, about: &str) -> AzureError {

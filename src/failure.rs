@@ -51,7 +51,6 @@ pub enum FailureKind {
 /// A failure, as it is told. Each of its texts is one line, whatever it was made of.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Failure {
-    /// What kind it is.
     pub kind: FailureKind,
     /// The problem in one sentence, with the value in question.
     pub error: Line,

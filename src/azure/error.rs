@@ -20,11 +20,11 @@ pub enum Action {
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::CreateEndpoint => "create the connectivity endpoint",
-            Self::CreateServiceConfiguration => "create the service configuration",
-            Self::ListMachines => "list the machines",
-            Self::ListRelayCredentials => "list the relay credentials",
-            Self::LookUpAddress => "look up the address",
+            Self::CreateEndpoint => "create the connectivity endpoint of",
+            Self::CreateServiceConfiguration => "create the service configuration of",
+            Self::ListMachines => "find machines named",
+            Self::ListRelayCredentials => "list the relay credentials of",
+            Self::LookUpAddress => "look up the address of",
         })
     }
 }
@@ -45,68 +45,52 @@ pub enum RefusalReason {
 #[non_exhaustive]
 pub enum AzureError {
     /// The account may not do this.
-    #[error("Azure does not let this account {action} of `{about}` ({code}): {message}")]
+    #[error("Azure does not let this account {action} `{about}` ({code}): {message}")]
     Forbidden {
-        /// What was asked for.
         action: Action,
-        /// Of what.
         about: String,
-        /// The error code.
         code: Line,
-        /// What Azure says.
         message: Line,
     },
     /// There is no such thing.
-    #[error("Azure knows no `{about}` ({code}): {message}")]
+    #[error("`{about}` not found in Azure ({code}): {message}")]
     NotFound {
-        /// What was asked for.
         about: String,
-        /// The error code.
         code: Line,
-        /// What Azure says.
         message: Line,
     },
     /// It refused for another reason.
-    #[error("Azure refused to {action} of `{about}` (HTTP status {status}, {code}): {message}")]
+    #[error("Azure refused to {action} `{about}` (HTTP status {status}, {code}): {message}")]
     Refused {
-        /// What was asked for.
         action: Action,
-        /// Of what.
         about: String,
-        /// The HTTP status.
         status: u16,
         /// What the code means.
         reason: RefusalReason,
-        /// The error code.
         code: Line,
-        /// What Azure says.
         message: Line,
     },
     /// The reply is not of the form that is documented.
-    #[error("Azure's reply to the request to {action} cannot be read")]
+    #[error("cannot read Azure's reply to the request to {action} `{about}`")]
     Unintelligible {
-        /// What was asked for.
         action: Action,
-        /// Why.
+        about: String,
         source: serde_json::Error,
     },
     /// There was no reply.
     #[error("cannot reach Azure Resource Manager")]
     Unreachable(#[source] azure_core::Error),
     /// The token is not taken (any more).
-    #[error("Azure does not take the sign-in's token ({code}): {message}")]
+    #[error("Azure rejected the token of the sign-in ({code}): {message}")]
     Unauthorized {
         /// The claims that a new token has to be asked for with, in JSON.
         claims: Option<String>,
-        /// The error code.
         code: Line,
-        /// What Azure says.
         message: Line,
     },
     /// The token is not for the tenant of this subscription.
     #[error("the sign-in is not for the tenant of `{about}`{}", tenant.as_deref().map(|tenant| format!(", which is `{tenant}`")).unwrap_or_default())]
     WrongTenant {
-        /// What was asked for.
         about: String,
         /// The tenant that it belongs to.
         tenant: Option<Line>,

@@ -306,7 +306,7 @@ mod tests {
             .unwrap_err();
         assert_eq!(
             refusal.to_string(),
-            "nobody entered the code within 15 minutes"
+            "the code was not entered within 15 minutes"
         );
         assert!(matches!(
             flow().on_reply(at(5), &error("expired_token")),

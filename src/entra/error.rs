@@ -10,13 +10,13 @@ pub enum EntraError {
     #[error(transparent)]
     Assertion(AssertionError),
     /// The person did not finish a device code sign-in in time.
-    #[error("nobody entered the code within {minutes} minutes")]
+    #[error("the code was not entered within {minutes} minutes")]
     DeviceCodeExpired {
         /// How long the code was good for.
         minutes: u64,
     },
     /// The Azure SDK could not send the request.
-    #[error("cannot ask Entra for a token")]
+    #[error("cannot request a token from Entra")]
     Pipeline(#[source] azure_core::Error),
     /// Entra said no.
     #[error("{0}")]
@@ -24,24 +24,20 @@ pub enum EntraError {
     /// What came back is not what a token endpoint sends.
     #[error("`{host}` did not answer like a token endpoint (HTTP status {status})")]
     Unintelligible {
-        /// The host that answered.
         host: String,
-        /// The HTTP status.
         status: u16,
     },
     /// There was no reply.
-    #[error("cannot ask Entra for a token")]
+    #[error("cannot request a token from Entra")]
     Unreachable(#[from] HttpError),
     /// The page where a device code is to be entered cannot be known to be the right one.
     #[error("Entra's page for entering the code is not an https address: `{address}`")]
     UnsafePage {
-        /// The address.
         address: Line,
     },
     /// Another kind of token came than was asked for.
-    #[error("Entra was asked for {expected} and gave a token of the type `{given}`")]
+    #[error("expected {expected} from Entra, and got a token of the type `{given}`")]
     WrongTokenType {
-        /// What was asked for.
         expected: &'static str,
         /// The `token_type` of the reply.
         given: Line,

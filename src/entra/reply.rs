@@ -32,7 +32,6 @@ pub struct Tokens {
 pub struct Identity {
     /// The tenant that the person signed in to.
     pub tenant: TenantId,
-    /// The person.
     pub account: Account,
 }
 
@@ -167,7 +166,7 @@ mod tests {
             read_tokens(&url(), &reply(200, body), Wanted::Certificate(&request)).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "Entra was asked for an SSH certificate (`ssh-cert`) and gave a token of the type `Bearer`"
+            "expected an SSH certificate (`ssh-cert`) from Entra, and got a token of the type `Bearer`"
         );
     }
 

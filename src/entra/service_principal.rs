@@ -31,7 +31,6 @@ pub(crate) use self::proof::{OidcRequest, Proof};
 /// An application that signs in by itself.
 #[derive(Clone, Debug)]
 pub(crate) struct ServicePrincipal {
-    /// The application.
     pub client_id: ClientId,
     /// How it proves that it is the application.
     pub proof: Proof,

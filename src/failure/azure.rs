@@ -15,13 +15,13 @@ impl From<AzureError> for Failure {
                 action: Action::CreateEndpoint | Action::CreateServiceConfiguration,
                 ..
             } => {
-                "connecting for the first time needs Owner or Contributor on the machine, once; then it works for everyone"
+                "the first connection to a machine needs Owner or Contributor on it, once; after that it works for everyone"
             }
             AzureError::Forbidden {
                 action: Action::LookUpAddress,
                 ..
             } => {
-                "ask for a role on the resource group, which its network is in, too; or name the VM's address: --ip ADDRESS"
+                "ask for a role on the resource group of its network, too; or give the VM's address: --ip ADDRESS"
             }
             AzureError::Forbidden { .. } => {
                 "ask for the role `Virtual Machine User Login` or `Virtual Machine Administrator Login` on the machine"
@@ -33,13 +33,13 @@ impl From<AzureError> for Failure {
                 reason: RefusalReason::ProviderNotRegistered,
                 ..
             } => {
-                "register the provider once, which takes 2 to 5 minutes: az provider register -n Microsoft.HybridConnectivity"
+                "register the provider once (takes 2 to 5 minutes): az provider register -n Microsoft.HybridConnectivity"
             }
             AzureError::Refused {
                 reason: RefusalReason::Locked,
                 ..
             } => {
-                "a read-only lock is on the machine, its group or its subscription: have its owner remove it"
+                "ask the owner to remove the read-only lock on the machine, its resource group or its subscription"
             }
             AzureError::Unauthorized { .. } => "sign in again: entra-ssh login",
             AzureError::WrongTenant { .. } => "sign in to that tenant: entra-ssh login --tenant ID",

@@ -10,7 +10,7 @@ impl From<CloudError> for Failure {
             CloudError::Credentials { key }
             | CloudError::NotHttps { key, .. }
             | CloudError::Query { key } => {
-                failure.hint(format!("write in the cloud file: {key} = \"https://HOST\""))
+                failure.hint(format!("set in the cloud file: {key} = \"https://HOST\""))
             }
             _ => failure,
         }

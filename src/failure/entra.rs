@@ -19,7 +19,7 @@ impl From<EntraError> for Failure {
                 Some("check --cloud, and whether a proxy or a captive portal answers in its place".into())
             }
             EntraError::WrongTokenType { .. } => Some(
-                "this identity gets no certificates: sign in as a person or a service principal with entra-ssh login"
+                "Entra issues no certificates to this identity: sign in as a user or a service principal with entra-ssh login"
                     .into(),
             ),
             _ => network::hint(&error),
@@ -54,26 +54,28 @@ const fn refusal_hint(meaning: Option<Meaning>) -> &'static str {
         Meaning::AccountBlocked | Meaning::ApplicationNotAllowed => {
             "ask an administrator of the tenant"
         }
-        Meaning::AccountNotAssigned => "have an administrator assign it",
+        Meaning::AccountNotAssigned => "ask an administrator to assign it",
         Meaning::AccountNotInTenant => {
             "sign in with another account, or name the right tenant: entra-ssh login --tenant ID"
         }
-        Meaning::ApplicationDisabled => "have an administrator enable it",
+        Meaning::ApplicationDisabled => "ask an administrator to enable it",
         Meaning::ApplicationMissing => {
-            "check tenant and cloud, or have an administrator run: az ad sp create --id ce6ff14a-7fdc-4685-bbe0-f6afdfcfa8e0"
+            "check --tenant and --cloud, or ask an administrator to run: az ad sp create --id ce6ff14a-7fdc-4685-bbe0-f6afdfcfa8e0"
         }
-        Meaning::AssertionExpired => "let the pipeline issue a new one; GitHub's live five minutes",
+        Meaning::AssertionExpired => {
+            "sign in again within the job; GitHub's assertions expire after five minutes"
+        }
         Meaning::BetweenTenants => "ask an administrator of your network or of either tenant",
         Meaning::BlockedByPolicy => {
-            "device codes are often what is blocked: sign in with a browser (entra-ssh login), or ask an administrator which policy it is"
+            "policies often block device codes: sign in with a browser (entra-ssh login), or ask an administrator which policy it is"
         }
         Meaning::BrokerWithoutWindow => "sign in with a browser: entra-ssh login",
         Meaning::ClientNotAllowed => {
             "use the Azure CLI's client ID, 04b07795-8ddb-461a-bbee-02f9e1bf7b46"
         }
-        Meaning::ClientSecretExpired => "make a new one: az ad app credential reset --id ID",
+        Meaning::ClientSecretExpired => "create a new one: az ad app credential reset --id ID",
         Meaning::ClientSecretWrong => {
-            "make sure that it is the secret's value and not its ID, then: entra-ssh login --service-principal --client-id ID --tenant ID --client-secret-file FILE"
+            "check that it is the secret's value and not its ID, then run: entra-ssh login --service-principal --client-id ID --tenant ID --client-secret-file FILE"
         }
         Meaning::CloudShellTooOld => "sign in as yourself: entra-ssh login --device-code",
         Meaning::ConsentMissing => {
@@ -82,12 +84,12 @@ const fn refusal_hint(meaning: Option<Meaning>) -> &'static str {
         Meaning::DeviceCodeInvalid => "start again: entra-ssh login --device-code",
         Meaning::DeviceCodePending => "enter it, and wait",
         Meaning::ExternalCheck | Meaning::MultiFactor => "answer it at a terminal: entra-ssh cert",
-        Meaning::KeyTooShort => "use a key of 3072 bits: ssh-keygen -t rsa -b 3072",
+        Meaning::KeyTooShort => "create a key of 3072 bits: ssh-keygen -t rsa -b 3072",
         Meaning::ManagedDevice => {
-            "sign in on a managed Windows or macOS machine; from Linux and Cloud Shell it cannot be met"
+            "sign in on a managed Windows or macOS computer; Linux and Cloud Shell cannot meet this policy"
         }
         Meaning::ManagedIdentity => {
-            "let an application trust it, then: entra-ssh login --managed-identity --client-id ID --tenant ID; or sign in as a person: entra-ssh login"
+            "let an application trust it, then run: entra-ssh login --managed-identity --client-id ID --tenant ID; or sign in as a user: entra-ssh login"
         }
         Meaning::ManagedIdentityAccount => {
             "sign in as a user or a service principal: entra-ssh login --help"
@@ -103,7 +105,7 @@ const fn refusal_hint(meaning: Option<Meaning>) -> &'static str {
             "name the cloud: --cloud AzureUSGovernment or --cloud AzureChinaCloud"
         }
         Meaning::RequestLoop => {
-            "stop what runs entra-ssh over and over (a loop, a timer, a health check), and wait five minutes"
+            "stop what runs entra-ssh again and again (a loop, a timer, a health check), and wait five minutes"
         }
         Meaning::RequestMalformed | Meaning::ScopeInvalid => "check ssh_scope in the cloud file",
         Meaning::SystemNotAllowed => {
@@ -162,7 +164,7 @@ mod tests {
         assert_eq!(failure.correlation_id.as_deref(), Some("1-2"));
         assert_eq!(
             failure.hint.as_deref(),
-            Some("make a new one: az ad app credential reset --id ID")
+            Some("create a new one: az ad app credential reset --id ID")
         );
     }
 }

@@ -52,10 +52,10 @@ impl From<SocketError> for Failure {
                 "use another socket: entra-ssh --agent-socket FILE".to_owned()
             }
             SocketError::ForeignFolder { owner, user: 0, .. } => format!(
-                "run entra-ssh without sudo, or as the user who has the agent: sudo -u '#{owner}' entra-ssh"
+                "run entra-ssh without sudo, or as the agent's user: sudo -u '#{owner}' entra-ssh"
             ),
             SocketError::SharedFolder { folder } => {
-                format!("take that from them: chmod go-w {}", folder.display())
+                format!("remove their write access: chmod go-w {}", folder.display())
             }
             SocketError::TooLong { .. } => {
                 "name a shorter path: entra-ssh --agent-socket FILE, or set XDG_RUNTIME_DIR to a shorter one".to_owned()

@@ -10,7 +10,7 @@ impl From<KeyringError> for Failure {
                 backend: Backend::Keyutils,
                 ..
             } => {
-                "the kernel gives each user 20,000 bytes: see /proc/key-users, make room with keyctl, or keep secrets in files: entra-ssh login --keyring file"
+                "make room with keyctl (the kernel gives each user 20,000 bytes: see /proc/key-users), or keep secrets in files: entra-ssh login --keyring file"
             }
             KeyringError::Full { .. } => {
                 "make room in it, or keep secrets in files: entra-ssh login --keyring file"

@@ -12,7 +12,7 @@ use crate::time::Spoken;
 
 const NO_ROOTS_HINT: &str =
     "install the system's root certificates: sudo apt install ca-certificates";
-const PASSWORD_HINT: &str = "check user name and password of the proxy in HTTPS_PROXY or ALL_PROXY";
+const PASSWORD_HINT: &str = "check the proxy's user name and password in HTTPS_PROXY or ALL_PROXY";
 const NETWORK_HINT: &str = "check the network; outgoing HTTPS must be allowed";
 const CLOCK_HINT: &str = "set this machine's clock: sudo timedatectl set-ntp true";
 const OTHER_NAME_HINT: &str = "check the address in the cloud file, and whether a proxy or a captive portal answers in its place";
@@ -58,7 +58,7 @@ fn http_hint(error: &HttpError) -> Option<Line> {
         HttpError::TlsSettings(error) => Some(tls_settings_hint(error).into()),
         HttpError::Settings(_) | HttpError::TooLong { .. } => None,
         HttpError::Unreachable { source, .. } if is_unresolved_name(source) => {
-            Some("check the network and its name servers".into())
+            Some("check the network and its DNS servers".into())
         }
         HttpError::Throttled { wait, .. } => Some(format!("try again in {}", Spoken(*wait)).into()),
         HttpError::TimedOut { .. } | HttpError::Unreachable { .. } => Some(NETWORK_HINT.into()),
@@ -69,8 +69,7 @@ fn http_hint(error: &HttpError) -> Option<Line> {
 pub(super) fn proxy_hint(error: &HttpProxyError, hosts: &str) -> Line {
     match error {
         HttpProxyError::OtherAuthentication { schemes, .. } => format!(
-            "entra-ssh gives a proxy a user name and password only: start a local proxy that authenticates with {} (px or \
-             cntlm), and name that one: HTTPS_PROXY=http://localhost:3128",
+            "entra-ssh supports only a user name and password: start a local proxy that authenticates with {} (px or cntlm), and set HTTPS_PROXY=http://localhost:3128",
             schemes.join(" or ")
         )
         .into(),
@@ -84,7 +83,7 @@ pub(super) fn proxy_hint(error: &HttpProxyError, hosts: &str) -> Line {
 }
 
 fn refused_by_proxy(hosts: &str) -> Line {
-    format!("have the proxy let CONNECT to {hosts} pass, or go around it with NO_PROXY").into()
+    format!("allow CONNECT to {hosts} in the proxy, or bypass it with NO_PROXY").into()
 }
 
 /// Returns what to do about settings for TLS that cannot be made.
@@ -107,13 +106,13 @@ pub(super) fn tls_hint(error: &rustls::Error) -> &'static str {
         Some(ServerCertificateError::NotYetValid { .. }) => CLOCK_HINT,
         Some(ServerCertificateError::OtherName { .. }) => OTHER_NAME_HINT,
         Some(ServerCertificateError::UnknownIssuer { .. }) => {
-            "something between here and there may read TLS: add its root certificate to the system or as ca_file in the cloud file"
+            "a device on the network may intercept TLS: add its root certificate to the system, or as ca_file in the cloud file"
         }
         Some(ServerCertificateError::Revoked | ServerCertificateError::WrongPurpose) => {
             "ask the administrator of the network what answers there; do not sign in until that is clear"
         }
         None => {
-            "what answers there does not open TLS as Azure does: check the network, the proxy and the address"
+            "the server does not open TLS as Azure does: check the network, the proxy and the address"
         }
     }
 }
@@ -192,6 +191,6 @@ mod tests {
         };
         let hint = proxy_hint(&refusal, "login.example");
         assert!(hint.contains("with Negotiate or NTLM"), "{hint}");
-        assert!(!hint.contains("check user name"), "{hint}");
+        assert!(!hint.contains("check the proxy's user name"), "{hint}");
     }
 }

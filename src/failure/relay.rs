@@ -14,15 +14,15 @@ impl From<RelayError> for Failure {
             RelayError::Proxy(error) => &network::proxy_hint(error, "*.servicebus.windows.net:443"),
             RelayError::Tls { source, .. } => match tls::handshake_error(source) {
                 Some(error) => network::tls_hint(error),
-                None => "outgoing HTTPS to *.servicebus.windows.net must be allowed",
+                None => "allow outgoing HTTPS to *.servicebus.windows.net",
             },
             RelayError::Unreachable { .. } | RelayError::TimedOut { .. } => {
-                "outgoing HTTPS to *.servicebus.windows.net must be allowed"
+                "allow outgoing HTTPS to *.servicebus.windows.net"
             }
-            RelayError::NotARelay { .. } => "a proxy on the way may not pass WebSockets on",
-            RelayError::Closed { code: 1008, .. } => "connect again: new credentials are fetched",
+            RelayError::NotARelay { .. } => "check that the proxy passes WebSockets on",
+            RelayError::Closed { code: 1008, .. } => "connect again, which fetches new credentials",
             RelayError::Closed { code: 1009, .. } => {
-                "update the Azure agent of the machine: what listens there must read messages of 32 KiB"
+                "update the machine's Azure agent: it must accept messages of 32 KiB"
             }
             _ => "connect again",
         };
@@ -38,15 +38,15 @@ impl From<RelayError> for Failure {
 
 fn refusal_hint(reason: RefusalReason) -> Line {
     match reason {
-        RefusalReason::Busy => "the relay or the machine is busy: connect again in a moment",
+        RefusalReason::Busy => "connect again in a moment; the relay or the machine is busy",
         RefusalReason::Denied => {
             "connect again; if it stays so, check this machine's clock and the firewall of the relay"
         }
         RefusalReason::NoEndpoint => {
-            "the machine does not listen yet: after the first set-up it takes up to 90 s; then, on the machine: sudo systemctl restart himds"
+            "wait up to 90 s after the first set-up; then run on the machine: sudo systemctl restart himds"
         }
         RefusalReason::NoListener => {
-            "the machine or its Azure agent is down; on the machine: sudo systemctl restart himds"
+            "start the machine, or restart its Azure agent there: sudo systemctl restart himds"
         }
         RefusalReason::Other => "connect again",
         RefusalReason::PortNotEnabled { port } => {
@@ -58,7 +58,7 @@ fn refusal_hint(reason: RefusalReason) -> Line {
             .into();
         }
         RefusalReason::SshServerDown => {
-            "sshd does not run on the machine or listens on another port; on the machine: sudo systemctl start ssh"
+            "check the port of sshd (--port), or start it on the machine: sudo systemctl start ssh"
         }
     }
     .into()

@@ -6,7 +6,7 @@ use crate::ssh_config::{ManagedConfigError, UnwritableError, UnwritableHostError
 impl From<ManagedConfigError> for Failure {
     fn from(error: ManagedConfigError) -> Self {
         Self::of(&error)
-            .hint("mend the line, or delete the file and add the hosts again: entra-ssh config add")
+            .hint("fix the line, or delete the file and add the hosts again: entra-ssh config add")
     }
 }
 
@@ -31,5 +31,5 @@ pub(crate) fn wrong_login_name(login_name: &str, certified: &str) -> Failure {
     Failure::new(format!(
         "ssh logs in as `{login_name}`, and the certificate is for `{certified}`"
     ))
-    .hint("have managed hosts log in as the account that is signed in: entra-ssh config refresh")
+    .hint("let managed hosts log in as the signed-in account: entra-ssh config refresh")
 }

@@ -180,25 +180,19 @@ pub enum HttpProxyError {
     /// The connection to the proxy broke, or what it says is no HTTP.
     #[error("the proxy `{proxy}` did not answer like an HTTP proxy")]
     Broken {
-        /// The proxy.
         proxy: String,
-        /// Why.
         source: io::Error,
     },
     /// It wants to be authenticated to in a way that is not spoken here.
     #[error("the proxy `{proxy}` only accepts {} authentication", schemes.join(" or "))]
     OtherAuthentication {
-        /// The proxy.
         proxy: String,
         /// The ways that it offers: `Negotiate`, `NTLM`, …
         schemes: Vec<Line>,
     },
     /// It is a proxy of a kind that is not used for the relay.
-    #[error(
-        "the proxy `{proxy}` is reached by `{scheme}`, and the relay only through one that is reached by `http`"
-    )]
+    #[error("the proxy `{proxy}` uses `{scheme}`, and the relay supports only `http` proxies")]
     OtherScheme {
-        /// The proxy.
         proxy: String,
         /// How it is reached.
         scheme: String,
@@ -206,11 +200,8 @@ pub enum HttpProxyError {
     /// It refused.
     #[error("the proxy `{proxy}` refused: {status} {text}")]
     Refused {
-        /// The proxy.
         proxy: String,
-        /// The HTTP status.
         status: u16,
-        /// What it says.
         text: Line,
     },
 }

@@ -305,17 +305,13 @@ pub enum TlsError {
     /// The file of further roots cannot be used.
     #[error("cannot read root certificates from `{}`", path.display())]
     CaFile {
-        /// The file.
         path: PathBuf,
-        /// Why.
         source: Box<dyn Error + Send + Sync>,
     },
     /// A certificate in the file of further roots cannot be used as one.
     #[error("cannot use a certificate in `{}` as a root", path.display())]
     Certificate {
-        /// The file.
         path: PathBuf,
-        /// Why.
         source: rustls::Error,
     },
     /// Neither the system nor a file gave a root certificate.

@@ -78,7 +78,6 @@ pub enum Entry {
     ClientSecret(Secret),
     /// Where a pipeline asks for an ID token, and what opens it.
     OidcRequest {
-        /// The address.
         url: Secret,
         /// What opens it.
         token: Secret,

@@ -7,9 +7,8 @@ use super::Backend;
 #[non_exhaustive]
 pub enum KeyringError {
     /// An entry is not of the form that this program writes.
-    #[error("the keyring's entry `{name}` cannot be read: {reason}")]
+    #[error("cannot read the keyring entry `{name}`: {reason}")]
     BadEntry {
-        /// The entry.
         name: String,
         /// What is wrong with it.
         reason: &'static str,
@@ -17,25 +16,19 @@ pub enum KeyringError {
     /// A file of the file keyring cannot be used.
     #[error("cannot use `{}` of the file keyring", path.display())]
     File {
-        /// The file.
         path: PathBuf,
-        /// Why.
         source: std::io::Error,
     },
     /// There is no room.
     #[error("{backend} is full")]
     Full {
-        /// Which keyring.
         backend: Backend,
-        /// What it said.
         source: keyring_core::Error,
     },
     /// It is locked, and nobody unlocked it.
     #[error("{backend} is locked")]
     Locked {
-        /// Which keyring.
         backend: Backend,
-        /// What it said.
         source: keyring_core::Error,
     },
     /// The agent does not hold it.
@@ -47,9 +40,7 @@ pub enum KeyringError {
     /// It failed otherwise.
     #[error("{backend} failed")]
     Store {
-        /// Which keyring.
         backend: Backend,
-        /// What it said.
         source: keyring_core::Error,
     },
     /// It did not answer.
@@ -61,9 +52,7 @@ pub enum KeyringError {
     /// The one that was asked for cannot be used.
     #[error("{backend} cannot be used: {reason}")]
     Unavailable {
-        /// Which keyring.
         backend: Backend,
-        /// Why.
         reason: String,
     },
 }

@@ -126,7 +126,7 @@ fn open(backend: Backend, _bus: &str) -> Result<Box<dyn Raw>, String> {
 
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 fn open(_backend: Backend, _bus: &str) -> Result<Box<dyn Raw>, String> {
-    Err("this system has none that is known".to_owned())
+    Err("this system has no supported keyring".to_owned())
 }
 
 /// A store of `keyring-core`.
@@ -172,7 +172,7 @@ impl Unsplit {
             None => Ok(()),
             _ => Err(KeyringError::Unavailable {
                 backend: self.backend,
-                reason: "what is written to it cannot be read back".to_owned(),
+                reason: "it does not return what was written to it".to_owned(),
             }),
         }
     }
@@ -181,7 +181,7 @@ impl Unsplit {
         let backend = self.backend;
         if backend == Backend::Keyutils && matches!(source, Error::NoStorageAccess(_)) {
             // EACCES: the processes of this session do not possess the keyring.
-            let reason = "this session may not read what it writes to it".to_owned();
+            let reason = "this session cannot read what it writes to it".to_owned();
             return KeyringError::Unavailable { backend, reason };
         }
         match &source {

@@ -195,7 +195,7 @@ pub enum ProofError {
     #[error("Cloud Shell has no managed identity")]
     CloudShell,
     /// No application trusts the managed identity.
-    #[error("a managed identity gets no certificates of its own")]
+    #[error("Entra issues no certificates to managed identities")]
     ManagedIdentityAlone,
     /// Neither an option nor a variable names the service connection of Azure Pipelines.
     #[error("missing service connection of Azure Pipelines")]

@@ -19,25 +19,24 @@ enum Expect {
 
 use Expect::{Answer, Refused, SignIn};
 
-const MFA: &str = "multi-factor authentication is asked for";
+const MFA: &str = "the tenant requires multi-factor authentication";
 const DEVICE: &str = "the tenant lets only managed devices sign in to Linux machines";
 const DEVICE_HINT: &str =
-    "sign in on a managed Windows or macOS machine; from Linux and Cloud Shell it cannot be met";
+    "sign in on a managed Windows or macOS computer; Linux and Cloud Shell cannot meet this policy";
 const BLOCKED: &str = "a Conditional Access policy blocks this sign-in";
-const BLOCKED_HINT: &str = "device codes are often what is blocked: sign in with a browser (entra-ssh login), or ask an \
-     administrator which policy it is";
-const UNUSED: &str = "the sign-in has expired because it was not used";
+const BLOCKED_HINT: &str = "policies often block device codes: sign in with a browser (entra-ssh login), or ask an administrator which policy it is";
+const UNUSED: &str = "the sign-in expired because it was not used";
 const REVOKED: &str = "the password was changed or the session revoked";
 const NO_APPLICATION: &str = "the tenant does not know the application `Azure Linux VM Sign-In`";
-const NO_APPLICATION_HINT: &str = "check tenant and cloud, or have an administrator run: az ad sp create --id \
+const NO_APPLICATION_HINT: &str = "check --tenant and --cloud, or ask an administrator to run: az ad sp create --id \
      ce6ff14a-7fdc-4685-bbe0-f6afdfcfa8e0";
 const NOT_HERE: &str = "the account is not in this tenant";
 const NOT_HERE_HINT: &str =
     "sign in with another account, or name the right tenant: entra-ssh login --tenant ID";
-const RESTRICTED: &str = "the network or a policy between tenants does not let this account in";
+const RESTRICTED: &str = "the network or a cross-tenant policy does not let this account in";
 const RESTRICTED_HINT: &str = "ask an administrator of your network or of either tenant";
 const LOCKED: &str =
-    "the account is locked or disabled, or signs in from an address that is known for attacks";
+    "the account is locked or disabled, or the sign-in comes from an address known for attacks";
 const ADMINISTRATOR: &str = "ask an administrator of the tenant";
 const MALFORMED: &str = "the scope or the request is malformed";
 const OTHER_CLOUD: &str = "the account is in another cloud";
@@ -55,7 +54,7 @@ const PEOPLE: &[(&[u32], &str, &str, Expect)] = &[
     (
         &[50_158],
         "interaction_required",
-        "a further check outside Entra is asked for",
+        "the tenant requires a further check outside Entra",
         Answer,
     ),
     (
@@ -86,7 +85,7 @@ const PEOPLE: &[(&[u32], &str, &str, Expect)] = &[
     (
         &[70_043],
         "invalid_grant",
-        "the tenant asks people to sign in again from time to time",
+        "the tenant requires users to sign in again from time to time",
         SignIn,
     ),
     (&[50_173, 50_132, 50_133], "invalid_grant", REVOKED, SignIn),
@@ -99,7 +98,7 @@ const PEOPLE: &[(&[u32], &str, &str, Expect)] = &[
     (
         &[65_002],
         "invalid_client",
-        "this client may not ask for SSH certificates",
+        "this client may not request SSH certificates",
         Refused("use the Azure CLI's client ID, 04b07795-8ddb-461a-bbee-02f9e1bf7b46"),
     ),
     (
@@ -112,12 +111,12 @@ const PEOPLE: &[(&[u32], &str, &str, Expect)] = &[
         &[500_014],
         "invalid_resource",
         "the application `Azure Linux VM Sign-In` is disabled in the tenant",
-        Refused("have an administrator enable it"),
+        Refused("ask an administrator to enable it"),
     ),
     (
         &[90_002],
         "invalid_request",
-        "there is no such tenant",
+        "tenant not found",
         Refused("check --tenant and --cloud"),
     ),
     (
@@ -136,7 +135,7 @@ const PEOPLE: &[(&[u32], &str, &str, Expect)] = &[
         &[50_105],
         "invalid_grant",
         "the account is not assigned to the application",
-        Refused("have an administrator assign it"),
+        Refused("ask an administrator to assign it"),
     ),
     (
         &[50_053, 50_057],
@@ -148,7 +147,7 @@ const PEOPLE: &[(&[u32], &str, &str, Expect)] = &[
         &[50_032],
         "invalid_request",
         "the RSA key is shorter than 2048 bits",
-        Refused("use a key of 3072 bits: ssh-keygen -t rsa -b 3072"),
+        Refused("create a key of 3072 bits: ssh-keygen -t rsa -b 3072"),
     ),
     (
         &[70_011, 9_002_313],
@@ -165,9 +164,9 @@ const PEOPLE: &[(&[u32], &str, &str, Expect)] = &[
     (
         &[50_196],
         "invalid_grant",
-        "Entra takes the requests for a loop: it got too many that are alike",
+        "Entra treats the requests as a loop: too many of them are alike",
         Refused(
-            "stop what runs entra-ssh over and over (a loop, a timer, a health check), and wait five minutes",
+            "stop what runs entra-ssh again and again (a loop, a timer, a health check), and wait five minutes",
         ),
     ),
     (
@@ -179,7 +178,7 @@ const PEOPLE: &[(&[u32], &str, &str, Expect)] = &[
     (
         &[3_399_614_476],
         "invalid_request",
-        "the sign-in broker of Windows has no window to show itself in",
+        "the Windows sign-in broker has no window to show its prompt in",
         Refused("sign in with a browser: entra-ssh login"),
     ),
 ];
@@ -196,7 +195,7 @@ const PIPELINES: &[(&[u32], &str, &str, &str)] = &[
         &[700_024],
         "invalid_client",
         "the client assertion has expired",
-        "let the pipeline issue a new one; GitHub's live five minutes",
+        "sign in again within the job; GitHub's assertions expire after five minutes",
     ),
     (
         &[70_021, 700_213],
@@ -207,15 +206,15 @@ const PIPELINES: &[(&[u32], &str, &str, &str)] = &[
     (
         &[7_000_215, 700_027],
         "invalid_client",
-        "the client secret or assertion is wrong",
-        "make sure that it is the secret's value and not its ID, then: entra-ssh login --service-principal --client-id ID \
+        "the client secret or assertion is invalid",
+        "check that it is the secret's value and not its ID, then run: entra-ssh login --service-principal --client-id ID \
          --tenant ID --client-secret-file FILE",
     ),
     (
         &[7_000_222],
         "invalid_client",
         "the client secret has expired",
-        "make a new one: az ad app credential reset --id ID",
+        "create a new one: az ad app credential reset --id ID",
     ),
 ];
 
@@ -314,7 +313,7 @@ fn a_policy_that_asks_for_fresh_sign_ins_says_how_often() {
     output.ended_with(4);
     assert_eq!(
         output.causes(),
-        ["the tenant asks people to sign in again every 1 h"]
+        ["the tenant requires users to sign in again every 1 h"]
     );
 }
 
@@ -374,7 +373,7 @@ fn a_device_code_that_is_wrong_or_pending_is_told_or_waited_for() {
     assert!(
         world.filtered(&output).ends_with(
             "error: Entra refused (AADSTS70018): Bad.\n\
-             caused by: the device code is wrong or has expired\n\
+             caused by: the device code is invalid or expired\n\
              correlation id: [ID], [TIME]\n\
              hint: start again: entra-ssh login --device-code\n"
         ),
@@ -387,7 +386,7 @@ fn a_device_code_that_is_wrong_or_pending_is_told_or_waited_for() {
     output.ended_with(1);
     assert!(
         output.stderr.ends_with(
-            "error: nobody entered the code within 15 minutes\nhint: start again: entra-ssh login --device-code\n"
+            "error: the code was not entered within 15 minutes\nhint: start again: entra-ssh login --device-code\n"
         ),
         "{output}"
     );

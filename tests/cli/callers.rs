@@ -33,7 +33,7 @@ fn what_a_caller_asks_goes_through_the_callers_proxy() {
     let rotate = || world.command(&["rotate", "--force"]);
     let refused = rotate().env("HTTPS_PROXY", lost.address()).run();
     refused.ended_with(1);
-    assert_eq!(refused.causes()[0], "cannot ask Entra for a token");
+    assert_eq!(refused.causes()[0], "cannot request a token from Entra");
     let agent = world.agents()[0].id;
     // One that came up later is used, by a caller that has it and by no other.
     rotate()

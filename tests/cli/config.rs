@@ -301,7 +301,7 @@ fn a_damaged_file_is_refused_by_line_and_left_alone() {
             let start =
                 format!("error: cannot use `[HOME]/.ssh/entra-ssh/config`\ncaused by: {cause}");
             assert!(said.contains(&start), "{refused}");
-            let hint = "\nhint: mend the line, or delete the file and add the hosts again: entra-ssh config add\n";
+            let hint = "\nhint: fix the line, or delete the file and add the hosts again: entra-ssh config add\n";
             assert!(said.ends_with(hint), "{refused}");
             assert_eq!(fs::read_to_string(&path).unwrap(), damaged);
         }

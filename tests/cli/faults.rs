@@ -66,22 +66,22 @@ fn refusals_and_nonsense_are_told_at_once() {
         ),
         (
             refusal(404, "Endpoint does not exist"),
-            "error: the relay refused the connection: 404 Endpoint does not exist\nhint: the machine does not listen yet",
+            "error: the relay refused the connection: 404 Endpoint does not exist\nhint: wait up to 90 s",
         ),
         (
             refusal(404, "There are no listeners connected for the endpoint"),
-            "the endpoint\nhint: the machine or its Azure agent is down; on the machine: sudo systemctl restart himds",
+            "the endpoint\nhint: start the machine, or restart its Azure agent there: sudo systemctl restart himds",
         ),
         (
             refusal(
                 503,
                 "connection to localhost:22 failed: dial tcp [::1]:22: connect: connection refused",
             ),
-            "hint: sshd does not run on the machine or listens on another port",
+            "hint: check the port of sshd (--port)",
         ),
         (
             Fault::RelayGarbage.into(),
-            "does not speak the relay's protocol: its answer is not HTTP\nhint: a proxy on the way may not pass WebSockets on",
+            "does not speak the relay's protocol: its answer is not HTTP\nhint: check that the proxy passes WebSockets on",
         ),
         (
             Fault::RelayWrongAccept.into(),
@@ -148,7 +148,7 @@ fn a_certificate_of_an_unknown_authority_is_taken_for_a_reader_of_tls() {
     let expected = "error: cannot open a TLS connection to the relay `127.0.0.1:[PORT]`\n\
         caused by: its certificate is issued by `";
     assert!(told.contains(expected), "{told}");
-    let hint = "hint: something between here and there may read TLS";
+    let hint = "hint: a device on the network may intercept TLS";
     assert!(told.contains(hint), "{told}");
     // A root of the system is trusted beside those of the file.
     let system = world.root().join("system.pem");
@@ -172,8 +172,7 @@ fn an_open_connection_that_is_closed_says_by_whom_and_why() {
         (
             1008,
             "",
-            "error: the relay closed the connection: the relay token has expired (close code 1008)\nhint: connect again: new \
-             credentials are fetched\n",
+            "error: the relay closed the connection: the relay token has expired (close code 1008)\nhint: connect again, which fetches new credentials\n",
         ),
         (
             1011,
@@ -213,7 +212,7 @@ fn a_listener_that_reads_only_short_messages_is_told_as_such() {
         .run();
     output.ended_with(255);
     let expected = "error: the relay closed the connection: read limited at 4097 bytes (close code 1009)\n\
-        hint: update the Azure agent of the machine: what listens there must read messages of 32 KiB\n";
+        hint: update the machine's Azure agent: it must accept messages of 32 KiB\n";
     assert!(output.stderr.contains(expected), "{output}");
 }
 
@@ -269,8 +268,8 @@ fn a_relay_that_never_answers_the_upgrade_is_given_up_within_its_limit() {
 #[test]
 fn a_listener_that_never_answers_is_given_up_within_its_limit() {
     let world = world();
-    let expected = "error: the relay refused the connection: 504 the listener did not respond in time\nhint: the relay or \
-        the machine is busy";
+    let expected = "error: the relay refused the connection: 504 the listener did not respond in time\nhint: connect \
+        again in a moment";
     let output = assert_told(
         &world,
         refusal(504, "the listener did not respond in time"),
@@ -286,8 +285,7 @@ fn a_listener_that_never_answers_is_given_up_within_its_limit() {
 #[track_caller]
 fn assert_given_up(fault: Fault) {
     let world = world();
-    let expected =
-        "error: the relay `127.0.0.1:[PORT]` did not answer within 30 s\nhint: outgoing HTTPS to";
+    let expected = "error: the relay `127.0.0.1:[PORT]` did not answer within 30 s\nhint: allow outgoing HTTPS to";
     let output = assert_told(&world, fault.times(0), expected);
     assert!(
         (28.0..RELAY_LIMIT + PROMPT).contains(&output.seconds),

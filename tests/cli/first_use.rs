@@ -72,7 +72,6 @@ fn a_machine_that_never_listens_is_given_up_after_ninety_seconds() {
     );
     assert_eq!(
         first.hint(),
-        "the machine does not listen yet: after the first set-up it takes up to 90 s; then, on the machine: sudo systemctl \
-         restart himds"
+        "wait up to 90 s after the first set-up; then run on the machine: sudo systemctl restart himds"
     );
 }

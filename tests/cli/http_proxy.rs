@@ -80,10 +80,10 @@ fn a_password_that_the_proxy_does_not_take_is_told_in_a_sentence() {
     world.assert_told(
         &output,
         1,
-        "error: cannot ask Entra for a token\n\
-         caused by: the proxy on the way to `localhost:[PORT]` refused\n\
+        "error: cannot request a token from Entra\n\
+         caused by: the proxy refused a connection to `localhost:[PORT]`\n\
          caused by: the proxy `127.0.0.1:[PORT]` refused: 401 Unauthorized\n\
-         hint: check user name and password of the proxy in HTTPS_PROXY or ALL_PROXY\n",
+         hint: check the proxy's user name and password in HTTPS_PROXY or ALL_PROXY\n",
     );
     assert!(output.seconds < PROMPT, "{output}");
     // The agent has what the session needs: the relay remains.
@@ -100,7 +100,7 @@ fn a_password_that_the_proxy_does_not_take_is_told_in_a_sentence() {
     );
     assert!(
         said.contains(
-            "\nhint: check user name and password of the proxy in HTTPS_PROXY or ALL_PROXY\n"
+            "\nhint: check the proxy's user name and password in HTTPS_PROXY or ALL_PROXY\n"
         ),
         "{output}"
     );
@@ -149,6 +149,6 @@ fn a_proxy_that_wants_negotiate_or_ntlm_is_told_by_that_name() {
             told.contains("authenticates with Negotiate or NTLM"),
             "{output}"
         );
-        assert!(!told.contains("check user name"), "{output}");
+        assert!(!told.contains("check the proxy's user name"), "{output}");
     }
 }

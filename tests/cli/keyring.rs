@@ -155,7 +155,7 @@ fn a_damaged_sign_in_is_told_with_a_way_out() {
     assert!(
         output
             .stderr
-            .starts_with("error: the keyring's entry `sign-in "),
+            .starts_with("error: cannot read the keyring entry `sign-in "),
         "{output}"
     );
     assert_eq!(

@@ -148,11 +148,11 @@ fn a_wrong_or_missing_secret_signs_nobody_in() {
         "{output}"
     );
     assert!(
-        said.contains("\ncaused by: the client secret or assertion is wrong\n"),
+        said.contains("\ncaused by: the client secret or assertion is invalid\n"),
         "{output}"
     );
     assert!(
-        said.contains("\nhint: make sure that it is the secret's value and not its ID"),
+        said.contains("\nhint: check that it is the secret's value and not its ID"),
         "{output}"
     );
     assert!(!output.stderr.contains("wrong\""), "{output}");

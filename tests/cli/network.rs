@@ -131,8 +131,7 @@ fn who_reads_tls_on_the_way_is_named() {
     );
     assert_eq!(
         output.hint(),
-        "something between here and there may read TLS: add its root certificate to the system or as ca_file in \
-             the cloud file"
+        "a device on the network may intercept TLS: add its root certificate to the system, or as ca_file in the cloud file"
     );
 }
 

@@ -105,7 +105,7 @@ fn a_socket_in_a_folder_of_others_is_not_asked_and_the_remedy_is_named() {
         output.stderr,
         format!(
             "error: other users may write to the folder `{folder_name}` of the socket\n\
-             hint: take that from them: chmod go-w {folder_name}\n"
+             hint: remove their write access: chmod go-w {folder_name}\n"
         )
     );
     fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
@@ -132,7 +132,7 @@ fn as_root_a_socket_in_the_folder_of_another_user_is_not_asked() {
         output.stderr,
         format!(
             "error: the folder `{folder}` of the socket belongs to another user (uid 54321), not to you (uid 0)\n\
-             hint: run entra-ssh without sudo, or as the user who has the agent: sudo -u '#54321' entra-ssh\n"
+             hint: run entra-ssh without sudo, or as the agent's user: sudo -u '#54321' entra-ssh\n"
         )
     );
     assert!(listener.accept().is_err(), "nobody has connected");

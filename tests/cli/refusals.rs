@@ -109,7 +109,7 @@ fn what_azure_refuses_is_told_in_its_words() {
     );
     assert!(
         lines[1].starts_with(
-            "hint: connecting for the first time needs Owner or Contributor on the machine, once"
+            "hint: the first connection to a machine needs Owner or Contributor on it, once"
         ),
         "{output}"
     );
@@ -145,7 +145,7 @@ fn errors_in_json_are_one_value_on_standard_error() {
     assert_eq!(error["code"], "AADSTS50076");
     assert_eq!(
         error["causes"][0],
-        "multi-factor authentication is asked for"
+        "the tenant requires multi-factor authentication"
     );
     assert_eq!(error["hint"], "answer it at a terminal: entra-ssh cert");
     assert_eq!(error["correlation_id"].as_str().unwrap().len(), 36);

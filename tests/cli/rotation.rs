@@ -49,7 +49,7 @@ fn while_entra_is_away_the_old_certificate_serves_and_ssh_add_says_why() {
         comment().contains("not renewed: ")
     });
     assert!(
-        comment().contains("cannot ask Entra for a token"),
+        comment().contains("cannot request a token from Entra"),
         "{}",
         comment()
     );

@@ -74,7 +74,7 @@ fn a_network_that_comes_back_after_the_end_of_the_certificate_is_used_at_once() 
     world.sandbox.fault(Fault::Outage.times(0));
     let refused = world.ssh("web01", "true");
     assert_ne!(refused.status, 0);
-    assert_eq!(refused.error(), "cannot ask Entra for a token");
+    assert_eq!(refused.error(), "cannot request a token from Entra");
     clock.set(&world, PAST_ITS_END);
     let asked = world.certificate_requests();
     world.ssh("web01", "true").succeeded();

@@ -39,7 +39,7 @@ fn a_person_at_a_terminal_is_asked_once_and_then_certified() {
     assert!(
         output
             .stdout
-            .contains("once more, since multi-factor authentication is asked for"),
+            .contains("once more, since the tenant requires multi-factor authentication"),
         "{output}"
     );
     // What was answered lasts: for another certificate, and for a host, nobody is asked any more.

@@ -5,7 +5,7 @@ use crate::world::{ADA, GRACE, World, options_with_sshd};
 
 const GRACE_LOGIN: &str = "grace.hopper@contoso.example";
 const HINT: &str =
-    "hint: have managed hosts log in as the account that is signed in: entra-ssh config refresh\n";
+    "hint: let managed hosts log in as the signed-in account: entra-ssh config refresh\n";
 
 #[test]
 fn a_host_of_another_account_is_denied_with_the_reason_until_it_is_refreshed() {

@@ -126,7 +126,7 @@ impl Context {
             )
         } else if session::offers_managed_identity(env) {
             failure.hint(format!(
-                "a managed identity gets no certificates of its own; {MANAGED_IDENTITY_HINT}"
+                "Entra issues no certificates to managed identities; {MANAGED_IDENTITY_HINT}"
             ))
         } else {
             failure

@@ -29,36 +29,29 @@ pub enum AssertionError {
     #[error("cannot sign with the client certificate")]
     Certificate(#[source] ClientCertificateError),
     /// The file holds no assertion.
-    #[error("`{}` holds no token", path.display())]
+    #[error("`{}` contains no token", path.display())]
     Empty {
-        /// The file.
         path: PathBuf,
     },
     /// The file cannot be read.
     #[error("cannot read the federated token from `{}`", path.display())]
     File {
-        /// The file.
         path: PathBuf,
-        /// Why.
         source: io::Error,
     },
     /// The machine gives no token for a managed identity.
-    #[error("this machine gives no token for a managed identity")]
+    #[error("cannot acquire a managed identity token on this machine")]
     ManagedIdentity(#[source] azure_core::Error),
     /// The pipeline's service refused.
-    #[error("{issuer} gave no ID token (HTTP status {status})")]
+    #[error("{issuer} issued no ID token (HTTP status {status})")]
     Refused {
-        /// Who.
         issuer: &'static str,
-        /// The HTTP status.
         status: u16,
     },
     /// The pipeline's service cannot be reached.
-    #[error("cannot ask {issuer} for an ID token")]
+    #[error("cannot request an ID token from {issuer}")]
     Unreachable {
-        /// Who.
         issuer: &'static str,
-        /// Why.
         source: HttpError,
     },
 }

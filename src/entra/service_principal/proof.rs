@@ -33,7 +33,6 @@ pub(crate) enum Proof {
 /// Where a pipeline asks for an ID token of its own.
 #[derive(Clone, Debug)]
 pub(crate) struct OidcRequest {
-    /// The address.
     pub url: Url,
     /// What opens it.
     pub token: Secret,

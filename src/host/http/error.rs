@@ -13,23 +13,20 @@ use crate::time::Spoken;
 #[non_exhaustive]
 pub enum HttpError {
     /// The proxy on the way does not let us through.
-    #[error("the proxy on the way to `{host}` refused")]
+    #[error("the proxy refused a connection to `{host}`")]
     Proxy {
-        /// The host, with the port if it is not 443.
         host: String,
         /// What the proxy says.
         source: HttpProxyError,
     },
     /// A proxy on the way does not take our credentials for it, or wants some.
-    #[error("the proxy on the way to `{host}` does not take the user name and password")]
+    #[error("the proxy rejected the user name and password on the way to `{host}`")]
     ProxyAuthentication {
-        /// The host, with the port if it is not 443.
         host: String,
     },
     /// A proxy on the way opens no tunnel.
-    #[error("the proxy on the way to `{host}` refused")]
+    #[error("the proxy refused a connection to `{host}`")]
     ProxyRefused {
-        /// The host, with the port if it is not 443.
         host: String,
     },
     /// The HTTP library refused its settings.
@@ -38,9 +35,7 @@ pub enum HttpError {
     /// The server asks for a longer wait than a request may take.
     #[error("`{host}` is busy (HTTP status {status}) and asks to wait {}", Spoken(*wait))]
     Throttled {
-        /// The host, with the port if it is not 443.
         host: String,
-        /// The HTTP status.
         status: u16,
         /// How long.
         wait: Duration,
@@ -48,7 +43,6 @@ pub enum HttpError {
     /// The reply did not come, or did not end, in time.
     #[error("`{host}` did not answer within {seconds} s")]
     TimedOut {
-        /// The host, with the port if it is not 443.
         host: String,
         /// The limit in seconds.
         seconds: u64,
@@ -56,9 +50,7 @@ pub enum HttpError {
     /// There is a host, and no TLS connection to it.
     #[error("cannot open a TLS connection to `{host}`")]
     Tls {
-        /// The host, with the port if it is not 443.
         host: String,
-        /// Why.
         source: rustls::Error,
     },
     /// There are no settings for TLS.
@@ -67,15 +59,12 @@ pub enum HttpError {
     /// The reply is too long.
     #[error("the reply of `{host}` is longer than {limit} bytes")]
     TooLong {
-        /// The host, with the port if it is not 443.
         host: String,
-        /// The limit in bytes.
         limit: usize,
     },
     /// There is no connection, or it broke.
     #[error("cannot reach `{host}`")]
     Unreachable {
-        /// The host, with the port if it is not 443.
         host: String,
         /// Why; never with the address, which could hold a secret.
         source: reqwest::Error,

@@ -29,7 +29,7 @@ fn keys_that_entra_does_not_certify_are_refused_before_it_is_asked() {
             "short.pub",
             1,
             "error: the RSA key has 1024 bits; Entra certifies none below 2048\n\
-             hint: make a longer one: ssh-keygen -t rsa -b 3072\n",
+             hint: create a longer one: ssh-keygen -t rsa -b 3072\n",
         ),
         (
             "short",
@@ -81,8 +81,8 @@ const FAULTS: [(Variation, &str); 7] = [
     ),
     (
         Variation::Bearer,
-        "error: Entra was asked for an SSH certificate (`ssh-cert`) and gave a token of the type `Bearer`\n\
-         hint: this identity gets no certificates: sign in as a person or a service principal with entra-ssh login\n",
+        "error: expected an SSH certificate (`ssh-cert`) from Entra, and got a token of the type `Bearer`\n\
+         hint: Entra issues no certificates to this identity: sign in as a user or a service principal with entra-ssh login\n",
     ),
     (
         Variation::Expired,
@@ -92,7 +92,7 @@ const FAULTS: [(Variation, &str); 7] = [
     (
         Variation::NoPrincipals,
         "error: the certificate names no principal, so no login name is allowed with it\n\
-         hint: the account needs a user principal name: ask an administrator of the tenant\n",
+         hint: ask an administrator of the tenant to give the account a user principal name\n",
     ),
     (
         Variation::Host,

@@ -20,7 +20,7 @@ fn each_reason_for_no_connection_has_its_sentence_and_hint() {
             to(Some(NOBODY), "127.0.0.1"),
             format!(
                 "error: `vm01` refuses connections at `{NOBODY}:{port}`\n\
-                 hint: sshd does not run on it or listens on another port (--port); on the machine: sudo systemctl start ssh\n"
+                 hint: check the port of sshd (--port), or start it on the machine: sudo systemctl start ssh\n"
             ),
         ),
         // Nothing is sent there: it is the broadcast address.
@@ -29,9 +29,8 @@ fn each_reason_for_no_connection_has_its_sentence_and_hint() {
             format!(
                 "error: cannot reach `vm01` at `255.255.255.255:{port}`\n\
                  caused by: Network is unreachable (os error 101)\n\
-                 hint: let port {port} in from here: az network nsg rule create -g GROUP --nsg-name NSG -n ssh \
-                 --priority 1000 --destination-port-ranges {port} --source-address-prefixes ADDRESS; or, within its network: \
-                 --prefer-private-ip\n"
+                 hint: allow port {port} from here: az network nsg rule create -g GROUP --nsg-name NSG -n ssh \
+                 --priority 1000 --destination-port-ranges {port} --source-address-prefixes ADDRESS; or, from within its network, use --prefer-private-ip\n"
             ),
         ),
         (
@@ -40,8 +39,7 @@ fn each_reason_for_no_connection_has_its_sentence_and_hint() {
                 "`vm01` has no public address; connecting to its private one, 255.255.255.255:{port}\n\
                  error: cannot reach `vm01` at `255.255.255.255:{port}`\n\
                  caused by: Network is unreachable (os error 101)\n\
-                 hint: a private address is reached from its own network alone: connect to that first, or name an address \
-                 that leads there: --ip ADDRESS\n"
+                 hint: connect to the network of the private address first, or give an address that is reachable from here: --ip ADDRESS\n"
             ),
         ),
         (
@@ -84,7 +82,7 @@ fn each_reason_for_no_connection_has_its_sentence_and_hint() {
     );
     assert!(!output.causes().is_empty(), "{output}");
     let hint = format!(
-        "\nhint: check the address, and that the network security groups on the way let port {port} in\n"
+        "\nhint: check the address, and that the network security groups allow port {port}\n"
     );
     assert!(output.stderr.ends_with(&hint), "{output}");
 }
@@ -108,7 +106,7 @@ fn a_network_that_may_not_be_read_is_told_with_the_way_around_it() {
         assert_eq!(
             lines[1..],
             [
-                "hint: ask for a role on the resource group, which its network is in, too; or name the VM's address: --ip ADDRESS"
+                "hint: ask for a role on the resource group of its network, too; or give the VM's address: --ip ADDRESS"
             ]
         );
     }

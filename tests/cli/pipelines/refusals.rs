@@ -20,7 +20,7 @@ fn a_managed_identity_and_cloud_shell_are_recognised_before_anything_is_asked() 
     output.ended_with(2);
     assert_eq!(
         output.stderr,
-        "error: a managed identity gets no certificates of its own\n\
+        "error: Entra issues no certificates to managed identities\n\
          hint: let an application trust it as a federated credential (az ad app federated-credential create --id APP), then: \
          entra-ssh login --managed-identity --client-id APP --tenant ID\n"
     );
@@ -35,7 +35,7 @@ fn a_managed_identity_and_cloud_shell_are_recognised_before_anything_is_asked() 
     for (workload, hint) in [
         (
             Workload::AppService,
-            "\nhint: a managed identity gets no certificates of its own; let an application trust it",
+            "\nhint: Entra issues no certificates to managed identities; let an application trust it",
         ),
         (
             Workload::CloudShell,
@@ -101,7 +101,7 @@ fn a_job_that_may_not_ask_for_a_token_is_told_how_it_may() {
     output.ended_with(1);
     assert_eq!(
         output.error(),
-        "GitHub Actions gave no ID token (HTTP status 401)"
+        "GitHub Actions issued no ID token (HTTP status 401)"
     );
     assert!(world.keyring_files().is_empty());
 }

@@ -20,7 +20,7 @@ fn what_only_a_person_can_mend_ends_with_4_and_other_refusals_with_1() {
         4,
         "error: Entra refused (AADSTS50076): Due to a configuration change made by your administrator, you must use \
          multi-factor authentication to access 'ce6ff14a-7fdc-4685-bbe0-f6afdfcfa8e0'.\n\
-         caused by: multi-factor authentication is asked for\n\
+         caused by: the tenant requires multi-factor authentication\n\
          correlation id: [ID], [TIME]\n\
          hint: answer it at a terminal: entra-ssh cert\n",
     );
@@ -34,7 +34,7 @@ fn what_only_a_person_can_mend_ends_with_4_and_other_refusals_with_1() {
         &["cert"],
         4,
         "error: Entra refused (AADSTS700082): The refresh token has expired due to inactivity.\n\
-         caused by: the sign-in has expired because it was not used\n\
+         caused by: the sign-in expired because it was not used\n\
          correlation id: [ID], [TIME]\n\
          hint: sign in again: entra-ssh login\n",
     );
@@ -49,7 +49,7 @@ fn what_only_a_person_can_mend_ends_with_4_and_other_refusals_with_1() {
         1,
         "error: Entra refused (AADSTS65002): Consent between first party application and resource must be configured via \
          preauthorization.\n\
-         caused by: this client may not ask for SSH certificates\n\
+         caused by: this client may not request SSH certificates\n\
          correlation id: [ID], [TIME]\n\
          hint: use the Azure CLI's client ID, 04b07795-8ddb-461a-bbee-02f9e1bf7b46\n",
     );
@@ -70,9 +70,9 @@ fn a_service_principal_whose_secret_is_wrong_is_told_so() {
         &["cert"],
         1,
         "error: Entra refused (AADSTS7000215): Invalid client secret provided.\n\
-         caused by: the client secret or assertion is wrong\n\
+         caused by: the client secret or assertion is invalid\n\
          correlation id: [ID], [TIME]\n\
-         hint: make sure that it is the secret's value and not its ID, then: entra-ssh login --service-principal \
+         hint: check that it is the secret's value and not its ID, then run: entra-ssh login --service-principal \
          --client-id ID --tenant ID --client-secret-file FILE\n",
     );
 }
@@ -104,6 +104,6 @@ fn an_entra_that_is_out_of_reach_is_told_as_such() {
     world.sandbox.fault(Fault::Outage.times(0));
     let output = world.entra_ssh(&["cert"]);
     output.ended_with(1);
-    assert_eq!(output.error(), "cannot ask Entra for a token");
+    assert_eq!(output.error(), "cannot request a token from Entra");
     assert_ne!(output.hint(), "");
 }

@@ -19,28 +19,27 @@ fn each_refusal_of_the_relay_has_its_sentence_and_hint() {
         (
             relay_refuses(404, "Endpoint does not exist"),
             "error: the relay refused the connection: 404 Endpoint does not exist\n\
-             hint: the machine does not listen yet: after the first set-up it takes up to 90 s; then, on the machine: \
-             sudo systemctl restart himds\n",
+             hint: wait up to 90 s after the first set-up; then run on the machine: sudo systemctl restart himds\n",
         ),
         (
             relay_refuses(404, "There are no listeners connected for the endpoint"),
             "error: the relay refused the connection: 404 There are no listeners connected for the endpoint\n\
-             hint: the machine or its Azure agent is down; on the machine: sudo systemctl restart himds\n",
+             hint: start the machine, or restart its Azure agent there: sudo systemctl restart himds\n",
         ),
         (
             relay_refuses(503, "Service Unavailable"),
             "error: the relay refused the connection: 503 Service Unavailable\n\
-             hint: the relay or the machine is busy: connect again in a moment\n",
+             hint: connect again in a moment; the relay or the machine is busy\n",
         ),
         (
             Fault::RelayGarbage,
             "error: `127.0.0.1:[PORT]` does not speak the relay's protocol: its answer is not HTTP\n\
-             hint: a proxy on the way may not pass WebSockets on\n",
+             hint: check that the proxy passes WebSockets on\n",
         ),
         (
             Fault::RelayWrongAccept,
             "error: `127.0.0.1:[PORT]` does not speak the relay's protocol: its handshake is for another key\n\
-             hint: a proxy on the way may not pass WebSockets on\n",
+             hint: check that the proxy passes WebSockets on\n",
         ),
     ] {
         world.sandbox.clear_faults();
@@ -91,7 +90,7 @@ fn an_agent_that_is_down_is_told_from_an_sshd_that_is_down() {
             &output,
             1,
             "error: the relay refused the connection: 404 There are no listeners connected for the endpoint\n\
-             hint: the machine or its Azure agent is down; on the machine: sudo systemctl restart himds\n",
+             hint: start the machine, or restart its Azure agent there: sudo systemctl restart himds\n",
         );
     }
     world.sandbox.start_agent("web01").unwrap();
@@ -109,7 +108,7 @@ fn an_agent_that_is_down_is_told_from_an_sshd_that_is_down() {
     );
     assert!(
         said.ends_with(
-            "\nhint: sshd does not run on the machine or listens on another port; on the machine: sudo systemctl start ssh\n"
+            "\nhint: check the port of sshd (--port), or start it on the machine: sudo systemctl start ssh\n"
         ),
         "{output}"
     );
@@ -206,7 +205,7 @@ fn a_listener_that_stays_slow_is_not_asked_for_ever_nor_all_the_time() {
         &output,
         1,
         "error: the relay refused the connection: 504 the listener did not respond in time\n\
-         hint: the relay or the machine is busy: connect again in a moment\n",
+         hint: connect again in a moment; the relay or the machine is busy\n",
     );
     assert!(output.seconds < 30.0 + PROMPT, "{} s", output.seconds);
     let tries = world
