@@ -1,7 +1,7 @@
 //! Azure Resource Manager: finding machines, and what leads to them: relay credentials, or addresses.
 //!
-//! On the pipeline of `azure_core`, above our own client, which retries within a budget and honours `Retry-After`; replies are read here, since
-//! what a refusal says is half of what a person needs.
+//! Requests go through the pipeline of `azure_core`, above our own client, which retries within a budget and honours
+//! `Retry-After`. Replies are read here, since a refusal tells the user half of what to do.
 
 mod addresses;
 mod error;
@@ -35,7 +35,7 @@ use crate::secret::Secret;
 /// The longest challenge whose claims are read, in bytes.
 const MAX_CHALLENGE_BYTES: usize = 16 * 1024;
 
-/// Azure Resource Manager, as one signed-in account sees it.
+/// Azure Resource Manager, for one signed-in account.
 #[derive(Debug)]
 pub struct ResourceManager {
     pipeline: Pipeline,

@@ -1,4 +1,4 @@
-//! Clouds: where Entra and Azure Resource Manager answer, and what they call things.
+//! Clouds: the endpoints, scopes and client IDs of Entra and Azure Resource Manager.
 //!
 //! The three clouds of Microsoft are rows of data; any other, the sandbox among them, is a TOML file:
 //!
@@ -10,8 +10,8 @@
 //! ```
 //!
 //! `resource_manager_scope`, `ssh_scope`, `token_exchange_audience` and `client_id` may be given too; else they are the
-//! public cloud's. With `base = "AzureUSGovernment"` all that the file does not say is that cloud's. A key that is not known
-//! is an error that names it.
+//! public cloud's. With `base = "AzureUSGovernment"` all that the file does not say is that cloud's. An unknown key is
+//! an error that names it.
 
 use std::path::{Path, PathBuf};
 
@@ -20,14 +20,14 @@ use url::Url;
 
 use crate::ids::ClientId;
 
-/// The scope of the "Azure Linux VM Sign-In" application, the same in every cloud.
+/// The scope of the application "Azure Linux VM Sign-In", the same in every cloud.
 const SSH_SCOPE: &str = "ce6ff14a-7fdc-4685-bbe0-f6afdfcfa8e0/.default";
 /// The Azure CLI's public client, which is pre-authorised for that scope.
 const CLIENT_ID: &str = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
 /// The scope for Azure Resource Manager; the double slash belongs to it.
 const RESOURCE_MANAGER_SCOPE: &str = "https://management.core.windows.net//.default";
 
-/// What a token must be for to be taken as a client assertion.
+/// The audience of tokens that Entra accepts as client assertions.
 const TOKEN_EXCHANGE_AUDIENCE: &str = "api://AzureADTokenExchange";
 
 /// Names of the built-in clouds, as the Azure CLI writes them.
@@ -48,13 +48,13 @@ pub struct Cloud {
     pub ssh_scope: String,
     /// The audience of a token that an application presents as its client assertion (RFC 7523).
     pub token_exchange_audience: String,
-    /// The public client that people sign in with.
+    /// The public client that users sign in with.
     pub client_id: ClientId,
     /// A file with further root certificates in PEM.
     pub ca_file: Option<PathBuf>,
 }
 
-/// What a cloud file may say.
+/// The keys of a cloud file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CloudFile {
@@ -111,7 +111,7 @@ impl Cloud {
     /// Parses a cloud file; `folder` is where the file lies, for the paths in it.
     ///
     /// # Errors
-    /// [`CloudError::Syntax`] if it is no TOML, misses a key or has one that is not known; [`CloudError::NotHttps`] if an
+    /// [`CloudError::Syntax`] if it is not TOML, lacks a key or has an unknown one; [`CloudError::NotHttps`] if an
     /// endpoint is not https; [`CloudError::UnknownBase`] if it is based on a cloud that is not built in.
     pub fn parse(toml: &str, folder: &Path) -> Result<Self, CloudError> {
         let file: CloudFile = toml::from_str(toml).map_err(|error| CloudError::Syntax {
@@ -189,7 +189,7 @@ fn endpoint(
     Err(CloudError::NotHttps { key, url })
 }
 
-/// Tells whether an address holds a user name or a password, which would be printed with it.
+/// Returns whether an address holds a user name or a password, which would be printed with it.
 #[must_use]
 pub(crate) fn has_credentials(url: &Url) -> bool {
     !url.username().is_empty() || url.password().is_some()
@@ -203,7 +203,7 @@ fn default_client_id() -> ClientId {
     CLIENT_ID.parse().expect("a GUID")
 }
 
-/// What is wrong with a cloud file.
+/// Why a cloud file is invalid.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CloudError {
@@ -227,14 +227,14 @@ pub enum CloudError {
         /// The key in the file.
         key: &'static str,
     },
-    /// The file is no TOML, or its keys are not those of a cloud.
+    /// The file is not TOML, or its keys are not those of a cloud.
     #[error("{message}")]
     Syntax {
         /// What the parser said, which names the key.
         message: String,
     },
     /// It is based on a cloud that is not built in.
-    #[error("`base` names no built-in cloud: `{name}`")]
+    #[error("unknown cloud `{name}` in `base`: expected a built-in one")]
     UnknownBase {
         /// What stands there.
         name: String,
@@ -280,7 +280,7 @@ mod tests {
             Cloud::parse(&text.replace("USGovernment", "Mars"), Path::new("/")).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "`base` names no built-in cloud: `AzureMars`"
+            "unknown cloud `AzureMars` in `base`: expected a built-in one"
         );
     }
 

@@ -1,11 +1,11 @@
-//! Signing in to Entra ID, and asking it for tokens and SSH certificates.
+//! Signs in to Entra ID, and acquires tokens and SSH certificates.
 //!
-//! A certificate is bought like any token, by any grant of RFC 6749, with a few more form fields that carry our public
-//! key ([`CertificateRequest`]); what comes back as `access_token` is then a certificate. Flows that people take are state
-//! machines over replies (`on_reply(now, reply) -> Step`) with a small driver each; service identities come from
-//! `azure_identity`, whose pipeline takes a policy of ours that adds those fields.
+//! A certificate is acquired like any token, by any grant of RFC 6749, with a few more form fields that carry the public
+//! key ([`CertificateRequest`]); the `access_token` of the reply is then a certificate. Flows of users are state machines
+//! over replies (`on_reply(now, reply) -> Step`) with a small driver each. Service principals go through `azure_identity`,
+//! with a pipeline policy of ours that adds those fields.
 //!
-//! Nothing here decides whether a certificate can be trusted: that is [`crate::certificate`]'s part.
+//! It does not decide whether a certificate can be trusted: [`crate::certificate`] does.
 
 mod aadsts;
 mod authorization_code;

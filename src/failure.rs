@@ -1,7 +1,7 @@
-//! What is told when something could not be done: the problem, what caused it, and what to do.
+//! User-facing errors: what failed, why, and how to fix it.
 //!
-//! The domains below say what happened; what to do about it is said here and nowhere else, in one table a domain. The agent
-//! sends a failure to whoever asked, so that a proxy tells what the agent met.
+//! Domains and services return errors of their own. How to fix them is said here and nowhere else, in one table for each. The
+//! agent sends its failures to the caller, so that `proxy` shows what the agent met.
 
 mod azure;
 mod certificate;
@@ -34,38 +34,38 @@ use crate::line::Line;
 use crate::session::Challenge;
 use crate::time::UnixTime;
 
-/// What kind of failure it is; it decides the exit status.
+/// The kind of a failure, which decides the exit status.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureKind {
-    /// A connection that was open broke: 3.
+    /// An open connection broke: 3.
     Dropped,
-    /// It was refused or did not work: 1.
+    /// Refused or failed: 1.
     Failed,
-    /// Somebody has to sign in, and nobody could be asked: 4.
+    /// The user has to sign in, and could not be prompted: 4.
     SignInNeeded,
-    /// The command line does not make sense: 2.
+    /// Invalid command line: 2.
     Usage,
 }
 
-/// A failure, as it is told. Each of its texts is one line, whatever it was made of.
+/// A failure, as the user reads it. Each text is a single line, whatever its source.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Failure {
     pub kind: FailureKind,
-    /// The problem in one sentence, with the value in question.
+    /// What failed, with the value in question.
     pub error: Line,
-    /// What caused it, the nearest first.
+    /// The causes, the nearest first.
     pub causes: Vec<Line>,
-    /// What to do, if possible something to type.
+    /// How to fix it, if possible a command to type.
     pub hint: Option<Line>,
     /// `AADSTS50076`, `AuthorizationFailed`, …
     pub code: Option<Line>,
-    /// What Microsoft's support asks for.
+    /// The ID that Microsoft's support asks for.
     pub correlation_id: Option<Line>,
-    /// When Entra refused; support asks for this too.
+    /// When Entra refused, which support asks for, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_at: Option<UnixTime>,
-    /// What a person at a terminal is to be asked.
+    /// The prompt that a user at a terminal can answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub challenge: Option<Box<Challenge>>,
 }
@@ -86,7 +86,7 @@ impl Failure {
         }
     }
 
-    /// Returns a failure with the causes of an error.
+    /// Returns the failure of an error, with its sources as causes.
     #[must_use]
     pub fn of(error: &dyn Error) -> Self {
         let mut failure = Self::new(error.to_string());
@@ -94,7 +94,7 @@ impl Failure {
         failure
     }
 
-    /// Puts `error` before what was said so far, which becomes its cause.
+    /// Makes `error` the failure, and the one so far its first cause.
     #[must_use]
     pub fn within(mut self, error: impl Into<Line>) -> Self {
         let cause = std::mem::replace(&mut self.error, error.into());
@@ -110,7 +110,7 @@ impl Failure {
         self
     }
 
-    /// Adds what to do.
+    /// Adds how to fix it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<Line>) -> Self {
         self.hint = Some(hint.into());
@@ -138,7 +138,7 @@ impl Failure {
     }
 }
 
-/// Returns what our own client said, if the Azure SDK has wrapped it in words of its own.
+/// Skips the Azure SDK's words around an error of our own HTTPS client.
 fn past_the_sdk<'a>(
     source: Option<&'a (dyn Error + 'static)>,
 ) -> Option<&'a (dyn Error + 'static)> {

@@ -1,10 +1,10 @@
-//! The keyring: where sign-ins, keys and certificates rest.
+//! The keyring, which stores sign-ins, keys and certificates.
 //!
-//! The systems' own keyrings come through `keyring-core` and a store crate each; a store of private files is used only when
-//! it is asked for by name. Entries are bytes ([`entry`] is the one codec), one entry a thing that must be whole: a key and
-//! its certificate are never apart. Where a system limits the length of an entry, it is split (`split`).
+//! The systems' own keyrings come through `keyring-core` and a store crate each; a store of private files is used only
+//! if the user names it. Entries are bytes ([`entry`] is the one codec), and what belongs together is one entry: a key and its
+//! certificate are never apart. Where a system limits the length of an entry, it is split (`split`).
 //!
-//! Calls go to a thread of their own, since the Secret Service may wait for a person to unlock it, and every call has a
+//! Calls run on a thread of their own, since the Secret Service may wait for the user to unlock it, and every call has a time
 //! limit.
 
 mod choice;
@@ -38,9 +38,9 @@ use crate::host::lock::Lock;
 use crate::host::vault::{OwnMemory, Vault};
 use crate::secret::SecretBytes;
 
-/// How long a keyring may take, for example while it waits for a person to unlock it.
+/// How long a keyring may take, for example while it waits for the user to unlock it.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long another process that tries a keyring out is waited for.
+/// How long to wait for another process that tries a keyring out.
 const TRIAL_PATIENCE: Duration = Duration::from_secs(5);
 
 /// An open keyring.
@@ -52,12 +52,12 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// Opens the keyring that was chosen; for [`Choice::Auto`] the first of this system's that can be written and read,
-    /// which is tried out, or the agent's memory if there is none.
+    /// Opens the chosen keyring; for [`Choice::Auto`] the first of this system's that passes a trial of writing and reading, or
+    /// the agent's memory if none does.
     ///
     /// # Errors
-    /// [`KeyringError::Unavailable`] if the one that was named cannot be used; [`KeyringError::Locked`] or [`KeyringError::Full`] if the system's own is; [`KeyringError::TimedOut`] if it does not
-    /// answer.
+    /// [`KeyringError::Unavailable`] if the named one cannot be used; [`KeyringError::Locked`] or [`KeyringError::Full`] if the
+    /// system's own is; [`KeyringError::TimedOut`] if it does not answer.
     pub async fn choose(choice: Choice, host: &Host) -> Result<Self, KeyringError> {
         let places = Places::of(host);
         // One trial at a time, all under one name: what one that was killed has left goes with the next. Without the lock it
@@ -79,10 +79,10 @@ impl Keyring {
         Self::open_with(move || open_named(backend, places, Trial::None)).await
     }
 
-    /// Opens a keyring in the memory of this process, which is empty and ends with it.
+    /// Opens an empty keyring in the memory of this process, which ends with it.
     ///
     /// # Errors
-    /// [`KeyringError::TimedOut`] if there is no thread for it.
+    /// [`KeyringError::TimedOut`] if no thread can be started for it.
     pub async fn in_memory() -> Result<Self, KeyringError> {
         Self::open_with(|| {
             Ok(Opened {
@@ -110,13 +110,12 @@ impl Keyring {
         })
     }
 
-    /// Returns which back end this is.
     #[must_use]
     pub const fn backend(&self) -> Backend {
         self.backend
     }
 
-    /// Returns why it is this one, as a clause: "because …".
+    /// Returns why this one was chosen, as a clause that completes "because …".
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
@@ -134,10 +133,10 @@ impl Keyring {
             .await
     }
 
-    /// Saves an entry in place of the one of that name.
+    /// Saves an entry, in place of any other of that name.
     ///
     /// # Errors
-    /// [`KeyringError`]; the old entry is then as it was.
+    /// [`KeyringError`]; the old entry is then unchanged.
     pub async fn save(&self, name: &EntryName, secret: SecretBytes) -> Result<(), KeyringError> {
         let name = name.to_string();
         self.worker
@@ -145,7 +144,7 @@ impl Keyring {
             .await
     }
 
-    /// Removes an entry, and tells whether there was one.
+    /// Removes an entry, and returns whether there was one.
     ///
     /// # Errors
     /// [`KeyringError`].

@@ -13,23 +13,23 @@ use crate::ids::ResourceId;
 const VM_API_VERSION: &str = "2024-11-01";
 const INTERFACE_API_VERSION: &str = "2022-01-01";
 const PUBLIC_ADDRESS_API_VERSION: &str = "2022-05-01";
-/// More network interfaces of a VM than this are not looked at; its largest sizes have fewer.
+/// How many network interfaces of a VM are read at most; the largest sizes have fewer.
 const MAX_INTERFACES: usize = 16;
-/// More addresses of one interface than this are not looked at.
+/// How many addresses of one interface are read at most.
 const MAX_CONFIGURATIONS: usize = 16;
-/// Where a VM is reached, and whether it runs.
+/// The addresses of a VM, and whether it runs.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct VmAddresses {
-    /// The addresses that the Internet leads to; those of the primary interface come first.
+    /// The public addresses; those of the primary interface come first.
     pub public: Vec<IpAddr>,
-    /// The addresses in its own networks, in the same order.
+    /// The private addresses, in the same order.
     pub private: Vec<IpAddr>,
     /// Whether it runs.
     pub power: PowerState,
 }
 
-/// A resource with its properties. What Azure leaves out is not there: a VM without interfaces, an address that nobody has
-/// been given yet.
+/// A resource with its properties. Azure leaves out what does not exist: the interfaces of a VM without any, an address that
+/// is not assigned yet.
 #[derive(Debug, Deserialize)]
 struct Resource<T> {
     #[serde(default)]
@@ -64,7 +64,7 @@ struct InterfaceReference {
     properties: Rank,
 }
 
-/// Whether something is what an address is taken from first.
+/// Whether this is the primary one, whose address is used first.
 #[derive(Debug, Default, Deserialize)]
 struct Rank {
     #[serde(default)]

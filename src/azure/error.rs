@@ -2,14 +2,14 @@ use std::fmt;
 
 use crate::line::Line;
 
-/// What was asked of Azure Resource Manager.
+/// A request to Azure Resource Manager, as errors name it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Action {
     /// Create the connectivity endpoint of a machine.
     CreateEndpoint,
     /// Create the service configuration of an endpoint.
     CreateServiceConfiguration,
-    /// List the machines of a name.
+    /// Find machines by their name.
     ListMachines,
     /// List the relay credentials of a machine.
     ListRelayCredentials,
@@ -34,17 +34,17 @@ impl fmt::Display for Action {
 pub enum RefusalReason {
     /// A read-only lock is on the machine, its group or its subscription.
     Locked,
-    /// A reason that has no name here.
+    /// Any other reason.
     Other,
     /// The resource provider is not registered in the subscription.
     ProviderNotRegistered,
 }
 
-/// Why Azure Resource Manager did not do what it was asked to.
+/// Why a request to Azure Resource Manager failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AzureError {
-    /// The account may not do this.
+    /// The account lacks the permission.
     #[error("Azure does not let this account {action} `{about}` ({code}): {message}")]
     Forbidden {
         action: Action,
@@ -52,14 +52,14 @@ pub enum AzureError {
         code: Line,
         message: Line,
     },
-    /// There is no such thing.
+    /// The resource does not exist.
     #[error("`{about}` not found in Azure ({code}): {message}")]
     NotFound {
         about: String,
         code: Line,
         message: Line,
     },
-    /// It refused for another reason.
+    /// Azure refused for another reason.
     #[error("Azure refused to {action} `{about}` (HTTP status {status}, {code}): {message}")]
     Refused {
         action: Action,
@@ -70,7 +70,7 @@ pub enum AzureError {
         code: Line,
         message: Line,
     },
-    /// The reply is not of the form that is documented.
+    /// The reply does not have the documented form.
     #[error("cannot read Azure's reply to the request to {action} `{about}`")]
     Unintelligible {
         action: Action,
@@ -80,10 +80,10 @@ pub enum AzureError {
     /// There was no reply.
     #[error("cannot reach Azure Resource Manager")]
     Unreachable(#[source] azure_core::Error),
-    /// The token is not taken (any more).
+    /// Azure rejected the token, which may have been accepted before.
     #[error("Azure rejected the token of the sign-in ({code}): {message}")]
     Unauthorized {
-        /// The claims that a new token has to be asked for with, in JSON.
+        /// The claims to request a new token with, in JSON.
         claims: Option<String>,
         code: Line,
         message: Line,
@@ -92,7 +92,7 @@ pub enum AzureError {
     #[error("the sign-in is not for the tenant of `{about}`{}", tenant.as_deref().map(|tenant| format!(", which is `{tenant}`")).unwrap_or_default())]
     WrongTenant {
         about: String,
-        /// The tenant that it belongs to.
+        /// The tenant of the subscription, if Azure named it.
         tenant: Option<Line>,
     },
 }

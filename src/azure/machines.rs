@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use super::{Action, AzureError, ResourceManager};
 use crate::ids::{MachineKind, MachineName, ResourceGroup, ResourceId, SubscriptionId};
 
-/// More machines of one name than this are not listed.
+/// How many machines of one name are listed at most.
 const MAX_MATCHES: u32 = 50;
 
 #[derive(Serialize)]

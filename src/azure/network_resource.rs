@@ -11,8 +11,8 @@ pub(super) struct NetworkResource {
 }
 
 impl NetworkResource {
-    /// Reads the resource ID of something of this type. What Azure says goes into the path of another request, so that it has
-    /// to be one; others are no addresses of VMs.
+    /// Parses the resource ID of a resource of this type. It becomes the path of another request, so that anything else is
+    /// rejected.
     pub(super) fn parse(id: &str, kind: &str) -> Option<Self> {
         let parts = ResourceIdParts::split(id)?;
         let resource_type = format!("Microsoft.Network/{kind}");

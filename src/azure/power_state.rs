@@ -6,24 +6,20 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PowerState {
-    /// It was stopped, and has no hardware.
+    /// Stopped, without hardware.
     Deallocated,
-    /// It is on its way there.
     Deallocating,
-    /// It runs.
     Running,
-    /// It is about to run.
     Starting,
-    /// It was shut down, and keeps its hardware.
+    /// Shut down, but still on its hardware.
     Stopped,
-    /// It is on its way there.
     Stopping,
-    /// Azure does not say, or says something else.
+    /// Azure did not name the state, or named an unknown one.
     Unknown,
 }
 
 impl PowerState {
-    /// Tells whether nobody can connect until somebody starts the VM.
+    /// Returns whether the VM has to be started before anyone can connect.
     #[must_use]
     pub const fn is_off(self) -> bool {
         matches!(

@@ -21,7 +21,7 @@ struct Body {
     error: Refusal,
 }
 
-/// What an error code means, where that decides something.
+/// What an error code means, for the codes that decide something.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Meaning {
     Locked,
@@ -62,7 +62,7 @@ impl Refusal {
         )
     }
 
-    /// Tells whether a 404 misses the connectivity endpoint of a machine, and not the machine itself.
+    /// Returns whether a 404 misses the connectivity endpoint of a machine, and not the machine itself.
     ///
     /// Both may have the code `ResourceNotFound`; which resource it is stands in the message alone, in the first quotes:
     /// `The Resource 'Microsoft.HybridCompute/machines/web01' under resource group 'rg' was not found.`

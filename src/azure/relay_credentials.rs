@@ -15,10 +15,10 @@ const API_VERSION: &str = "2023-03-15";
 const ENDPOINT: &str = "/providers/Microsoft.HybridConnectivity/endpoints/default";
 /// The service of Microsoft.HybridConnectivity that carries ssh.
 const SERVICE: &str = "SSH";
-/// How long credentials are asked for: the API's maximum, in seconds.
+/// The lifetime to request for credentials: the API's maximum, in seconds.
 const LIFETIME: &str = "10800";
 
-/// What opens a connection through the relay to one machine.
+/// Credentials for connections through the relay to one machine.
 #[derive(Clone, Debug)]
 pub struct RelayCredentials {
     /// The relay's host, with the port if it is not 443.
@@ -27,9 +27,9 @@ pub struct RelayCredentials {
     pub hybrid_connection: String,
     /// A SAS token.
     pub access_key: Secret,
-    /// What tells the machine's agent that this service is meant.
+    /// A token that names this service to the machine's Azure agent.
     pub service_configuration_token: Option<Secret>,
-    /// When they end.
+    /// When they expire.
     pub expires_on: UnixTime,
 }
 
@@ -74,7 +74,7 @@ struct Relay {
 }
 
 impl ResourceManager {
-    /// Fetches relay credentials for a machine. What a 404 or a 412 says is missing is set up first, and nothing else: a
+    /// Fetches relay credentials for a machine. It first creates what a 404 or a 412 says is missing, and nothing else: a
     /// `PUT` on an endpoint that is there can drop the machine's listener.
     ///
     /// Returns the credentials, and whether something was set up, so that the machine may take a while to listen.
@@ -164,7 +164,7 @@ fn read(reply: &super::Reply, machine: &ResourceId) -> Result<RelayCredentials, 
 }
 
 impl RelayCredentials {
-    /// Returns a short text that tells these credentials from others and betrays nothing of them.
+    /// Returns a digest that tells these credentials from others and reveals nothing of them.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let digest = Sha256::digest(format!(
@@ -175,7 +175,7 @@ impl RelayCredentials {
         hex::encode(digest.get(..16).unwrap_or_default())
     }
 
-    /// Tells whether they can still open a connection that is begun now.
+    /// Returns whether they can still open a connection.
     #[must_use]
     pub const fn are_live(&self, now: UnixTime) -> bool {
         const MARGIN: Duration = Duration::from_secs(60);

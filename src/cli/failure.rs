@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use crate::failure::{Failure, FailureKind};
 
-/// Returns the exit status that goes with a failure.
+/// Returns the exit status of a failure.
 pub(super) fn exit_status(failure: &Failure) -> ExitCode {
     ExitCode::from(match failure.kind {
         FailureKind::Failed => 1,
@@ -17,7 +17,7 @@ pub(super) fn exit_status(failure: &Failure) -> ExitCode {
     })
 }
 
-/// Returns a failure as lines for a person.
+/// Returns a failure as lines for the terminal.
 pub(super) fn text(failure: &Failure) -> String {
     let mut lines = vec![format!("error: {}", failure.error)];
     lines.extend(

@@ -1,4 +1,4 @@
-//! The last failure of any of our commands: what ssh hid behind words of its own, or a timer met at night.
+//! Shows the last failure of any entra-ssh command: one that ssh hid behind its own message, or that a timer met at night.
 
 use clap::Args;
 
@@ -19,7 +19,7 @@ pub(super) async fn run(ui: Ui, context: &Context, _: &WhyArgs) -> Result<(), Fa
     let path = context.host.paths.last_failure();
     let text = files::read_text_if_there(&path, MAX_BYTES)
         .map_err(|error| file_failure("read", &path, &error))?;
-    // What cannot be understood is another version's.
+    // Another version may have written a form that this one cannot read.
     let record: Option<Record> = text.and_then(|text| serde_json::from_str(&text).ok());
     let text = match &record {
         None => "nothing has failed\n".to_owned(),

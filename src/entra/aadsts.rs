@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::time::Spoken;
 
-/// An error code of Entra: `AADSTS50076`.
+/// An Entra error code, such as `AADSTS50076`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Aadsts(pub u32);
 
@@ -109,8 +109,7 @@ const BY_CODE: &[(&[u32], Meaning)] = &[
     (&[700_011, 700_016], Meaning::UnknownClient),
 ];
 
-/// What stands in the descriptions of refusals that have no code: those of brokers, of Cloud Shell and of machines that ask
-/// Entra for us, which give nothing but text.
+/// Phrases from refusals without a code. Brokers, Cloud Shell and metadata endpoints give nothing but text.
 const BY_TEXT: &[(&str, Meaning)] = &[
     (
         "parent_window_handle is required",

@@ -11,7 +11,7 @@ use crate::host::http::Http;
 use crate::ids::TenantId;
 use crate::secret::Secret;
 
-/// A sign-in in a browser under way: authorization code (RFC 6749, section 4.1) with PKCE (RFC 7636).
+/// A browser sign-in in progress: authorization code (RFC 6749, section 4.1) with PKCE (RFC 7636).
 #[derive(Debug)]
 pub(crate) struct AuthorizationCode {
     token_url: Url,
@@ -20,28 +20,28 @@ pub(crate) struct AuthorizationCode {
     claims: String,
     redirect_uri: String,
     state: String,
-    /// What only whoever began the sign-in knows (RFC 7636, section 4.1).
+    /// The code verifier (RFC 7636, section 4.1), known only to the client that began the sign-in.
     verifier: Secret,
 }
 
 /// The shortest text that can be a code, in characters; Entra's are longer by far.
 const MIN_CODE_CHARS: usize = 40;
 
-/// What a user has pasted.
+/// What the user pasted.
 #[derive(Debug)]
 pub(crate) enum Pasted {
     /// The code of this sign-in.
     Code(Secret),
     /// Nothing.
     Nothing,
-    /// The address at which another sign-in ended.
+    /// The address of another sign-in.
     OfAnotherSignIn,
     /// Anything else.
     Other,
 }
 
 impl AuthorizationCode {
-    /// Begins a sign-in, and returns it and the address to open; `random` is what nobody can guess.
+    /// Begins a sign-in, and returns it and the address to open; `random` has to be unpredictable.
     #[must_use]
     pub(crate) fn begin(
         cloud: &Cloud,
@@ -83,16 +83,16 @@ impl AuthorizationCode {
         (this, url)
     }
 
-    /// Returns the address that the browser is sent back to, without a query.
+    /// Returns the redirect URI, without a query.
     #[must_use]
     pub(crate) fn redirect_uri(&self) -> &str {
         &self.redirect_uri
     }
 
-    /// Takes in what a user has pasted: the address of the page that the browser ended at, its query, or the code.
+    /// Reads what the user pasted: the address of the last page in the browser, its query, or the code.
     ///
     /// # Errors
-    /// [`EntraError::Refused`] if it says that Entra or the user said no.
+    /// [`EntraError::Refused`] if Entra refused or the user declined.
     pub(crate) fn on_paste(&self, text: &str) -> Result<Pasted, EntraError> {
         let text = text.trim();
         let query = text.split_once('?').map_or(text, |(_, query)| query);
@@ -112,10 +112,10 @@ impl AuthorizationCode {
         })
     }
 
-    /// Takes in the query that the browser came back with. Returns the code, or `None` if it belongs to another sign-in.
+    /// Reads the query of the redirect. Returns the code, or `None` if it belongs to another sign-in.
     ///
     /// # Errors
-    /// [`EntraError::Refused`] if Entra or the person said no.
+    /// [`EntraError::Refused`] if Entra refused or the user declined.
     pub(crate) fn on_redirect(&self, query: &str) -> Result<Option<Secret>, EntraError> {
         let value = |name: &str| {
             form_urlencoded::parse(query.as_bytes())
@@ -136,7 +136,7 @@ impl AuthorizationCode {
         Ok(value("code").map(Secret::new))
     }
 
-    /// Buys the tokens of the sign-in with its code; they are for the application of its prompt.
+    /// Redeems the code for tokens, which are for the application of the prompt.
     ///
     /// # Errors
     /// [`EntraError`].

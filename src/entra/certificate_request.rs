@@ -11,19 +11,19 @@ use crate::certificate::{KeyError, MIN_RSA_BITS, PublicKey};
 use crate::cloud::Cloud;
 use crate::hex;
 
-/// What a token request asks for.
+/// What a token request is for.
 #[derive(Clone, Copy, Debug)]
 pub enum Wanted<'a> {
     /// An SSH certificate.
     Certificate(&'a CertificateRequest),
     /// A bearer token (RFC 6750) for an application.
     Token(Application),
-    /// A bearer token for Azure Resource Manager with the claims, in JSON, that it has asked for (continuous access evaluation).
+    /// A bearer token for Azure Resource Manager with the claims, in JSON, that it demanded (continuous access evaluation).
     TokenWithClaims(&'a str),
 }
 
 impl Wanted<'_> {
-    /// Returns the scope of the application itself; people's flows add `offline_access openid profile`.
+    /// Returns the scope of the application itself; flows of users add `offline_access openid profile`.
     #[must_use]
     pub fn scope<'c>(&self, cloud: &'c Cloud) -> &'c str {
         self.application().scope(cloud)
@@ -54,7 +54,7 @@ impl Wanted<'_> {
         fields
     }
 
-    /// Returns the claims that were asked for, in JSON.
+    /// Returns the demanded claims, in JSON.
     #[must_use]
     pub const fn claims(&self) -> Option<&str> {
         match self {
@@ -69,7 +69,7 @@ impl Wanted<'_> {
 /// As the Azure CLI sends it: a JSON Web Key whose numbers are the padded base64url of the SSH mpints, so that the
 /// modulus keeps its leading zero, and whose `kid` is the SHA-256, in lower-case hex, over the text of `n` and `e`.
 ///
-/// The Azure CLI has no Ed25519 keys, which Entra does not certify yet. They are sent as RFC 8037 has it, and their `kid` is
+/// The Azure CLI has no Ed25519 keys, for which Entra issues no certificates yet. They follow RFC 8037, and their `kid` is
 /// over the text of `x`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CertificateRequest {
@@ -95,7 +95,7 @@ enum Jwk<'a> {
 }
 
 impl CertificateRequest {
-    /// Makes the request for this key.
+    /// Returns the request for this key.
     ///
     /// # Errors
     /// [`KeyError::Malformed`] if it is neither an RSA nor an Ed25519 key; [`KeyError::TooShort`] if it is an RSA key below

@@ -13,20 +13,20 @@ use crate::line::Line;
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
-/// What RFC 8628, section 3.2 has a client wait when the server names no interval.
+/// The interval of RFC 8628, section 3.2, for a server that names none.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
-/// No server is asked more often than this, whatever it says.
+/// The shortest interval, whatever the server says.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
-/// No server is asked less often than this, whatever it says.
+/// The longest interval, whatever the server says.
 const MAX_INTERVAL: Duration = Duration::from_secs(60);
-/// How many requests in a row may find no way to the server.
+/// How many requests in a row may fail to reach the server.
 const MAX_UNREACHABLE: u32 = 5;
 /// What `slow_down` adds (RFC 8628, section 3.5).
 const SLOW_DOWN: Duration = Duration::from_secs(5);
-/// No code is waited for longer than this, whatever the server says.
+/// How long to wait for a code at most, whatever the server says.
 const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
 
-/// A device code sign-in under way (RFC 8628).
+/// A device code sign-in in progress (RFC 8628).
 #[derive(Debug)]
 pub(crate) struct DeviceCode {
     url: Url,
@@ -43,7 +43,7 @@ pub(crate) struct DeviceCode {
 /// What to do next.
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// The person has signed in.
+    /// The user has signed in.
     SignedIn(Box<Tokens>),
     /// Ask again after this pause.
     Wait(Duration),
@@ -59,8 +59,8 @@ struct Grant {
 }
 
 impl DeviceCode {
-    /// Reads the reply of the device authorization endpoint to a request with this prompt; `token_url` is where to ask from
-    /// then on.
+    /// Reads the reply of the device authorization endpoint to a request with this prompt; `token_url` is the endpoint to
+    /// poll.
     ///
     /// # Errors
     /// [`EntraError::Refused`], [`EntraError::Unintelligible`], or [`EntraError::UnsafePage`].
@@ -92,28 +92,28 @@ impl DeviceCode {
         })
     }
 
-    /// Returns what the person enters.
+    /// Returns the code that the user enters.
     #[must_use]
     pub(crate) fn user_code(&self) -> &str {
         &self.user_code
     }
 
-    /// Returns where the person enters it.
+    /// Returns the page where the user enters it.
     #[must_use]
     pub(crate) const fn verification_uri(&self) -> &Url {
         &self.verification_uri
     }
 
-    /// Returns how long the code is good for.
+    /// Returns how long the code is valid.
     #[must_use]
     pub(crate) const fn lifetime(&self) -> Duration {
         self.lifetime
     }
 
-    /// Takes in what the token endpoint answered.
+    /// Reads a reply of the token endpoint.
     ///
     /// # Errors
-    /// [`EntraError::DeviceCodeExpired`] when time is up; [`EntraError::Refused`] if the person declined or Entra says no.
+    /// [`EntraError::DeviceCodeExpired`] once the code has expired; [`EntraError::Refused`] if the user declined or Entra refused.
     pub(crate) fn on_reply(&mut self, now: UnixTime, reply: &Reply) -> Result<Step, EntraError> {
         let refusal = match read_tokens(&self.url, reply, Wanted::Token(self.application)) {
             Ok(tokens) => return Ok(Step::SignedIn(Box::new(tokens))),
@@ -139,8 +139,8 @@ impl DeviceCode {
     }
 }
 
-/// Returns the address of the page where the code is entered. Only an https one can be known to be the right page, and a user
-/// name in it makes one look like another (`https://microsoft.com@evil.example`).
+/// Parses the address of the page for the code. Only https proves that it is the right page, and a user name in the address
+/// would disguise another (`https://microsoft.com@evil.example`).
 fn sign_in_page(text: &Line) -> Result<Url, EntraError> {
     Url::parse(text)
         .ok()
@@ -174,7 +174,7 @@ pub(crate) async fn begin_device_code(
     DeviceCode::from_reply(clock.now(), token_url, prompt, &reply)
 }
 
-/// Waits until the person has entered the code.
+/// Waits until the user has entered the code.
 ///
 /// # Errors
 /// [`EntraError`].

@@ -12,8 +12,8 @@ struct Configuration {
     issuer: String,
 }
 
-/// Returns the ID of a tenant that may be named by one of its domains; an ID is returned as it is. What is kept and
-/// compared goes by the ID.
+/// Returns the ID of a tenant, which may be given by one of its domains; an ID is returned unchanged. Everything stored and
+/// compared uses the ID.
 ///
 /// # Errors
 /// [`EntraError`]; [`EntraError::Refused`] if there is no such tenant.

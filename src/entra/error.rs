@@ -2,40 +2,35 @@ use super::{AssertionError, Refusal};
 use crate::host::http::HttpError;
 use crate::line::Line;
 
-/// Why Entra gave no token.
+/// Why no token could be acquired from Entra.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EntraError {
-    /// There is no client assertion to ask with.
+    /// No client assertion could be made.
     #[error(transparent)]
     Assertion(AssertionError),
-    /// The person did not finish a device code sign-in in time.
+    /// The user did not finish a device code sign-in in time.
     #[error("the code was not entered within {minutes} minutes")]
     DeviceCodeExpired {
-        /// How long the code was good for.
+        /// How long the code was valid.
         minutes: u64,
     },
     /// The Azure SDK could not send the request.
     #[error("cannot request a token from Entra")]
     Pipeline(#[source] azure_core::Error),
-    /// Entra said no.
+    /// Entra refused the request.
     #[error("{0}")]
     Refused(Box<Refusal>),
-    /// What came back is not what a token endpoint sends.
+    /// The reply is not one of a token endpoint.
     #[error("`{host}` did not answer like a token endpoint (HTTP status {status})")]
-    Unintelligible {
-        host: String,
-        status: u16,
-    },
+    Unintelligible { host: String, status: u16 },
     /// There was no reply.
     #[error("cannot request a token from Entra")]
     Unreachable(#[from] HttpError),
-    /// The page where a device code is to be entered cannot be known to be the right one.
+    /// The page for the device code may not be Entra's.
     #[error("Entra's page for entering the code is not an https address: `{address}`")]
-    UnsafePage {
-        address: Line,
-    },
-    /// Another kind of token came than was asked for.
+    UnsafePage { address: Line },
+    /// The reply holds another kind of token than was requested.
     #[error("expected {expected} from Entra, and got a token of the type `{given}`")]
     WrongTokenType {
         expected: &'static str,

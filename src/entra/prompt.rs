@@ -5,7 +5,7 @@ use crate::cloud::Cloud;
 /// The scopes that keep a sign-in alive beyond one token: a refresh token, and who signed in.
 pub(super) const SIGN_IN_SCOPES: &str = "offline_access openid profile";
 
-/// An application of Microsoft's that tokens are bought for. Each has Conditional Access policies of its own.
+/// A Microsoft application to acquire tokens for. Each has Conditional Access policies of its own.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Application {
@@ -16,7 +16,7 @@ pub enum Application {
 }
 
 impl Application {
-    /// Returns the scope that asks for all that the client may do there.
+    /// Returns the scope for everything that the client may do there.
     #[must_use]
     pub fn scope(self, cloud: &Cloud) -> &str {
         match self {
@@ -26,12 +26,12 @@ impl Application {
     }
 }
 
-/// What a person is asked to sign in for.
+/// What the user signs in for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Prompt<'a> {
-    /// The application, whose policies the sign-in has to meet.
+    /// The application, whose policies apply to the sign-in.
     pub application: Application,
-    /// The claims that a refusal asked for, in JSON.
+    /// The claims that a refusal demanded, in JSON.
     pub claims: Option<&'a str>,
     /// The account that the page proposes.
     pub login_hint: Option<&'a str>,
@@ -52,14 +52,14 @@ impl Prompt<'_> {
         format!("{} {SIGN_IN_SCOPES}", self.application.scope(cloud))
     }
 
-    /// Returns the claims request parameter (`OpenID` Connect Core, section 5.5): what this client can do, and what was asked
-    /// for.
+    /// Returns the claims request parameter (`OpenID` Connect Core, section 5.5): what this client can do, and the demanded
+    /// claims.
     pub(super) fn claims_parameter(&self) -> String {
         claims_parameter(self.claims)
     }
 }
 
-/// Returns the claims request parameter: what this client can do, and the claims that were asked for, in JSON.
+/// Returns the claims request parameter: what this client can do, and the demanded claims, in JSON.
 pub(super) fn claims_parameter(asked: Option<&str>) -> String {
     let mut all = client_capabilities();
     let asked = asked.and_then(|claims| serde_json::from_str::<Map<String, Value>>(claims).ok());
@@ -67,7 +67,7 @@ pub(super) fn claims_parameter(asked: Option<&str>) -> String {
     Value::Object(all).to_string()
 }
 
-/// Says that this client can handle claims challenges: `{"access_token":{"xms_cc":{"values":["CP1"]}}}`.
+/// Declares that this client can handle claims challenges: `{"access_token":{"xms_cc":{"values":["CP1"]}}}`.
 fn client_capabilities() -> Map<String, Value> {
     let capabilities = serde_json::json!({ "access_token": { "xms_cc": { "values": ["CP1"] } } });
     match capabilities {

@@ -6,8 +6,7 @@ use crate::host::http::Http;
 use crate::ids::TenantId;
 use crate::secret::Secret;
 
-/// Buys what is `wanted` with a refresh token (RFC 6749, section 6). The reply may hold a new refresh token, which then
-/// takes the place of this one.
+/// Acquires what is `wanted` with a refresh token (RFC 6749, section 6). A new refresh token in the reply replaces this one.
 ///
 /// # Errors
 /// [`EntraError`].

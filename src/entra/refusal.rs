@@ -14,24 +14,24 @@ pub struct Refusal {
     pub error: Line,
     /// Entra's own code.
     pub code: Option<Aadsts>,
-    /// What it means, if that is known.
+    /// What it means, if known.
     pub meaning: Option<Meaning>,
     /// The first line of the description, without the code.
     pub description: Line,
-    /// What support asks for.
+    /// The ID that Microsoft's support asks for.
     pub correlation_id: Option<Line>,
-    /// When, in Entra's words.
+    /// When, as Entra writes it.
     pub timestamp: Option<String>,
-    /// The claims that the next interactive sign-in must be asked with.
+    /// The claims to request in the next interactive sign-in, in JSON.
     pub claims: Option<String>,
-    /// What the client assertion that was refused said about itself.
+    /// The claims of the client assertion that Entra refused.
     pub presented: Option<Presented>,
 }
 
 /// What a user can do about a refusal.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Remedy {
-    /// Answer at a terminal what the tenant asks for, in one more round.
+    /// Answer the tenant's prompt at a terminal, in one more round.
     Answer,
     /// Sign in again from the start.
     SignIn,
@@ -60,7 +60,7 @@ impl Refusal {
         }
     }
 
-    /// Returns when it was, if it says so in a form that is known.
+    /// Returns when Entra refused, if the reply has a timestamp of the known form.
     #[must_use]
     pub fn time(&self) -> Option<UnixTime> {
         let (day, time) = self.timestamp.as_deref()?.split_once(' ')?;
@@ -69,7 +69,7 @@ impl Refusal {
 
     /// Returns what the user can do about it at a terminal; `None` if nothing there helps.
     #[must_use]
-    pub fn persons_remedy(&self) -> Option<Remedy> {
+    pub fn remedy(&self) -> Option<Remedy> {
         match self.meaning {
             Some(Meaning::ExternalCheck | Meaning::MultiFactor) => Some(Remedy::Answer),
             Some(
@@ -83,7 +83,7 @@ impl Refusal {
         }
     }
 
-    /// Returns what helps by what RFC 6749 and `OpenID` Connect say alone.
+    /// Returns the remedy by the error words of RFC 6749 and `OpenID` Connect only.
     fn remedy_of_protocol(&self) -> Option<Remedy> {
         match self.error.as_str() {
             "interaction_required" => Some(Remedy::Answer),
@@ -128,7 +128,7 @@ mod tests {
         let remedy = |error: &str, code, claims: Option<&str>| {
             let mut refusal = Refusal::new(error, code, "x");
             refusal.claims = claims.map(str::to_owned);
-            refusal.persons_remedy()
+            refusal.remedy()
         };
         assert_eq!(remedy("invalid_grant", Some(1), None), Some(Remedy::SignIn));
         assert_eq!(

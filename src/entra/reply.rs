@@ -11,26 +11,26 @@ use crate::ids::{Account, TenantId};
 use crate::line::Line;
 use crate::secret::Secret;
 
-/// What a token endpoint gave.
+/// A successful reply of a token endpoint.
 #[derive(Clone, Debug)]
 pub struct Tokens {
-    /// The bearer token (RFC 6750), or the base64 of the certificate: whichever was wanted, and the reply's `token_type` says.
+    /// The bearer token (RFC 6750), or the certificate in base64, as requested and confirmed by `token_type`.
     pub access_token: Secret,
-    /// How long it is good for.
+    /// How long it is valid.
     pub expires_in: Duration,
-    /// What buys the next token; people's sign-ins have one.
+    /// Acquires the next token; sign-ins of users have one.
     pub refresh_token: Option<Secret>,
-    /// Who signed in; people's sign-ins say so.
+    /// Who signed in; sign-ins of users say so.
     pub identity: Option<Identity>,
 }
 
-/// Who signed in, from the ID token.
+/// Who signed in, according to the ID token.
 ///
 /// The token's signature is not checked: it came over TLS from the token endpoint itself (`OpenID` Connect Core, section
-/// 3.1.3.7), and nothing is decided by it but the names that are shown and kept.
+/// 3.1.3.7), and decides only the names that are shown and stored.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Identity {
-    /// The tenant that the person signed in to.
+    /// The tenant that the user signed in to.
     pub tenant: TenantId,
     pub account: Account,
 }
@@ -65,7 +65,7 @@ struct IdTokenClaims {
     email: Option<String>,
 }
 
-/// Reads what a token endpoint answered to a request for `wanted`.
+/// Reads the reply of a token endpoint to a request for `wanted`.
 pub(super) fn read_tokens(
     url: &Url,
     reply: &Reply,
@@ -95,7 +95,7 @@ pub(super) fn read_tokens(
     })
 }
 
-/// Reads a refusal, or says that this is none.
+/// Reads a refusal; any other body is [`EntraError::Unintelligible`].
 pub(super) fn read_refusal(url: &Url, reply: &Reply) -> EntraError {
     let Ok(body) = serde_json::from_slice::<ErrorBody>(&reply.body) else {
         return unintelligible(url, reply);
@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(refusal.to_string(), "Entra refused (AADSTS50076): Use MFA.");
         assert_eq!(refusal.correlation_id.as_deref(), Some("2"));
         assert_eq!(refusal.claims.as_deref(), Some("{}"));
-        assert_eq!(refusal.persons_remedy(), Some(super::super::Remedy::Answer));
+        assert_eq!(refusal.remedy(), Some(super::super::Remedy::Answer));
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub(crate) use self::assertion_error::{AssertionError, Presented};
 pub(crate) use self::client_certificate::{ClientCertificate, ClientCertificateError};
 pub(crate) use self::proof::{OidcRequest, Proof};
 
-/// An application that signs in by itself.
+/// An application that signs in on its own.
 #[derive(Clone, Debug)]
 pub(crate) struct ServicePrincipal {
     pub client_id: ClientId,
@@ -36,10 +36,10 @@ pub(crate) struct ServicePrincipal {
     pub proof: Proof,
 }
 
-/// Buys what is `wanted` as an application (RFC 6749, section 4.4), through `azure_identity`.
+/// Acquires what is `wanted` as an application (RFC 6749, section 4.4), through `azure_identity`.
 ///
-/// Its credentials cache by scope alone, so that a second key would be given the first key's certificate: each call makes
-/// a credential of its own and drops it.
+/// Its credentials cache by scope only, so that a second key would get the first key's certificate: each call creates a
+/// credential of its own and drops it.
 ///
 /// # Errors
 /// [`EntraError`].

@@ -13,7 +13,7 @@ impl From<EntraError> for Failure {
         let mut failure = Self::of(&error);
         failure.hint = match &error {
             EntraError::DeviceCodeExpired { .. } => Some("start again: entra-ssh login --device-code".into()),
-            EntraError::Refused(refusal) => Some(tell_refusal(&mut failure, refusal)),
+            EntraError::Refused(refusal) => Some(add_refusal(&mut failure, refusal)),
             EntraError::Assertion(error) => Some(assertion_hint(error)),
             EntraError::Unintelligible { .. } | EntraError::UnsafePage { .. } => {
                 Some("check --cloud, and whether a proxy or a captive portal answers in its place".into())
@@ -28,8 +28,8 @@ impl From<EntraError> for Failure {
     }
 }
 
-/// Adds what a refusal says beyond its sentence, and returns what to do.
-fn tell_refusal(failure: &mut Failure, refusal: &Refusal) -> Line {
+/// Adds the code, the meaning and the time of a refusal, and returns what to do.
+fn add_refusal(failure: &mut Failure, refusal: &Refusal) -> Line {
     failure.code = refusal.code.map(|code| code.to_string().into());
     failure.correlation_id.clone_from(&refusal.correlation_id);
     failure.refused_at = refusal.time();

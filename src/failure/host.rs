@@ -30,11 +30,11 @@ impl From<PathsError> for Failure {
     }
 }
 
-/// What helps if the folder of sockets and locks cannot be used.
+/// What to do about an unusable folder of sockets and locks.
 pub(super) const PLACE_HINT: &str = "set XDG_RUNTIME_DIR to a folder that is yours and that only you can write to: \
     install -d -m 700 /tmp/run-$(id -u); export XDG_RUNTIME_DIR=/tmp/run-$(id -u)";
 
-/// Returns a failure to make or use the folder of sockets or locks.
+/// Returns a failure to create or use the folder of sockets or locks.
 #[must_use]
 pub(crate) fn place_failure(what: impl Into<Line>, error: &std::io::Error) -> Failure {
     let failure = Failure::new(what).caused_by(error);

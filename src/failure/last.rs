@@ -1,4 +1,4 @@
-//! The last failure, which `why` tells: of a command, or of what the agent saw of a login.
+//! The last failure, for `why`: of a command, or of a login that the agent saw.
 
 use std::ffi::OsString;
 use std::io;
@@ -11,13 +11,13 @@ use crate::host::{Host, files, process};
 use crate::line::Line;
 use crate::time::UnixTime;
 
-/// The largest record that is read, in bytes.
+/// The largest record to read, in bytes.
 pub(crate) const MAX_BYTES: usize = 64 * 1024;
 
-/// A failure, as it is kept.
+/// A recorded failure.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Record {
-    /// When it was met.
+    /// When it happened.
     pub at: UnixTime,
     /// What was typed, or what ssh ran, up to a `--`: what follows it is for ssh and the machine, and may hold a secret
     /// (`mysql -phunter2`). No argument of ours is one.
@@ -26,8 +26,8 @@ pub(crate) struct Record {
     pub failure: Failure,
 }
 
-/// Keeps a failure of this process until the next one; a command line that made no sense has explained itself. That it cannot be kept must
-/// not hide it.
+/// Records a failure of this process, in place of the last one. An invalid command line has explained itself and is left out.
+/// If it cannot be recorded, that must not hide it.
 pub(crate) fn keep(host: &Host, failure: &Failure) {
     // Root with another user's home would leave a folder there that its owner could not use.
     if failure.kind == FailureKind::Usage || files::is_foreign_to_root(&host.paths.home) {
@@ -43,10 +43,10 @@ pub(crate) fn keep(host: &Host, failure: &Failure) {
     tracing::debug!(?path, ?kept, "keeps the failure for `why`");
 }
 
-/// What begins the arguments for ssh and the machine.
+/// Separates our arguments from those for ssh and the machine.
 const FOREIGN: &str = "--";
 
-/// Returns the arguments that are ours. That others follow shows by a `--` at the end.
+/// Returns our own arguments, with `--` at the end if others follow.
 fn own_arguments(all: impl IntoIterator<Item = OsString>) -> Vec<Line> {
     let mut own = Vec::new();
     for argument in all {

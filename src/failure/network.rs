@@ -1,4 +1,4 @@
-//! What to do about a network, a proxy or a certificate that does not let us through.
+//! What to do about networks, proxies and server certificates.
 
 use std::error::Error;
 use std::time::Duration;
@@ -17,7 +17,7 @@ const NETWORK_HINT: &str = "check the network; outgoing HTTPS must be allowed";
 const CLOCK_HINT: &str = "set this machine's clock: sudo timedatectl set-ntp true";
 const OTHER_NAME_HINT: &str = "check the address in the cloud file, and whether a proxy or a captive portal answers in its place";
 
-/// Returns how long a server asks to wait, with its sentence, if that is what an error comes from.
+/// Returns how long a throttling server asks to wait, with the text of its error, if that is the cause of an error.
 fn throttled(error: &(dyn Error + 'static)) -> Option<(String, Duration)> {
     let mut cause = Some(error);
     while let Some(error) = cause {
@@ -29,7 +29,7 @@ fn throttled(error: &(dyn Error + 'static)) -> Option<(String, Duration)> {
     None
 }
 
-/// Returns the failure of a server that asks for a longer wait than anybody is kept waiting here.
+/// Returns the failure of a server that asks for a longer wait than a request may take.
 pub(super) fn throttled_failure(error: &(dyn Error + 'static)) -> Option<Failure> {
     throttled(error).map(|(text, wait)| {
         let hint = format!("try again in {}", Spoken(wait));
@@ -37,7 +37,7 @@ pub(super) fn throttled_failure(error: &(dyn Error + 'static)) -> Option<Failure
     })
 }
 
-/// Returns what to do about what our HTTPS client has met, wherever it lies among the causes.
+/// Returns what to do about an error of our HTTPS client, wherever it is among the causes.
 pub(super) fn hint(error: &(dyn Error + 'static)) -> Option<Line> {
     let mut cause = Some(error);
     while let Some(error) = cause {
@@ -86,7 +86,7 @@ fn refused_by_proxy(hosts: &str) -> Line {
     format!("allow CONNECT to {hosts} in the proxy, or bypass it with NO_PROXY").into()
 }
 
-/// Returns what to do about settings for TLS that cannot be made.
+/// Returns what to do about invalid TLS settings.
 pub(super) const fn tls_settings_hint(error: &TlsError) -> &'static str {
     match error {
         TlsError::NoRoots => NO_ROOTS_HINT,

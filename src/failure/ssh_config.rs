@@ -25,7 +25,7 @@ impl From<UnwritableHostError> for Failure {
     }
 }
 
-/// Returns what explains a login that is denied because ssh asks for another account than the certificate is for.
+/// Returns the failure of a login as another account than the certificate is for, which the machine denies.
 #[must_use]
 pub(crate) fn wrong_login_name(login_name: &str, certified: &str) -> Failure {
     Failure::new(format!(

@@ -1,7 +1,7 @@
 //! HTTPS: one client for Entra and Azure Resource Manager.
 //!
-//! It goes through the proxy that `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` name in the environment that it was made with, caps what it reads, and notes what time it
-//! is where the replies come from.
+//! It uses the proxy that `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` name in the caller's environment, limits the length of
+//! replies, and keeps track of the servers' clock.
 
 mod azure_transport;
 mod error;
@@ -35,26 +35,26 @@ use crate::cloud::Cloud;
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
-/// The longest reply that is read, in bytes. A thousand machines with their tags are about half of it.
+/// The longest reply to read, in bytes. A thousand machines with their tags take about half of it.
 pub(crate) const MAX_REPLY_BYTES: usize = 4 * 1024 * 1024;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-/// The metadata endpoint of a machine in Azure is a hop away or not there at all.
+/// The metadata endpoint of a machine in Azure is one hop away, or does not exist.
 const METADATA_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// An HTTPS client.
 #[derive(Clone, Debug)]
 pub struct Http {
     client: reqwest::Client,
-    /// Whether a request is sent again here. The Azure SDK knows best how to ask a metadata endpoint again.
+    /// Whether this client retries. The Azure SDK knows best how to retry a metadata endpoint.
     retries: bool,
     server_clock: Arc<ServerClock>,
-    /// What names the proxy; none is asked for metadata.
+    /// The environment that names the proxy; metadata never goes through one.
     env: Option<Arc<Env>>,
 }
 
-/// A reply, whatever its status. Its body may hold tokens; it is zeroed when dropped and not printed.
+/// A reply, whatever its status. The body may hold tokens: it is zeroed when dropped, and never printed.
 #[derive(Default)]
 pub struct Reply {
     /// The HTTP status code.
@@ -72,7 +72,7 @@ impl fmt::Debug for Reply {
 }
 
 impl Http {
-    /// Makes a client with these TLS settings and the proxy that this environment names.
+    /// Creates a client with these TLS settings and the proxy that this environment names.
     ///
     /// # Errors
     /// [`HttpError::Settings`] if the HTTP library refuses them.
@@ -94,16 +94,16 @@ impl Http {
         })
     }
 
-    /// Makes a client for a cloud, with the roots that its file names and the proxy that this environment names.
+    /// Creates a client for a cloud, with the roots that its file names and the proxy that this environment names.
     ///
     /// # Errors
-    /// [`HttpError::TlsSettings`] if there are no settings for TLS; [`HttpError::Settings`] if the HTTP library refuses them.
+    /// [`HttpError::TlsSettings`] if TLS cannot be set up; [`HttpError::Settings`] if the HTTP library refuses them.
     pub(crate) fn for_cloud(cloud: &Cloud, env: &Env) -> Result<Self, HttpError> {
         let tls = tls::for_cloud(cloud, env).map_err(HttpError::TlsSettings)?;
         Self::new(&tls, env)
     }
 
-    /// Makes a client for the metadata endpoint of the machine itself, which speaks plain HTTP and is never asked through a
+    /// Creates a client for the metadata endpoint of this machine, which speaks plain HTTP and is never reached through a
     /// proxy: `http://169.254.169.254`, or what `IDENTITY_ENDPOINT` names.
     ///
     /// # Errors
@@ -161,7 +161,7 @@ impl Http {
             .await
     }
 
-    /// Returns what time it is where the last reply came from, if that said so.
+    /// Returns the current time by the clock of the last server, if its reply had a date.
     #[must_use]
     pub fn server_time(&self) -> Option<UnixTime> {
         self.server_clock.now()
@@ -181,7 +181,7 @@ impl Http {
         })
     }
 
-    /// Asks a proxy that has let nothing through why, since the HTTP library does not pass that on.
+    /// Connects to a proxy again to learn why it refused, since the HTTP library does not pass that on.
     async fn ask_proxy(&self, url: &Url, error: HttpError) -> HttpError {
         let (HttpError::ProxyAuthentication { host } | HttpError::ProxyRefused { host }) = &error
         else {
@@ -206,7 +206,7 @@ impl Http {
         }
     }
 
-    /// Sends a request, and sends it again while the server throttles or fails, within [`BUDGET`] in all.
+    /// Sends a request, and retries while the server throttles or fails, within [`BUDGET`] in all.
     async fn exchange(
         &self,
         request: impl Fn() -> RequestBuilder,

@@ -1,4 +1,4 @@
-//! The HTTP proxy that leads out of a company's network, for connections that are no HTTP requests: the relay's.
+//! The HTTP proxy of a network, for connections that are not HTTP requests: those to the relay.
 
 mod authentication;
 mod no_proxy;
@@ -13,9 +13,9 @@ use super::env::Env;
 use crate::line::Line;
 use crate::secret::Secret;
 
-/// The longest answer to `CONNECT` that is read, in bytes.
+/// The longest reply to `CONNECT` to read, in bytes.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
-/// The port of a proxy that names none.
+/// The port of a proxy without one in its address.
 const DEFAULT_PORT: u16 = 80;
 
 /// A proxy that opens tunnels (`CONNECT`, RFC 9110, section 9.3.6).
@@ -55,7 +55,7 @@ impl HttpProxy {
         })
     }
 
-    /// Returns the address of the proxy for a host as the variable has it, for our HTTP client, so that both go the same way.
+    /// Returns the address of the proxy for a host as the variable has it, for our HTTP client, so that both use the same one.
     pub(super) fn address_for(env: &Env, host: &str, port: u16) -> Option<String> {
         Self::for_host(env, host, port)?;
         Self::value(env, ["HTTPS_PROXY", "https_proxy"])
@@ -79,7 +79,7 @@ impl HttpProxy {
         self.port
     }
 
-    /// Has the proxy connect `stream`, which leads to it, with a host.
+    /// Asks the proxy at the other end of `stream` for a tunnel to a host.
     ///
     /// # Errors
     /// [`HttpProxyError`].
@@ -144,7 +144,7 @@ impl HttpProxy {
     }
 }
 
-/// Tells whether a user name and password would do; a proxy that names no scheme leaves that open.
+/// Returns whether a user name and password may do; a proxy that names no scheme leaves that open.
 fn is_basic_offered(head: &str) -> bool {
     let schemes = authentication::schemes(head);
     let is_basic = |scheme: &Line| scheme.eq_ignore_ascii_case("Basic");
@@ -177,26 +177,19 @@ impl fmt::Debug for HttpProxy {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HttpProxyError {
-    /// The connection to the proxy broke, or what it says is no HTTP.
+    /// The connection to the proxy broke, or its reply is not HTTP.
     #[error("the proxy `{proxy}` did not answer like an HTTP proxy")]
-    Broken {
-        proxy: String,
-        source: io::Error,
-    },
-    /// It wants to be authenticated to in a way that is not spoken here.
+    Broken { proxy: String, source: io::Error },
+    /// It requires an authentication scheme that entra-ssh does not support.
     #[error("the proxy `{proxy}` only accepts {} authentication", schemes.join(" or "))]
     OtherAuthentication {
         proxy: String,
-        /// The ways that it offers: `Negotiate`, `NTLM`, …
+        /// The schemes that it offers: `Negotiate`, `NTLM`, …
         schemes: Vec<Line>,
     },
-    /// It is a proxy of a kind that is not used for the relay.
+    /// It is reached by a scheme that the relay connection does not support.
     #[error("the proxy `{proxy}` uses `{scheme}`, and the relay supports only `http` proxies")]
-    OtherScheme {
-        proxy: String,
-        /// How it is reached.
-        scheme: String,
-    },
+    OtherScheme { proxy: String, scheme: String },
     /// It refused.
     #[error("the proxy `{proxy}` refused: {status} {text}")]
     Refused {

@@ -1,4 +1,4 @@
-//! TLS: which roots are trusted, and how a handshake is opened.
+//! TLS: which roots to trust, and how to open a handshake.
 
 mod key_share;
 mod named_roots;
@@ -44,8 +44,8 @@ use crate::cloud::Cloud;
 ///
 /// # Errors
 /// [`TlsError::CaFile`] if `ca_file` cannot be read or holds no certificate; [`TlsError::Certificate`] if one in it cannot be
-/// used; [`TlsError::Settings`] if the TLS library refuses the settings. That the system has no root at all is told by the
-/// handshake.
+/// used; [`TlsError::Settings`] if the TLS library refuses the settings. If the system has no roots at all, the handshake
+/// fails.
 pub fn client_config(ca_file: Option<&Path>, env: &Env) -> Result<Arc<ClientConfig>, TlsError> {
     let provider = provider();
     let system = SystemRoots::new(&provider, Named::of(env));
@@ -75,7 +75,7 @@ pub(crate) fn for_cloud(cloud: &Cloud, env: &Env) -> Result<Arc<ClientConfig>, T
     client_config(cloud.ca_file.as_deref(), env)
 }
 
-/// Begins to make the first key share of the next handshake, for a caller that has something else to wait for meanwhile.
+/// Starts generating the first key share of the next handshake, while the caller waits for something else.
 pub(crate) fn make_key_share() {
     TWO_SHARES.make_ahead();
 }
@@ -177,8 +177,8 @@ impl ServerCertVerifier for Roots {
     }
 }
 
-/// Of what our own roots and the system's roots say against a certificate, returns what is closer to the point: the roots that
-/// know its issuer have looked at the rest of it.
+/// Returns the more telling of two errors about a certificate, from our own roots and from the system's: roots that know its
+/// issuer have checked the rest of it.
 fn the_closer(own: rustls::Error, systems: rustls::Error) -> rustls::Error {
     let is_known = |error: &rustls::Error| matches!(error, rustls::Error::InvalidCertificate(problem) if *problem != CertificateError::UnknownIssuer);
     if is_known(&own) || !is_known(&systems) {
@@ -190,7 +190,7 @@ fn the_closer(own: rustls::Error, systems: rustls::Error) -> rustls::Error {
 
 type Read = Result<Arc<WebPkiServerVerifier>, rustls::Error>;
 
-/// The system's roots, read once and not before they are wanted.
+/// The system's roots, read once and on first use.
 #[derive(Clone, Debug)]
 struct SystemRoots {
     read: Arc<OnceLock<Read>>,
@@ -207,7 +207,7 @@ impl SystemRoots {
         }
     }
 
-    /// Begins to read them on a thread of their own; whoever needs them meanwhile waits for it.
+    /// Starts reading them on a thread of their own; a caller that needs them meanwhile waits for it.
     fn read_ahead(&self) {
         let roots = self.clone();
         // Without a thread, they are read when they are needed.
@@ -238,10 +238,10 @@ const BUNDLES: [&str; 4] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// Returns the system's roots and those that are named.
+/// Returns the system's roots and those that the caller's variables name.
 ///
-/// The library takes what the variables of this process name in the system's place. This process may be the agent, which
-/// asks on behalf of others and has variables of whoever started it.
+/// The library replaces the system's roots by those that variables of this process name. This process may be the agent, which
+/// acts for other callers and has the variables of the process that started it.
 fn system_roots(named: &Named) -> Vec<CertificateDer<'static>> {
     #[expect(
         clippy::disallowed_methods,
@@ -298,7 +298,7 @@ pub(crate) fn own_finding(error: &(dyn Error + 'static)) -> Option<String> {
     }
 }
 
-/// Why there are no settings for TLS.
+/// Why TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
@@ -314,7 +314,7 @@ pub enum TlsError {
         path: PathBuf,
         source: rustls::Error,
     },
-    /// Neither the system nor a file gave a root certificate.
+    /// Neither the system nor a file holds a root certificate.
     #[error("the system has no root certificates")]
     NoRoots,
     /// The TLS library refused its settings.
@@ -323,7 +323,7 @@ pub enum TlsError {
 }
 
 impl TlsError {
-    /// Finds out whether a TLS connection failed for lack of something of ours.
+    /// Returns our own error, if that is why a TLS connection failed.
     #[must_use]
     pub fn of(error: &rustls::Error) -> Option<&Self> {
         match error {

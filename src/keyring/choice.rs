@@ -11,9 +11,9 @@ pub enum Backend {
     File,
     /// The macOS keychain.
     Keychain,
-    /// The Linux kernel's keyring; forgets at reboot.
+    /// The Linux kernel's keyring, which forgets at reboot.
     Keyutils,
-    /// The memory of our agent; ends with it.
+    /// The memory of our agent, which ends with it.
     Memory,
     /// The freedesktop.org Secret Service: GNOME Keyring, `KWallet`, `KeePassXC`.
     SecretService,
@@ -31,7 +31,7 @@ impl Backend {
         Self::Windows,
     ];
 
-    /// Returns those that `auto` tries on this system, the best first.
+    /// Returns the keyrings that `auto` tries on this system, the best first.
     #[must_use]
     pub const fn of_this_system() -> &'static [Self] {
         if cfg!(target_os = "linux") {
@@ -59,7 +59,7 @@ impl Backend {
         }
     }
 
-    /// Returns the name that people type.
+    /// Returns the name for `--keyring`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -86,13 +86,13 @@ impl fmt::Display for Backend {
     }
 }
 
-/// What `--keyring` says.
+/// The value of `--keyring`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Choice {
     /// The best that this system has.
     #[default]
     Auto,
-    /// This one and no other.
+    /// Only this one.
     Named(Backend),
 }
 

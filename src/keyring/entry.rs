@@ -1,4 +1,4 @@
-//! The one place where secrets become bytes for the keyring, and bytes secrets.
+//! Encodes secrets for the keyring, and decodes them. No other code does.
 //!
 //! ```text
 //! byte    1               the version of this form
@@ -19,7 +19,7 @@ const VERSION: u8 = 1;
 pub enum Kind {
     /// A key pair and its certificate.
     Certificate,
-    /// What signs in: a refresh token or a client secret.
+    /// A sign-in: a refresh token or a client secret.
     SignIn,
 }
 
@@ -40,7 +40,6 @@ impl Kind {
 }
 
 impl EntryName {
-    /// Makes a name.
     #[must_use]
     pub fn new(kind: Kind, cloud: &str, tenant: &str, account: &str) -> Self {
         let kind = match kind {
@@ -76,13 +75,9 @@ pub enum Entry {
     },
     /// The secret of a service principal.
     ClientSecret(Secret),
-    /// Where a pipeline asks for an ID token, and what opens it.
-    OidcRequest {
-        url: Secret,
-        /// What opens it.
-        token: Secret,
-    },
-    /// A person's refresh token.
+    /// The address where a pipeline requests an ID token, and the bearer token for it.
+    OidcRequest { url: Secret, token: Secret },
+    /// The refresh token of a user.
     RefreshToken(Secret),
 }
 
@@ -111,7 +106,7 @@ impl Entry {
     /// Reads an entry.
     ///
     /// # Errors
-    /// [`KeyringError::BadEntry`] if it is of no form that this version knows.
+    /// [`KeyringError::BadEntry`] if it has no form that this version knows.
     pub fn decode(name: &EntryName, bytes: &SecretBytes) -> Result<Self, KeyringError> {
         let bad = |reason| KeyringError::BadEntry {
             name: name.to_string(),

@@ -2,11 +2,11 @@ use std::path::PathBuf;
 
 use super::Backend;
 
-/// Why the keyring does not do what it was asked to.
+/// Why a keyring cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyringError {
-    /// An entry is not of the form that this program writes.
+    /// An entry does not have a form that this version writes.
     #[error("cannot read the keyring entry `{name}`: {reason}")]
     BadEntry {
         name: String,
@@ -19,25 +19,25 @@ pub enum KeyringError {
         path: PathBuf,
         source: std::io::Error,
     },
-    /// There is no room.
+    /// No room is left for the entry.
     #[error("{backend} is full")]
     Full {
         backend: Backend,
         source: keyring_core::Error,
     },
-    /// It is locked, and nobody unlocked it.
+    /// It is locked, and the user did not unlock it.
     #[error("{backend} is locked")]
     Locked {
         backend: Backend,
         source: keyring_core::Error,
     },
-    /// The agent does not hold it.
-    #[error("cannot use the agent's memory as keyring")]
+    /// The agent does not answer, or refuses.
+    #[error("cannot use the agent's memory as a keyring")]
     Memory(#[source] std::io::Error),
     /// No keyring was opened.
     #[error("no keyring is open")]
     NotOpen,
-    /// It failed otherwise.
+    /// It failed for another reason.
     #[error("{backend} failed")]
     Store {
         backend: Backend,
@@ -45,14 +45,8 @@ pub enum KeyringError {
     },
     /// It did not answer.
     #[error("the keyring did not answer within {seconds} s")]
-    TimedOut {
-        /// How long it was waited for.
-        seconds: u64,
-    },
-    /// The one that was asked for cannot be used.
+    TimedOut { seconds: u64 },
+    /// The chosen keyring does not work on this system or in this session.
     #[error("{backend} cannot be used: {reason}")]
-    Unavailable {
-        backend: Backend,
-        reason: String,
-    },
+    Unavailable { backend: Backend, reason: String },
 }

@@ -8,11 +8,11 @@ use crate::hex;
 use crate::host::files::{self, Access};
 use crate::secret::SecretBytes;
 
-/// The longest entry that is read, in bytes.
+/// The longest entry to read, in bytes.
 const MAX_ENTRY_BYTES: usize = 256 * 1024;
 
-/// Private files, one an entry, in a private folder. The file's name is the SHA-256 of the entry's, which may hold signs
-/// that no file name takes.
+/// Private files, one for each entry, in a private folder. The file's name is the SHA-256 of the entry's name, which may hold
+/// characters that file names cannot.
 pub(super) struct FileStore {
     folder: PathBuf,
 }

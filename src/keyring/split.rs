@@ -1,4 +1,4 @@
-//! Entries that are longer than the system takes, kept in parts.
+//! Entries that are longer than the system allows, stored in parts.
 //!
 //! ```text
 //! {name}          byte 0xff, byte generation, uint32 number of parts, string SHA-256 of the whole
@@ -18,7 +18,7 @@ use crate::secret::SecretBytes;
 
 /// The first byte of an entry that names parts; entries themselves begin with their version, which is small.
 const HEAD: u8 = 0xff;
-/// More parts than this are not read.
+/// How many parts are read at most.
 const MAX_PARTS: u32 = 64;
 
 /// A store whose entries may be longer than those of the store beneath.

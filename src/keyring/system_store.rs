@@ -8,20 +8,19 @@ use super::store::Store;
 use super::{Backend, KeyringError};
 use crate::secret::SecretBytes;
 
-/// The name of what is written to try a keyring out: one for all, since what cannot be read in the kernel's keyring cannot be
-/// removed either, and a process that is killed leaves what it has written.
+/// The name of the entry that tries a keyring out: always the same, since the kernel lets nobody remove what cannot be read,
+/// and a killed process leaves its entry behind.
 const TRIAL: &str = "trial";
 
-/// What Windows takes for one entry, in bytes.
+/// The longest entry on Windows, in bytes.
 const MAX_WINDOWS_ENTRY_BYTES: usize = 2560;
 
 /// Whether a keyring is tried out when it is opened.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Trial {
-    /// It is not.
     None,
-    /// Something is written and read back: a session without a login keyring may add a key to the kernel's keyring and then
-    /// not read it, and a locked one shows only when it is written to.
+    /// Writes an entry and reads it back: a session without a login keyring may add a key to the kernel's keyring and then not
+    /// read it, and a locked keyring shows only when it is written to.
     WriteAndRead,
 }
 
@@ -65,8 +64,8 @@ impl Store for SystemStore {
     }
 }
 
-/// Returns an error and what caused it as one clause.
-fn spoken(error: &dyn std::error::Error) -> String {
+/// Returns an error and its causes as one clause.
+fn as_clause(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -96,10 +95,10 @@ fn open(backend: Backend, bus: &str) -> Result<Box<dyn Raw>, String> {
     match backend {
         Backend::SecretService => super::secret_service::Service::connect(bus)
             .map(|service| -> Box<dyn Raw> { Box::new(service) })
-            .map_err(|error| spoken(&error)),
+            .map_err(|error| as_clause(&error)),
         Backend::Keyutils => linux_keyutils_keyring_store::Store::new()
             .map(|store| -> Box<dyn Raw> { Box::new(Core(store)) })
-            .map_err(|error| spoken(&error)),
+            .map_err(|error| as_clause(&error)),
         _ => Err("this is Linux".to_owned()),
     }
 }
@@ -109,7 +108,7 @@ fn open(backend: Backend, _bus: &str) -> Result<Box<dyn Raw>, String> {
     match backend {
         Backend::Keychain => apple_native_keyring_store::keychain::Store::new()
             .map(|store| -> Box<dyn Raw> { Box::new(Core(store)) })
-            .map_err(|error| spoken(&error)),
+            .map_err(|error| as_clause(&error)),
         _ => Err("this is macOS".to_owned()),
     }
 }
@@ -119,7 +118,7 @@ fn open(backend: Backend, _bus: &str) -> Result<Box<dyn Raw>, String> {
     match backend {
         Backend::Windows => windows_native_keyring_store::Store::new()
             .map(|store| -> Box<dyn Raw> { Box::new(Core(store)) })
-            .map_err(|error| spoken(&error)),
+            .map_err(|error| as_clause(&error)),
         _ => Err("this is Windows".to_owned()),
     }
 }
@@ -154,7 +153,7 @@ impl Raw for Core {
     }
 }
 
-/// A keyring of the system, with its errors in our words.
+/// A keyring of the system, with our errors.
 struct Unsplit {
     store: Box<dyn Raw>,
     backend: Backend,

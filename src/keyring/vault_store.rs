@@ -5,7 +5,7 @@ use super::store::Store;
 use crate::host::vault::Vault;
 use crate::secret::SecretBytes;
 
-/// The agent's memory. What is in it ends with the agent.
+/// The agent's memory, which ends with the agent.
 pub(super) struct VaultStore {
     vault: Arc<dyn Vault>,
 }

@@ -12,7 +12,7 @@ use super::store::Store;
 type Slot = Option<Box<dyn Store>>;
 type Job = Box<dyn FnOnce(&mut Slot) + Send>;
 
-/// A thread that does one thing after the other, apart from the runtime, and that a store never leaves: the Secret Service's
+/// A thread apart from the runtime that runs one job after the other, and that a store never leaves: the Secret Service's
 /// library blocks, and runs a runtime of its own even to close its connection.
 pub(super) struct Worker {
     jobs: mpsc::Sender<Job>,
@@ -58,7 +58,7 @@ impl Worker {
         called.await?
     }
 
-    /// Runs a job and waits for it, for at most `patience`; what takes longer goes on, unheard.
+    /// Runs a job and waits for it, for at most `patience`; a longer one goes on, and its result is dropped.
     async fn run<T: Send + 'static>(
         &self,
         patience: Duration,

@@ -24,10 +24,10 @@ use crate::time::UnixTime;
 
 /// The longest assertion that is read from a file, in bytes.
 const MAX_ASSERTION_BYTES: usize = 64 * 1024;
-/// What Azure Pipelines' endpoint for ID tokens is asked as.
+/// The version of Azure Pipelines' endpoint for ID tokens.
 const PIPELINES_API_VERSION: &str = "7.1";
 
-/// Makes or fetches the assertion of one request.
+/// Creates or fetches the assertion of one request.
 #[derive(Debug)]
 pub(super) struct Assertion {
     pub(super) proof: Proof,
@@ -39,7 +39,7 @@ pub(super) struct Assertion {
     pub(super) noted: Noted,
 }
 
-/// What the SDK does not pass on: why there was no assertion, and what the last one said about itself.
+/// What the SDK does not pass on: why there was no assertion, and the claims of the last one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Noted(Arc<Mutex<(Option<AssertionError>, Option<Presented>)>>);
 
@@ -52,7 +52,7 @@ impl Noted {
             .take()
     }
 
-    /// Adds to a refusal what the assertion said about itself.
+    /// Adds the claims of the assertion to a refusal.
     pub(super) fn explain(&self, error: EntraError) -> EntraError {
         match error {
             EntraError::Refused(mut refusal) => {
@@ -158,7 +158,7 @@ impl Assertion {
     }
 }
 
-/// Reads the ID token that a pipeline's service has answered with.
+/// Reads the ID token from the reply of a pipeline's service.
 fn read_id_token<Body: DeserializeOwned>(
     issuer: &'static str,
     reply: Result<Reply, HttpError>,

@@ -7,7 +7,7 @@ use super::ClientCertificateError;
 use crate::host::http::HttpError;
 use crate::line::Line;
 
-/// What an assertion says about itself: what a federated credential has to match.
+/// The claims of an assertion that a federated credential has to match.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 pub struct Presented {
     /// The `iss` claim.
@@ -30,24 +30,16 @@ pub enum AssertionError {
     Certificate(#[source] ClientCertificateError),
     /// The file holds no assertion.
     #[error("`{}` contains no token", path.display())]
-    Empty {
-        path: PathBuf,
-    },
+    Empty { path: PathBuf },
     /// The file cannot be read.
     #[error("cannot read the federated token from `{}`", path.display())]
-    File {
-        path: PathBuf,
-        source: io::Error,
-    },
-    /// The machine gives no token for a managed identity.
+    File { path: PathBuf, source: io::Error },
+    /// The machine issues no token for a managed identity.
     #[error("cannot acquire a managed identity token on this machine")]
     ManagedIdentity(#[source] azure_core::Error),
     /// The pipeline's service refused.
     #[error("{issuer} issued no ID token (HTTP status {status})")]
-    Refused {
-        issuer: &'static str,
-        status: u16,
-    },
+    Refused { issuer: &'static str, status: u16 },
     /// The pipeline's service cannot be reached.
     #[error("cannot request an ID token from {issuer}")]
     Unreachable {

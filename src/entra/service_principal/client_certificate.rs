@@ -20,12 +20,12 @@ use crate::ids::ClientId;
 use crate::secret::{Secret, SecretBytes};
 use crate::time::UnixTime;
 
-/// How long an assertion holds: it is sent at once.
+/// How long an assertion is valid; it is sent at once.
 const LIFETIME: Duration = Duration::from_secs(300);
 
 /// A certificate of an application, and its RSA key.
 ///
-/// The SDK's own credential for this links OpenSSL; this one signs with what is here anyway.
+/// The SDK's own credential for this links OpenSSL; this one signs with libraries that are here anyway.
 #[derive(Clone)]
 pub(crate) struct ClientCertificate {
     /// The key in DER: `PrivateKeyInfo` (PKCS#8) or `RSAPrivateKey` (PKCS#1).
@@ -62,7 +62,7 @@ pub enum ClientCertificateError {
     #[error("its private key does not sign")]
     Signing,
     /// The key is not of a kind that is used here.
-    #[error("its private key is no RSA key of 2048 to 4096 bits")]
+    #[error("its private key is not an RSA key of 2048 to 4096 bits")]
     UnusableKey,
     /// It is PKCS#12, and the password does not open it.
     #[error("the password does not open it")]
@@ -210,7 +210,7 @@ fn rsa(key: &SecretBytes) -> Result<RsaKeyPair, ClientCertificateError> {
         .map_err(|_| ClientCertificateError::UnusableKey)
 }
 
-/// Tells whether a certificate is for this public key (`RSAPublicKey` of RFC 8017).
+/// Returns whether a certificate is for this public key (`RSAPublicKey` of RFC 8017).
 fn is_for(certificate: &[u8], public_key: &[u8]) -> bool {
     x509_cert::Certificate::from_der(certificate).is_ok_and(|certificate| {
         let info = certificate.tbs_certificate.subject_public_key_info;

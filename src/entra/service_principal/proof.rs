@@ -6,13 +6,13 @@ use super::ClientCertificate;
 use crate::ids::ClientId;
 use crate::secret::Secret;
 
-/// How an application proves who it is: by a secret, or by a client assertion (RFC 7523), which is made or fetched anew for
-/// every request.
+/// How an application proves who it is: by a secret, or by a client assertion (RFC 7523), which is created or fetched for every
+/// request.
 #[derive(Clone, Debug)]
 pub(crate) enum Proof {
     /// A token that Azure Pipelines issues for a service connection.
     AzurePipelines {
-        /// Where it is asked for.
+        /// Where to request it.
         request: OidcRequest,
         /// The service connection.
         service_connection_id: String,
@@ -26,14 +26,14 @@ pub(crate) enum Proof {
     ManagedIdentity(Option<ClientId>),
     /// A client secret.
     Secret(Secret),
-    /// A token in a file, which something else keeps fresh: Kubernetes, for example.
+    /// A token in a file, which another program renews: Kubernetes, for example.
     TokenFile(PathBuf),
 }
 
-/// Where a pipeline asks for an ID token of its own.
+/// Where a pipeline requests an ID token of its own.
 #[derive(Clone, Debug)]
 pub(crate) struct OidcRequest {
     pub url: Url,
-    /// What opens it.
+    /// The bearer token for it.
     pub token: Secret,
 }

@@ -11,13 +11,13 @@ use reqwest::Method;
 
 use super::{Http, HttpError};
 
-/// How often the Azure SDK asks the metadata endpoint again.
+/// How often the Azure SDK retries the metadata endpoint.
 const METADATA_RETRIES: u32 = 4;
-/// How long it goes on doing so.
+/// How long it goes on retrying.
 const METADATA_BUDGET: azure_core::time::Duration = azure_core::time::Duration::seconds(30);
 
 impl Http {
-    /// Returns the options of an Azure SDK pipeline that goes through this client, which sends again what has to be.
+    /// Returns the options of an Azure SDK pipeline over this client, which is the one that retries.
     #[must_use]
     pub fn to_client_options(&self) -> ClientOptions {
         let retry = ExponentialRetryOptions {
@@ -35,7 +35,7 @@ impl Http {
     }
 }
 
-/// Our client under the pipelines of the Azure SDK: what they fetch is capped like everything else, and tells the time.
+/// Our client under the pipelines of the Azure SDK, so that the same limits apply, and their replies set the server's clock.
 #[derive(Debug)]
 struct AzureTransport {
     http: Http,

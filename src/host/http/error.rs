@@ -8,27 +8,22 @@ use crate::host::http_proxy::HttpProxyError;
 use crate::host::tls::{self, TlsError};
 use crate::time::Spoken;
 
-/// Why there is no reply.
+/// Why a request got no reply.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HttpError {
-    /// The proxy on the way does not let us through.
+    /// The proxy refused, and said why.
     #[error("the proxy refused a connection to `{host}`")]
     Proxy {
         host: String,
-        /// What the proxy says.
         source: HttpProxyError,
     },
-    /// A proxy on the way does not take our credentials for it, or wants some.
+    /// The proxy rejected our credentials, or requires some.
     #[error("the proxy rejected the user name and password on the way to `{host}`")]
-    ProxyAuthentication {
-        host: String,
-    },
-    /// A proxy on the way opens no tunnel.
+    ProxyAuthentication { host: String },
+    /// The proxy opened no tunnel.
     #[error("the proxy refused a connection to `{host}`")]
-    ProxyRefused {
-        host: String,
-    },
+    ProxyRefused { host: String },
     /// The HTTP library refused its settings.
     #[error("cannot set up HTTPS")]
     Settings(#[source] reqwest::Error),
@@ -37,7 +32,6 @@ pub enum HttpError {
     Throttled {
         host: String,
         status: u16,
-        /// How long.
         wait: Duration,
     },
     /// The reply did not come, or did not end, in time.
@@ -47,26 +41,20 @@ pub enum HttpError {
         /// The limit in seconds.
         seconds: u64,
     },
-    /// There is a host, and no TLS connection to it.
+    /// The TLS handshake failed.
     #[error("cannot open a TLS connection to `{host}`")]
-    Tls {
-        host: String,
-        source: rustls::Error,
-    },
-    /// There are no settings for TLS.
+    Tls { host: String, source: rustls::Error },
+    /// TLS cannot be set up.
     #[error(transparent)]
     TlsSettings(TlsError),
     /// The reply is too long.
     #[error("the reply of `{host}` is longer than {limit} bytes")]
-    TooLong {
-        host: String,
-        limit: usize,
-    },
-    /// There is no connection, or it broke.
+    TooLong { host: String, limit: usize },
+    /// The connection could not be opened, or broke.
     #[error("cannot reach `{host}`")]
     Unreachable {
         host: String,
-        /// Why; never with the address, which could hold a secret.
+        /// Never with the address, which could hold a secret.
         source: reqwest::Error,
     },
 }

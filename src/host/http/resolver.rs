@@ -10,7 +10,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 #[derive(Debug)]
 pub(super) struct SystemResolver;
 
-/// A host name could not be resolved. The HTTP library's own resolver says so in a text alone.
+/// A host name could not be resolved. The HTTP library's own resolver says so only in a text.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 struct Unresolved(io::Error);

@@ -1,4 +1,4 @@
-//! Which requests are sent again, when, and for how long: the one place that does so.
+//! Decides which requests are retried, when, and for how long. Nothing else retries HTTP.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,20 +14,20 @@ use crate::time::{Spoken, UnixTime};
 pub(super) const BUDGET: Duration = Duration::from_secs(45);
 /// How often a request is sent.
 pub(super) const MAX_TRIES: u32 = 4;
-/// How long the second try is waited for where the server does not say; each further one twice as long.
+/// The pause before the second try if the server names none; each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// Shorter waits are not worth a word.
+/// Shorter waits are not reported.
 const WORTH_A_WORD: Duration = Duration::from_secs(2);
 
-/// Headers that tell when to come again, in milliseconds.
+/// Headers that say when to retry, in milliseconds.
 const MILLISECONDS: [&str; 2] = ["retry-after-ms", "x-ms-retry-after-ms"];
 
 /// What to do after a try.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Next {
-    /// Send it again after this pause.
+    /// Retry after this pause.
     Again(Duration),
-    /// Take the reply as it is.
+    /// Return the reply.
     Take,
     /// The server asks for a longer wait than is left.
     TooLong(Duration),
@@ -46,7 +46,7 @@ pub(super) fn after_reply(status: u16, headers: &HeaderMap, tries: u32, left: Du
     }
 }
 
-/// Returns the pause after a try without a reply; none if there is to be no other. What took its time will take it again.
+/// Returns the pause after a try without a reply; `None` if there is to be no other. A try that timed out would time out again.
 pub(super) fn after_failure(error: &HttpError, tries: u32, left: Duration) -> Option<Duration> {
     let may_pass = matches!(error, HttpError::Unreachable { source, .. } if !source.is_timeout());
     Some(pause(tries)).filter(|pause| may_pass && tries < MAX_TRIES && *pause < left)
@@ -75,20 +75,20 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(until.since(now.unwrap_or_else(|| SystemClock.now())))
 }
 
-/// What this process waits for because a server asks it to.
+/// The waits of this process that servers asked for.
 static WAITS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 fn waits() -> MutexGuard<'static, Vec<String>> {
     WAITS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Says what this process waits for because a server asks it to, if it does.
+/// Returns a sentence about a wait of this process that a server asked for, if there is one.
 #[must_use]
 pub(crate) fn current_wait() -> Option<String> {
     waits().first().cloned()
 }
 
-/// A wait that others can learn of.
+/// A wait that [`current_wait`] reports.
 #[derive(Debug)]
 pub(super) struct Wait(String);
 

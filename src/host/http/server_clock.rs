@@ -3,19 +3,19 @@ use std::time::Instant;
 
 use crate::time::UnixTime;
 
-/// The clock of whoever answers, as its last `Date` header (RFC 9110, section 6.6.1) set it.
+/// The clock of the server, by its last `Date` header (RFC 9110, section 6.6.1).
 #[derive(Debug, Default)]
 pub(super) struct ServerClock(Mutex<Option<(UnixTime, Instant)>>);
 
 impl ServerClock {
-    /// Sets it by a `Date` header; what is no date changes nothing.
+    /// Sets it by a `Date` header; an invalid date changes nothing.
     pub(super) fn note(&self, date: &str) {
         if let Some(time) = UnixTime::from_http_date(date) {
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((time, Instant::now()));
         }
     }
 
-    /// Returns what it shows now.
+    /// Returns the server's time now.
     pub(super) fn now(&self) -> Option<UnixTime> {
         let noted = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         noted.map(|(time, at)| time.after(at.elapsed()))

@@ -1,10 +1,10 @@
-//! How a proxy wants to be authenticated to.
+//! The authentication schemes that a proxy offers.
 
 use crate::line::Line;
 
-/// More schemes than this are not looked at.
+/// How many schemes are read at most.
 const MAX_SCHEMES: usize = 8;
-/// The longest name of a scheme that is shown, in characters.
+/// The longest name of a scheme to show, in characters.
 const MAX_NAME_CHARS: usize = 32;
 
 /// Returns the schemes that a refusal offers, in the order of the reply: the first words of the challenges (RFC 9110, section

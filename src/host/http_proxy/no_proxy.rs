@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-/// Tells whether `NO_PROXY` lists a host.
+/// Returns whether `NO_PROXY` lists a host.
 ///
 /// ```text
 /// *                          every host
@@ -67,7 +67,7 @@ fn split_port(entry: &str) -> (&str, Option<u16>) {
     }
 }
 
-/// Takes brackets and a dot at the end away.
+/// Strips brackets and a trailing dot.
 fn bare(host: &str) -> &str {
     host.trim_matches(['[', ']']).trim_end_matches('.')
 }

@@ -1,4 +1,4 @@
-//! The key shares of a first flight: two of them, and one made while something else is waited for.
+//! The two key shares of a first flight, one of them generated ahead of time.
 
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -11,8 +11,8 @@ type KeyExchange = Box<dyn ActiveKeyExchange>;
 
 /// X25519 with P-384 beside it (RFC 8446, section 4.2.8).
 ///
-/// Azure's front ends ask for P-384, and whoever has no share of that loses a round trip. Others leave it to us or take
-/// X25519, which costs a tenth. So both are sent, by way of what the TLS library has for a group and its other half.
+/// Azure's front ends ask for P-384, and a client without a share of it loses a round trip. Other servers accept X25519, which
+/// costs a tenth. Both are sent, by the TLS library's interface for hybrid groups.
 #[derive(Debug)]
 pub(super) struct TwoShares {
     ahead: Mutex<Option<Making>>,
@@ -28,8 +28,8 @@ impl TwoShares {
         }
     }
 
-    /// Begins to make a key pair on P-384, on a thread of its own; the next handshake takes it. It takes as long as all else
-    /// that the start of a connection asks of the processor.
+    /// Starts generating a key pair on P-384, on a thread of its own, for the next handshake. It takes as much processor time as
+    /// the rest of a connection's start.
     pub(super) fn make_ahead(&self) {
         // Without a thread, the handshake makes it.
         let thread = thread::Builder::new().spawn(|| SECP384R1.start());
@@ -93,7 +93,7 @@ impl ActiveKeyExchange for Started {
     }
 }
 
-/// A key pair in the making.
+/// A key pair that is being generated.
 struct Making(JoinHandle<Result<KeyExchange, Error>>);
 
 impl std::fmt::Debug for Making {
@@ -115,7 +115,7 @@ mod tests {
 
     use super::*;
 
-    /// Shakes hands with a server that knows these groups; returns which one was agreed on, and whether it was at once.
+    /// Shakes hands with a server that supports these groups; returns the agreed one, and whether the first flight sufficed.
     fn agree(
         groups: &[&'static dyn SupportedKxGroup],
         version: &'static SupportedProtocolVersion,

@@ -6,7 +6,7 @@ use rustls::pki_types::pem::PemObject as _;
 use super::super::env::Env;
 use super::super::files;
 
-/// The longest file of roots that is read, in bytes.
+/// The longest file of roots to read, in bytes.
 pub(super) const MAX_CA_BYTES: usize = 16 * 1024 * 1024;
 
 /// The roots that variables name beside those of the system.

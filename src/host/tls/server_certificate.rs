@@ -1,4 +1,4 @@
-//! What is wrong with a server's certificate, in words and facts of our own.
+//! Why a server's certificate is rejected, with the facts.
 
 use std::sync::Arc;
 
@@ -10,31 +10,27 @@ use x509_cert::der::Decode as _;
 use crate::line::Line;
 use crate::time::{Spoken, UnixTime};
 
-/// More names of a certificate than this are not shown.
+/// How many names of a certificate are shown at most.
 const MAX_NAMES: usize = 4;
 
-/// Why a server's certificate is not accepted.
+/// Why a server's certificate is rejected.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum ServerCertificateError {
-    /// It has expired.
     #[error(
         "its certificate expired at {not_after}, {} before this machine's clock ({now})",
         Spoken(now.since(*not_after))
     )]
     Expired {
-        /// Our clock.
         now: UnixTime,
         /// The last second at which it was valid.
         not_after: UnixTime,
     },
-    /// It is not valid yet.
     #[error(
         "its certificate is valid from {not_before}, {} after this machine's clock ({now})",
         Spoken(not_before.since(*now))
     )]
     NotYetValid {
-        /// Our clock.
         now: UnixTime,
         /// The first second at which it is valid.
         not_before: UnixTime,
@@ -42,15 +38,13 @@ pub(crate) enum ServerCertificateError {
     /// It is for other hosts.
     #[error("its certificate is for {}, and not for `{expected}`", listed(names))]
     OtherName {
-        /// The host that was asked for.
+        /// The host that we connected to.
         expected: String,
         /// The hosts that it is for.
         names: Vec<Line>,
     },
-    /// Its issuer has revoked it.
     #[error("its certificate was revoked by its issuer")]
     Revoked,
-    /// It is issued by an authority that is not trusted.
     #[error("its certificate is issued by `{issuer}`, which is not trusted here")]
     UnknownIssuer {
         /// The authority's distinguished name (RFC 4514).
@@ -62,7 +56,7 @@ pub(crate) enum ServerCertificateError {
 }
 
 impl ServerCertificateError {
-    /// Finds out whether a TLS connection failed at the server's certificate.
+    /// Returns why the server's certificate was rejected, if that is why a TLS connection failed.
     #[must_use]
     pub(crate) fn of(error: &Error) -> Option<&Self> {
         match error {
@@ -72,7 +66,7 @@ impl ServerCertificateError {
     }
 }
 
-/// Says in our words what the TLS library has found; what it has no facts about stays as it is.
+/// Replaces the TLS library's error by ours, which carries the facts; an error without any stays.
 pub(super) fn explain(
     error: Error,
     end_entity: &CertificateDer<'_>,
@@ -120,7 +114,7 @@ fn to_time(time: TlsTime) -> UnixTime {
     UnixTime::from_seconds(time.as_secs())
 }
 
-/// Takes the library's kind of name away: `DnsName("login.example")`, `IpAddress(10.0.0.4)`.
+/// Strips the library's type of a name: `DnsName("login.example")`, `IpAddress(10.0.0.4)`.
 fn host_name(presented: &str) -> Line {
     let inner = presented
         .split_once('(')
@@ -173,7 +167,7 @@ mod tests {
         assert_eq!(issuer_of(&CertificateDer::from(vec![1, 2, 3])), None);
     }
 
-    /// What is trusted when a certificate is verified.
+    /// The roots to trust when a certificate is verified.
     #[derive(Clone, Copy)]
     enum Trusted {
         ItsAuthority,
@@ -181,7 +175,7 @@ mod tests {
         AnotherOfTheSameName,
     }
 
-    /// Has a certificate for `localhost` verified, and returns what is told.
+    /// Verifies a certificate for `localhost`, and returns the error.
     fn told(
         change: impl FnOnce(&mut rcgen::CertificateParams),
         host: &str,

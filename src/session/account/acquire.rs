@@ -42,7 +42,7 @@ impl Session {
     fn explain(&self, source: EntraError, wanted: Wanted<'_>) -> SessionError {
         let remedy = match &source {
             EntraError::Refused(refusal) if self.profile.method == Method::User => refusal
-                .persons_remedy()
+                .remedy()
                 .map(|remedy| (remedy, refusal.claims.clone())),
             _ => None,
         };
