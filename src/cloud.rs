@@ -9,7 +9,7 @@
 //! ca_file = "ca.pem"            # added to the system's roots; relative to this file
 //! ```
 //!
-//! `resource_manager_scope`, `ssh_scope`, `token_exchange_audience` and `client_id` may be given too; else they are the
+//! `resource_manager_scope`, `ssh_scope`, `token_exchange_audience` and `client_id` are optional; by default they are the
 //! public cloud's. With `base = "AzureUSGovernment"` all that the file does not say is that cloud's. An unknown key is
 //! an error that names it.
 

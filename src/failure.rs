@@ -1,6 +1,6 @@
 //! User-facing errors: what failed, why, and how to fix it.
 //!
-//! Domains and services return errors of their own. How to fix them is said here and nowhere else, in one table for each. The
+//! Domains and services return errors of their own. Only this module says how to fix them, in one table for each. The
 //! agent sends its failures to the caller, so that `proxy` shows what the agent met.
 
 mod azure;

@@ -188,7 +188,7 @@ fn open_named(backend: Backend, places: Places, trial: Trial) -> Result<Opened, 
     Ok(Opened {
         store,
         backend,
-        reason: "it was asked for".to_owned(),
+        reason: "chosen with --keyring".to_owned(),
     })
 }
 

@@ -181,7 +181,7 @@ impl fmt::Display for Meaning {
             Self::ManagedIdentityAccount => "Entra issues no certificates to this managed identity",
             Self::MultiFactor => "the tenant requires multi-factor authentication",
             Self::NoFederatedCredential => "no federated credential of the application matches",
-            Self::NotSignedIn => "nobody is signed in",
+            Self::NotSignedIn => "not signed in",
             Self::OtherCloud => "the account is in another cloud",
             Self::RequestLoop => "Entra treats the requests as a loop: too many of them are alike",
             Self::RequestMalformed | Self::ScopeInvalid => "the scope or the request is malformed",

@@ -197,7 +197,7 @@ pub(crate) async fn wait_for_device_code(
         ];
         let reply = match http.post_form(&flow.url, &form).await {
             Ok(reply) => reply,
-            // The person goes on in the browser meanwhile.
+            // The user goes on in the browser meanwhile.
             Err(HttpError::Unreachable { .. }) if unreachable < MAX_UNREACHABLE => {
                 unreachable += 1;
                 continue;

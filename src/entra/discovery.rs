@@ -12,11 +12,11 @@ struct Configuration {
     issuer: String,
 }
 
-/// Returns the ID of a tenant, which may be given by one of its domains; an ID is returned unchanged. Everything stored and
+/// Returns the ID of a tenant, which may be named by one of its domains; an ID is returned unchanged. Everything stored and
 /// compared uses the ID.
 ///
 /// # Errors
-/// [`EntraError`]; [`EntraError::Refused`] if there is no such tenant.
+/// [`EntraError`]; [`EntraError::Refused`] if the tenant does not exist.
 pub(crate) async fn tenant_id(
     http: &Http,
     cloud: &Cloud,

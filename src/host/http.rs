@@ -110,7 +110,7 @@ impl Http {
     /// [`HttpError::Settings`] if the HTTP library refuses its settings.
     pub fn for_metadata() -> Result<Self, HttpError> {
         let builder = reqwest::Client::builder()
-            // Nothing is asked over TLS; the HTTP library wants to know all the same.
+            // No request goes over TLS; the HTTP library requires settings all the same.
             .tls_backend_preconfigured(tls::trusting_nobody().map_err(HttpError::TlsSettings)?)
             .no_proxy()
             .connect_timeout(METADATA_CONNECT_TIMEOUT);

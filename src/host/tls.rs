@@ -273,7 +273,7 @@ fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsErr
         None => vec![CertificateDer::from(bytes)],
     };
     if certificates.is_empty() {
-        return Err(refusal("there is no certificate in it".into()));
+        return Err(refusal("it contains no certificate".into()));
     }
     Ok(certificates)
 }

@@ -93,7 +93,7 @@ impl<S: Store> Split<S> {
             .try_for_each(|(part, chunk)| self.inner.save(&part, &SecretBytes::new(chunk.to_vec())))
             .and_then(|()| self.inner.save(name, &head.encode()));
         if written.is_err() {
-            // The first refusal is what matters; what was written of the parts is nobody's.
+            // Only the first refusal matters; no entry names the parts written so far.
             let _cleaned = self.remove_parts(name, Some(&head));
         }
         written

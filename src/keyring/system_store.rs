@@ -8,7 +8,7 @@ use super::store::Store;
 use super::{Backend, KeyringError};
 use crate::secret::SecretBytes;
 
-/// The name of the entry that tries a keyring out: always the same, since the kernel lets nobody remove what cannot be read,
+/// The name of the entry that tries a keyring out: always the same, since a key in the kernel that cannot be read cannot be removed either,
 /// and a killed process leaves its entry behind.
 const TRIAL: &str = "trial";
 

@@ -69,7 +69,7 @@ impl Worker {
         };
         let (sender, receiver) = oneshot::channel();
         let job: Job = Box::new(move |slot| {
-            // Nobody waits any more if the time was up.
+            // No caller waits any more once the time is up.
             let _unheard = sender.send(job(slot));
         });
         self.jobs.send(job).map_err(|_| timed_out())?;

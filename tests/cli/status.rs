@@ -96,7 +96,7 @@ fn the_keyring_of_the_profile_is_told_and_not_the_one_that_a_sign_in_would_take(
     );
     assert!(
         text.stdout.ends_with(
-            "\nkeyring  memory (it was asked for); it forgets when the agent ends: at the last logout, at reboot, or with entra-ssh agent stop\n"
+            "\nkeyring  memory (chosen with --keyring); it forgets when the agent ends: at the last logout, at reboot, or with entra-ssh agent stop\n"
         ),
         "{text}"
     );

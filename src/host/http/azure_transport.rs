@@ -49,7 +49,7 @@ impl HttpClient for AzureTransport {
         };
         let url = request.url();
         let method = Method::from_bytes(request.method().as_str().as_bytes())
-            .map_err(|_| refused("the method is none of HTTP"))?;
+            .map_err(|_| refused("the method is not one of HTTP"))?;
         let Body::Bytes(body) = request.body() else {
             return Err(refused("a body that is a stream is not sent here"));
         };

@@ -1,4 +1,4 @@
-//! Resolves host names for the HTTP library, with an error that can be told from others.
+//! Resolves host names for the HTTP library, with an error of its own type.
 
 use std::error::Error;
 use std::io;

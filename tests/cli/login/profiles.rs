@@ -84,7 +84,7 @@ fn status_has_the_shape_that_scripts_rely_on() {
     assert!(text.stdout.contains("\nagent    runs ("), "{text}");
     assert!(
         text.stdout
-            .ends_with("\nkeyring  file (it was asked for)\n"),
+            .ends_with("\nkeyring  file (chosen with --keyring)\n"),
         "{text}"
     );
 }
