@@ -20,8 +20,6 @@ const OPEN: &[&str] = &[
     "src/agent/client/exchange.rs",
     "src/agent/client/start.rs",
     "src/agent/memory.rs",
-    "src/agent/system_agent.rs",
-    "src/inventory/target.rs",
 ];
 
 fn makes_failures(file: &SourceFile) -> bool {
