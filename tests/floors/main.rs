@@ -13,6 +13,7 @@ mod commands;
 mod failures;
 mod source;
 mod system;
+mod tokens;
 
 use std::fs;
 use std::path::Path;
