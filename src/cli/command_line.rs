@@ -4,9 +4,7 @@ use std::ffi::OsString;
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Id};
-
-use super::Cli;
+use clap::{ArgMatches, Id, Parser};
 
 /// What ends the help page of every command, in place of the options that all of them have.
 const POINTER: &str = "Options of every command, such as --profile and --output: entra-ssh --help";
@@ -15,19 +13,21 @@ const POINTER: &str = "Options of every command, such as --profile and --output:
 ///
 /// # Errors
 /// What is wrong with it; or help, or the version, if that was asked for.
-pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+pub(super) fn parse<C: Parser>(
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<C, clap::Error> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     // Only those who are shown a page wait for all pages to be made, and not every connection of ssh.
-    let matches = match Cli::command().try_get_matches_from(&arguments) {
+    let matches = match C::command().try_get_matches_from(&arguments) {
         Ok(matches) => matches,
-        Err(_) => command().try_get_matches_from(&arguments)?,
+        Err(_) => command::<C>().try_get_matches_from(&arguments)?,
     };
     if matches.value_source("profile") == Some(ValueSource::CommandLine) && is_for_all(&matches) {
         // That of a variable gives way to `--all`.
         let text = "the argument '--all' cannot be used with '--profile <PROFILE>'";
-        return Err(command().error(ErrorKind::ArgumentConflict, text));
+        return Err(command::<C>().error(ErrorKind::ArgumentConflict, text));
     }
-    Cli::from_arg_matches(&matches)
+    C::from_arg_matches(&matches)
 }
 
 /// Tells whether a command is for all profiles.
@@ -40,8 +40,8 @@ fn is_for_all(matches: &ArgMatches) -> bool {
 }
 
 /// Returns the command line: the options of every command stand on the page of `entra-ssh --help`, and nowhere else.
-fn command() -> clap::Command {
-    let mut command = Cli::command();
+fn command<C: Parser>() -> clap::Command {
+    let mut command = C::command();
     // Only then has every command its own name and the options of all.
     command.build();
     let global: Vec<Id> = command
@@ -76,9 +76,10 @@ fn with_plain_usage(mut command: clap::Command) -> clap::Command {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Cli;
     use super::*;
 
-    /// The widest help page, in columns: that of a terminal that nobody has made larger.
+    /// The widest help page, in columns: that of a terminal of the usual size.
     const WIDTH: usize = 80;
 
     /// Returns all pages, each with the words that lead to it.
@@ -96,7 +97,7 @@ mod tests {
             }
         }
         let mut pages = Vec::new();
-        collect(command(), &mut pages);
+        collect(command::<Cli>(), &mut pages);
         pages
     }
 
@@ -118,7 +119,7 @@ mod tests {
             }
             command.get_subcommands().for_each(check);
         }
-        check(&command());
+        check(&command::<Cli>());
     }
 
     #[test]
@@ -140,7 +141,8 @@ mod tests {
             assert!(page.contains(&format!("Usage: {name}")), "{name}:\n{page}");
         }
         for name in ["vm", "arc"] {
-            let refusal = parse(["entra-ssh", name, "--help"].map(OsString::from)).unwrap_err();
+            let refusal =
+                parse::<Cli>(["entra-ssh", name, "--help"].map(OsString::from)).unwrap_err();
             let page = refusal.to_string();
             assert!(
                 page.contains(&format!("Usage: entra-ssh {name} [OPTIONS]")),
@@ -172,7 +174,7 @@ mod tests {
             "forward web01 --ip 10.0.0.4 --prefer-private-ip",
         ] {
             let words = std::iter::once("entra-ssh").chain(arguments.split(' '));
-            let refusal = parse(words.map(OsString::from)).expect_err(arguments);
+            let refusal = parse::<Cli>(words.map(OsString::from)).expect_err(arguments);
             assert_eq!(refusal.exit_code(), 2, "{arguments}");
         }
     }
@@ -185,7 +187,7 @@ mod tests {
             &["entra-ssh", "ssh", "--profile", "p", "-o", "json"],
             &["entra-ssh", "cert", "--nonsense"],
         ] {
-            let refusal = parse(arguments.iter().map(OsString::from)).unwrap_err();
+            let refusal = parse::<Cli>(arguments.iter().map(OsString::from)).unwrap_err();
             let text = refusal.to_string();
             let usage = text.split("Usage: ").nth(1).unwrap();
             assert!(

@@ -46,11 +46,6 @@ const ALLOWED: &[(&str, &str, &str)] = &[
         "holds a connection that `host::tcp` opened",
     ),
     (
-        "src/",
-        "tokio::net::tcp::OwnedWriteHalf",
-        "holds half of a connection that `host::tcp` opened",
-    ),
-    (
         "src/relay/tunnel.rs",
         "tokio::net::unix::pipe",
         "carries bytes between pipes that `host::standard_streams` opened",
