@@ -20,11 +20,11 @@ use crate::failure::Failure;
 use crate::host::interrupts::Interrupts;
 use crate::ids::ResourceGroup;
 
-/// How many connections are open at once; the next one waits until another ends.
+/// How many connections may be open at once; the next one waits until another ends.
 const MAX_CONNECTIONS: usize = 256;
-/// How long what is open may go on once this was asked to stop.
+/// How long open connections have to end after Ctrl-C.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
-/// How long is waited when the system cannot take a connection, for want of descriptors, say.
+/// How long to wait when the system cannot accept a connection, for lack of descriptors for example.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Open a local port that leads to a machine, for clients without `ProxyCommand`

@@ -64,7 +64,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: SshArgs) -> Result<u8, 
     })
 }
 
-/// Returns what ssh is to be called with: options, or a config that holds them if its command line does not take the login name.
+/// Returns the arguments for ssh: options, or a config that holds them if ssh's command line rejects the login name.
 fn arguments(
     context: &Context,
     block: &Block,
@@ -82,7 +82,7 @@ fn arguments(
     Ok(arguments)
 }
 
-/// Returns the managed host that is meant, or what would be one, and sees to key and certificate.
+/// Returns the managed host of the target, or the one that it would be, with a key and a certificate ready.
 async fn block(ui: Ui, context: &Context, args: &SshArgs) -> Result<Block, Failure> {
     let text = args.target.as_deref().or(args.name.as_deref());
     let managed = match text {

@@ -32,7 +32,7 @@ impl Bind {
     }
 }
 
-/// Says who can connect to an address; `None` if only programs of this machine can.
+/// Returns who can connect to an address; `None` if only programs of this machine can.
 pub(super) fn who_can_connect(address: IpAddr) -> Option<String> {
     let address = address.to_canonical();
     if address.is_loopback() {

@@ -47,7 +47,7 @@ impl<'a> Port<'a> {
         })
     }
 
-    /// Says where it is.
+    /// Prints the address of the port, and warns if other machines can connect to it.
     pub(super) fn tell(&self, bound: SocketAddr) -> Result<(), Failure> {
         let Destination { machine, port, .. } = &self.machine.destination;
         let row = json!({"bind": bound, "resource_id": machine, "port": port});
@@ -62,8 +62,8 @@ impl<'a> Port<'a> {
         self.ui.result(&row, &text)
     }
 
-    /// Sees to a certificate for whoever logs in by way of the port, and returns what they type. Without one, the port serves
-    /// those who log in otherwise.
+    /// Acquires a certificate for logins through the port, and returns the command to log in with. Without one, the port still
+    /// serves logins of other kinds.
     pub(super) async fn certify(&self, bound: SocketAddr) -> Option<String> {
         if !self.machine.is_certified {
             return None;
@@ -92,7 +92,7 @@ impl<'a> Port<'a> {
         self.context.certificate_for_login(profile, tenancy).await
     }
 
-    /// Returns what to type to log in by way of the port, with the host keys that managed hosts have.
+    /// Returns the command to log in with through the port. It uses the host keys of managed hosts.
     fn login_line(&self, bound: SocketAddr, login_name: &Principal) -> Result<String, Failure> {
         let alias = self.machine.destination.host_key_alias();
         let mut options = vec![
@@ -120,7 +120,7 @@ impl<'a> Port<'a> {
         Ok(format!("{line} {}", shell_word(&whom)))
     }
 
-    /// Carries one client's connection to its end. That it fails is told, and ends nothing else.
+    /// Carries one client's connection to its end. A failure is printed, and ends nothing else.
     pub(super) async fn carry(&self, client: TcpStream) {
         let certified = async {
             // ssh asks the agent for it as soon as it has a connection.
@@ -148,7 +148,7 @@ impl<'a> Port<'a> {
     }
 }
 
-/// Returns the name of the host in the config that the line to log in with names, if it needs one.
+/// Returns the host alias in the config that the login command names, if it needs one.
 pub(super) fn config_host(bound: SocketAddr) -> String {
     format!("forward-{}", bound.port())
 }
