@@ -4,6 +4,7 @@
 
 mod compare;
 mod entries;
+mod hosts;
 mod read;
 mod record;
 mod spoken;
