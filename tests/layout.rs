@@ -71,14 +71,16 @@ fn names_behind(path: &str, code: &str) -> BTreeSet<String> {
     names
 }
 
-/// Returns the modules that a file of a program of tests imports and may not: those that are neither the shared one nor the
-/// file's own parent.
+/// Returns the modules that a file of a program of tests imports and may not: all but the shared one and the one that the file
+/// itself belongs to.
 fn wrong_imports(file: &Path, code: &str, modules: &BTreeSet<String>, shared: &str) -> Vec<String> {
     let depth = file.components().count() - 1;
     let mut imported = names_behind("crate::", code);
     // `super` leads to the root from a file that stands right below it.
     imported.extend(names_behind(&"super::".repeat(depth + 1), code));
     imported.remove(shared);
+    let own = file.iter().next().and_then(|first| first.to_str());
+    imported.remove(own.unwrap().trim_end_matches(".rs"));
     imported.retain(|name| modules.contains(name));
     imported.into_iter().collect()
 }
@@ -136,6 +138,7 @@ fn imports_of_every_form_are_found() {
         ("kill.rs", "// use crate::agent::ask;"),
         ("kill.rs", "use crate::{world::{agent, forward}};"),
         ("direct/refusals.rs", "use super::{agent, proxy};"),
+        ("agent/life.rs", "use crate::agent::ask;"),
     ] {
         assert_eq!(found(file, text), [""; 0], "{text}");
     }
