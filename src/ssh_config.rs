@@ -1,7 +1,7 @@
 //! The ssh config: one `Include` at the top of the user's file, and a file of our own with a block for each host.
 //!
-//! Only text is made and read here; the files are read and written by whoever calls, under a lock. What is not ours stays
-//! byte for byte as it was, in the user's file and in ours.
+//! This module only makes and parses text; the caller reads and writes the files, under a lock. Text that is not ours stays byte
+//! for byte as it was, in the user's file and in ours.
 
 mod block;
 mod include;

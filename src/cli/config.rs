@@ -11,7 +11,7 @@ use super::context::Context;
 use super::ui::Ui;
 use crate::failure::Failure;
 
-/// Manage the hosts that plain ssh knows
+/// Manage the hosts in your ssh config that entra-ssh connects to
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  entra-ssh config add web01\n  entra-ssh config list")]
 pub(super) struct ConfigArgs {

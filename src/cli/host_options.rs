@@ -19,16 +19,17 @@ use crate::ssh_config::{Block, Identity};
 /// How a machine is logged in to.
 #[derive(Args, Clone, Debug)]
 pub(super) struct HostOptions {
-    /// Log in as this local account of the machine, with your own key and without a certificate
+    /// Log in as this local account of the machine, with your own key instead of a certificate
     #[arg(long, value_name = "NAME")]
     local_user: Option<Principal>,
-    /// The private key for --local-user
+    /// Private key for --local-user [default: the keys that ssh tries]
     #[arg(long, value_name = "FILE", requires = "local_user", value_parser = path_arg::parser())]
     private_key_file: Option<PathBuf>,
-    /// Where ssh finds key and certificate: agent (ours), system-agent (yours, at `SSH_AUTH_SOCK`), or file
+    /// Keep key and certificate in the agent of entra-ssh (agent), in your own agent at `SSH_AUTH_SOCK` (system-agent), or in files
+    /// (file)
     #[arg(long, value_name = "WHERE", default_value = "agent", conflicts_with = "local_user", value_parser = parse_identity)]
     identity: Identity,
-    /// Use this key of yours, whose private half is in hardware or in your own agent, and keep a certificate for it
+    /// Use your own key and keep a certificate for it; the private key may be in hardware or in your own agent
     #[arg(long, value_name = "FILE", conflicts_with_all = ["local_user", "identity"], value_parser = path_arg::parser())]
     public_key_file: Option<PathBuf>,
     #[command(flatten)]
@@ -36,7 +37,7 @@ pub(super) struct HostOptions {
 }
 
 impl HostOptions {
-    /// Tells whether nothing was asked for.
+    /// Returns whether no option is set.
     pub(super) fn are_default(&self) -> bool {
         self.identity == Identity::Agent
             && self.local_user.is_none()
@@ -116,7 +117,9 @@ fn parse_identity(text: &str) -> Result<Identity, String> {
         "agent" => Ok(Identity::Agent),
         "file" => Ok(Identity::File),
         "system-agent" => Ok(Identity::SystemAgent),
-        _ => Err(format!("`{text}` is none of agent, system-agent, file")),
+        _ => Err(format!(
+            "invalid value `{text}`: expected agent, system-agent or file"
+        )),
     }
 }
 

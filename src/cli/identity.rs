@@ -10,10 +10,10 @@ use crate::failure::Failure;
 use crate::identity::{self, OwnKey, Place};
 use crate::ids::{ProfileName, TenantId};
 
-/// Where key and certificate are kept besides our own agent and the keyring.
+/// Where to keep key and certificate besides our own agent and the keyring.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(super) enum KeptIn {
-    /// In files that only you may read, for clients without agents
+    /// In files that only you can read, for clients without an agent
     File,
     /// In your own agent, at `SSH_AUTH_SOCK`
     SystemAgent,

@@ -1,4 +1,4 @@
-//! The names that managed hosts are logged in to by: those of the certificates, which follow whoever is signed in.
+//! The login names of managed hosts: those of the certificates, which follow the accounts that are signed in.
 
 use std::io::{self, BufRead as _, Read as _};
 
@@ -87,8 +87,7 @@ pub(super) fn apply(config: &mut ManagedConfig, changed: &[(HostAlias, Principal
     }
 }
 
-/// After another account has signed in under the name of a profile: has its hosts log in as that one, if the user wants it so, or
-/// says what to type.
+/// Gives the hosts of a profile the login name of another account that has signed in as it, if the user agrees, or says what to type.
 pub(super) async fn follow(
     ui: Ui,
     context: &Context,
@@ -105,7 +104,7 @@ pub(super) async fn follow(
         .blocks()
         .filter(|block| block.profile == profile.name)
     {
-        // A certificate that cannot be had now is asked for again by whoever connects, who is told why.
+        // Without a certificate the name stays: the next connection asks for it again, and says why it fails.
         if let Ok(Some(user)) = names.changed(block).await {
             changed.push((block.host.clone(), user));
         }

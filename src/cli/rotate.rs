@@ -15,34 +15,34 @@ use crate::failure::{Failure, FailureKind};
 use crate::ids::{Principal, ProfileName, TenantId};
 use crate::time::Spoken;
 
-/// Renew a certificate that is about to end; for timers and `Match exec`
+/// Renew certificates about to expire; for timers and `Match exec`
 ///
-/// Nobody is asked anything. Ends with 0 if the certificate is fresh or was renewed, with 4 if somebody has to sign in, and
-/// with 1 if it could not be renewed.
+/// It never prompts. Exit status: 0 up to date or renewed, 1 renewal failed, 4 sign-in required.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n  entra-ssh rotate\n  entra-ssh rotate --all --within 30m --quiet\n  entra-ssh rotate --new-key"
 )]
 pub(super) struct RotateArgs {
-    /// Renew what ends within this time: 90s, 10m, 1h; without it, within 10 minutes or the last third of its life
+    /// Renew a certificate that expires within this time: 90s, 10m, 1h [default: 10 minutes, or the last third of its life if
+    /// that is shorter]
     #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with_all = ["force", "new_key"])]
     within: Option<Duration>,
     /// Renew the certificates of all profiles
     #[arg(long)]
     all: bool,
-    /// Renew whatever time is left
+    /// Renew certificates even if they are not due
     #[arg(long)]
     force: bool,
-    /// Change the key at once: the same as --force, since every certificate has a key of its own
+    /// Replace the key: the same as --force, since every certificate has its own key
     #[arg(long)]
     new_key: bool,
-    /// Renew the certificate of this tenant alone
+    /// Renew only the certificate of this tenant
     #[arg(long, value_name = "ID", conflicts_with = "all")]
     tenant: Option<TenantId>,
-    /// Keep key and certificate there, too
+    /// Also keep key and certificate in files or in your own agent
     #[arg(long, value_enum, value_name = "WHERE")]
     identity: Option<KeptIn>,
-    /// Say so if the certificate is for another login name than this one, which ssh has
+    /// Warn if the certificate is for another login name than this one, which ssh uses
     #[arg(
         long,
         value_name = "NAME",
@@ -50,7 +50,7 @@ pub(super) struct RotateArgs {
         conflicts_with = "all"
     )]
     login_name: Option<Principal>,
-    /// Renew the certificate that managed hosts have for this key of yours
+    /// Renew the certificate that managed hosts use for this key of yours
     #[arg(long, value_name = "FILE", conflicts_with_all = ["all", "identity", "new_key"], value_parser = path_arg::parser())]
     public_key_file: Option<PathBuf>,
 }
@@ -88,7 +88,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: RotateArgs) -> Result<(
 
 /// Returns the tenants that a profile has certificates of.
 fn tenancies(context: &Context, name: &ProfileName) -> Vec<Tenancy> {
-    // Whoever asks the agent for a profile that cannot be read is told why.
+    // For a profile that cannot be read, the agent answers why.
     let guest_in = context
         .profiles()
         .load(name)
@@ -140,12 +140,16 @@ fn to_json((name, answer): &(ProfileName, RenewedAnswer)) -> Value {
 }
 
 fn to_text((name, answer): &(ProfileName, RenewedAnswer)) -> String {
-    let verb = if answer.is_new { "renewed" } else { "fresh" };
+    let verb = if answer.is_new {
+        "renewed"
+    } else {
+        "up to date"
+    };
     let left = Duration::from_secs(answer.certificate.remaining_seconds);
     format!("{name}  {verb}, {} left\n", Spoken(left))
 }
 
-/// Returns what the exit status is made of: a failure that cannot be helped by signing in comes first. The others are named.
+/// Returns the failure that decides the exit status, with the others as causes. One that no sign-in mends comes first.
 fn worst(mut failures: Vec<(ProfileName, Failure)>) -> Option<Failure> {
     failures.sort_by_key(|(_, failure)| failure.kind == FailureKind::SignInNeeded);
     let mut failures = failures.into_iter();
@@ -161,7 +165,7 @@ fn worst(mut failures: Vec<(ProfileName, Failure)>) -> Option<Failure> {
     Some(failure)
 }
 
-/// Reads a time as ssh's own config has it: seconds, or a number with `s`, `m`, `h` or `d`.
+/// Parses a duration as `ssh_config(5)` has it: seconds, or a number with `s`, `m`, `h` or `d`.
 fn parse_time(text: &str) -> Result<Duration, String> {
     let (number, unit) = match text.strip_suffix(['s', 'm', 'h', 'd']) {
         Some(number) => (number, text.chars().last()),
@@ -176,7 +180,7 @@ fn parse_time(text: &str) -> Result<Duration, String> {
     number
         .parse::<u32>()
         .map(|number| Duration::from_secs(u64::from(number) * seconds))
-        .map_err(|_| format!("`{text}` is no time such as 90s, 10m or 1h"))
+        .map_err(|_| format!("invalid duration `{text}`: expected 90s, 10m or 1h"))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::time::Spoken;
 
 /// Show who is signed in, the time left on each certificate, the agent and the keyring
 ///
-/// Exit status: 0 the profile is signed in, 4 sign-in required, 1 its keyring does not answer.
+/// Exit status: 0 the profile is signed in, 1 its keyring does not answer, 4 sign-in required.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  entra-ssh status\n  entra-ssh status -o json")]
 pub(super) struct StatusArgs {}
@@ -69,12 +69,12 @@ pub(super) async fn run(ui: Ui, context: &Context, _args: StatusArgs) -> Result<
         .map(|(name, row)| to_text(name, row, keyring.backend))
         .collect();
     if rows.is_empty() {
-        text.push_str("nobody is signed in; sign in with: entra-ssh login\n");
+        text.push_str("not signed in; sign in with: entra-ssh login\n");
     }
     let state = match &agent {
-        Ok(Some(_)) => "runs".to_owned(),
-        Ok(None) => "does not run".to_owned(),
-        Err(failure) => format!("cannot be asked: {failure}"),
+        Ok(Some(_)) => "running".to_owned(),
+        Ok(None) => "not running".to_owned(),
+        Err(failure) => format!("does not answer: {failure}"),
     };
     // Writing to a String does not fail.
     let _written = writeln!(
@@ -86,7 +86,7 @@ pub(super) async fn run(ui: Ui, context: &Context, _args: StatusArgs) -> Result<
     outcome(context, &selected, row).await
 }
 
-/// Returns what the exit status is made of: whether the selected profile is signed in.
+/// Returns the failure that decides the exit status, if the selected profile is not signed in.
 async fn outcome(
     context: &Context,
     name: &ProfileName,
@@ -186,7 +186,7 @@ async fn row(context: &Context, name: &ProfileName) -> Result<Row, Failure> {
     })
 }
 
-/// Returns what is known about an account that the variables of this process name: it is stored nowhere.
+/// Returns the row of an account that environment variables name. Nothing of it is stored.
 fn row_of_variables(profile: Profile) -> Result<Row, Failure> {
     Ok(Row {
         cloud: profile.cloud.open()?.name,
@@ -211,7 +211,7 @@ async fn stored(context: &Context, session: &Session) -> Option<Kept> {
 }
 
 impl Row {
-    /// Tells whether a keyring holds something of it; nothing does of an account that variables name.
+    /// Returns whether a keyring holds something of it, unlike of an account that environment variables name.
     const fn is_stored(&self) -> bool {
         self.profile.environment.is_none()
     }
@@ -233,7 +233,7 @@ impl Row {
         })
     }
 
-    /// Returns its lines. Its keyring is named if it is another than the one that is told below.
+    /// Returns its lines. They name its keyring if the line below names another one (`told`).
     fn to_text(&self, told: Option<Backend>) -> String {
         let Profile { name, keyring, .. } = &self.profile;
         let certificate = match (&self.certificate, &self.signed_in) {
@@ -259,7 +259,7 @@ impl Row {
             let _written = writeln!(
                 text,
                 "{name}  guest in {tenant}: {}",
-                certificate.as_deref().unwrap_or("no certificate now")
+                certificate.as_deref().unwrap_or("no certificate")
             );
         }
         if self.is_stored() && told != Some(*keyring) {
@@ -289,7 +289,7 @@ impl Kept {
     }
 }
 
-/// A profile that cannot be read is shown as such, and hides no other.
+/// Returns the JSON of a row. A profile that cannot be read hides no other.
 fn to_json(name: &ProfileName, row: &Result<Row, Failure>) -> Value {
     match row {
         Ok(row) => row.to_json(),

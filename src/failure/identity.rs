@@ -10,10 +10,10 @@ impl From<IdentityError> for Failure {
                 "run entra-ssh without sudo, or unset SSH_AUTH_SOCK".to_owned()
             }
             IdentityError::AgentRefused { .. } => {
-                "use ours: entra-ssh config add NAME --identity agent".to_owned()
+                "use the agent of entra-ssh: entra-ssh config add NAME --identity agent".to_owned()
             }
             IdentityError::AgentUnavailable { .. } => {
-                "start it (eval $(ssh-agent)), or use ours: entra-ssh config add NAME --identity agent".to_owned()
+                "start one: eval $(ssh-agent); or use the agent of entra-ssh: entra-ssh config add NAME --identity agent".to_owned()
             }
             IdentityError::File(error) => return Self::of(&error),
             IdentityError::Issue(error) => return (*error).into(),
@@ -21,7 +21,7 @@ impl From<IdentityError> for Failure {
             IdentityError::NoAgent => "start one: eval $(ssh-agent)".to_owned(),
             IdentityError::NoCertificate => "issue one: entra-ssh cert".to_owned(),
             IdentityError::PrivateKey { ref path } => {
-                let hint = format!("name the public half: {}.pub", path.display());
+                let hint = format!("name the public key file: {}.pub", path.display());
                 return Self::of(&error).kind(FailureKind::Usage).hint(hint);
             }
             IdentityError::PublicKey { path, source } => {

@@ -19,7 +19,7 @@ impl From<UnwritableError> for Failure {
 impl From<UnwritableHostError> for Failure {
     fn from(error: UnwritableHostError) -> Self {
         Self::of(&error).hint(format!(
-            "rename the file or folder; a host that is there already is removed with: entra-ssh config remove {}",
+            "rename the file or folder; to remove a host that exists: entra-ssh config remove {}",
             error.host
         ))
     }

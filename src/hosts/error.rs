@@ -9,8 +9,8 @@ use crate::ssh_config::{ManagedConfigError, UnwritableHostError};
 /// Why the managed hosts cannot be read or changed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HostsError {
-    /// The alias of a new host is that of another machine.
-    #[error("the alias `{alias}` is that of another machine, `{holder}`")]
+    /// The alias of a new host leads to another machine.
+    #[error("alias `{alias}` already leads to another machine, `{holder}`")]
     AliasTaken {
         alias: HostAlias,
         /// What the alias leads to: a resource ID, or an address.
@@ -20,7 +20,7 @@ pub(crate) enum HostsError {
         /// An alias for the new machine that ssh accepts, if there is one.
         suggestion: Option<HostAlias>,
     },
-    #[error("`{}` does not read the new ssh config", ssh.display())]
+    #[error("cannot check the new ssh config with `{}`", ssh.display())]
     Check { ssh: PathBuf, source: io::Error },
     #[error("cannot determine the path of this executable")]
     Executable(#[source] io::Error),
@@ -38,7 +38,7 @@ pub(crate) enum HostsError {
     },
     #[error("`{host}` is not a managed host")]
     NotManaged { host: HostAlias },
-    #[error("ssh does not accept the new ssh config, and the old one stays")]
+    #[error("ssh rejected the new ssh config; the old one is unchanged")]
     Rejected {
         path: PathBuf,
         /// What ssh printed, with the path of the managed config.

@@ -23,7 +23,7 @@ pub(super) fn rename<'a>(paths: &Paths, machines: impl IntoIterator<Item = &'a R
     };
     if let Some(changed) = ssh_config::with_new_names(&text, &names) {
         let written = files::write(&path, changed.as_bytes(), Access::AsBefore);
-        tracing::info!(?path, ?written, "names the host keys of machines anew");
+        tracing::info!(?path, ?written, "renames the host keys of machines");
     }
 }
 

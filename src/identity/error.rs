@@ -11,9 +11,9 @@ use crate::session::{LockError, ProfileError};
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IdentityError {
     /// Another user's program would get the private key, as with `sudo -E`.
-    #[error("the agent at `{}` is of another user (uid {owner})", socket.display())]
+    #[error("the agent at `{}` belongs to another user (uid {owner})", socket.display())]
     AgentForeign { socket: PathBuf, owner: u32 },
-    #[error("your agent at `{}` does not take a key with a lifetime", socket.display())]
+    #[error("your agent at `{}` refused a key with a lifetime", socket.display())]
     AgentRefused { socket: PathBuf },
     #[error("cannot use your agent at `{}`", socket.display())]
     AgentUnavailable { socket: PathBuf, source: io::Error },
@@ -24,9 +24,9 @@ pub(crate) enum IdentityError {
     /// The key of our certificate cannot be written or handed over.
     #[error(transparent)]
     Key(#[from] KeyError),
-    #[error("there is no agent of yours: `SSH_AUTH_SOCK` is not set")]
+    #[error("you have no ssh agent: `SSH_AUTH_SOCK` is not set")]
     NoAgent,
-    #[error("there is no certificate in the keyring, or it is over")]
+    #[error("the keyring holds no valid certificate")]
     NoCertificate,
     /// A file that should hold the user's public key.
     #[error("`{}` holds a private key", path.display())]

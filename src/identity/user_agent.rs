@@ -83,7 +83,7 @@ pub(super) async fn add(
     Ok(())
 }
 
-/// Removes our keys of a label; tells whether there were any. An agent that does not answer holds none that could be removed.
+/// Removes our keys of a label; returns whether there were any. An agent that does not answer holds none that could be removed.
 pub(super) async fn remove(socket: &Path, label: &str) -> bool {
     let comment = format!("{MARK}{label}");
     let Ok(mut stream) = LocalStream::connect(socket).await else {
@@ -113,7 +113,7 @@ fn check_owner(socket: &Path, stream: &LocalStream) -> Result<(), IdentityError>
     Err(IdentityError::AgentForeign { socket, owner })
 }
 
-/// Tells whether a blob is a certificate that has expired. A plain key does not expire.
+/// Returns whether a blob is a certificate that has expired. A plain key does not expire.
 fn has_expired(blob: &[u8], now: UnixTime) -> bool {
     Unverified::from_blob(blob).is_ok_and(|certificate| certificate.validity().1 <= now)
 }
@@ -150,7 +150,7 @@ mod tests {
         let agent = async {
             read_message(&mut theirs).await.unwrap();
             sleep(time).await;
-            // Whoever asks may have left by then.
+            // The client may have left by then.
             let _written = theirs.write_all(&[0, 0, 0, 1, 5]).await;
         };
         let request = Request::RequestIdentities.encode();

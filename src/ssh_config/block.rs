@@ -28,25 +28,24 @@ pub(crate) enum Identity {
 /// One managed host.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct Block {
-    /// What people type after `ssh`.
+    /// Its alias: what the user types after `ssh`.
     pub host: HostAlias,
     /// The machine; none if only its address is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource_id: Option<ResourceId>,
     /// The login name.
     pub user: Principal,
-    /// How bytes get there.
     pub route: Route,
     /// Where key and certificate are.
     pub identity: Identity,
-    /// Whose sign-in it is.
+    /// The profile that signs in.
     pub profile: ProfileName,
     /// The tenant of the machine's subscription, where certificates and credentials come from; looked up if it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<TenantId>,
     /// The port on the machine.
     pub port: u16,
-    /// The address that was named for it; without one, that of a VM is looked up when somebody connects.
+    /// The address that was named for it; without one, that of a VM is looked up at each connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<Address>,
     /// Whether a VM's private address is taken, even if it has a public one.

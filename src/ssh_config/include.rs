@@ -67,7 +67,7 @@ impl Line {
         })
     }
 
-    /// Tells whether what follows holds for some hosts alone.
+    /// Returns whether what follows holds for some hosts alone.
     fn restricts(&self) -> bool {
         match self.keyword.as_str() {
             "host" => !self.arguments.iter().any(|pattern| pattern == "*"),

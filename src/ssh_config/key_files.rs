@@ -31,7 +31,7 @@ pub(crate) fn certificate_file_name(
     format!("{}-{part}{CERTIFICATE_END}", key_file_name(profile, tenant))
 }
 
-/// Tells whether a file has such a name, of this profile and tenant and any key.
+/// Returns whether a file has such a name, of this profile and tenant and any key.
 #[must_use]
 pub(crate) fn is_certificate_file_name(
     name: &str,

@@ -52,7 +52,7 @@ fn with_new_names_in(line: &str, names: &[(String, String)]) -> Option<String> {
     (all != hosts).then(|| format!("{before}{all} {key}"))
 }
 
-/// Tells whether a list of names holds one, as ssh does: names, patterns, patterns to leave out, or one hashed name.
+/// Returns whether a list of names holds one, as ssh does: names, patterns, patterns to leave out, or one hashed name.
 fn is_named(hosts: &str, name: &str) -> bool {
     if let Some(hashed) = hosts.strip_prefix(HASHED) {
         return is_hash_of(hashed, name).unwrap_or(false);
@@ -76,7 +76,7 @@ fn is_hash_of(hashed: &str, name: &str) -> Option<bool> {
     Some(hmac::verify(&key, name.as_bytes(), &hash).is_ok())
 }
 
-/// Tells whether a text matches a pattern with `*` and `?`, without regard to case.
+/// Returns whether a text matches a pattern with `*` and `?`, without regard to case.
 pub(crate) fn matches_pattern(pattern: &str, text: &str) -> bool {
     matches(pattern.as_bytes(), text.as_bytes())
 }

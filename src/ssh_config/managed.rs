@@ -27,7 +27,7 @@ enum Piece {
     Text(Vec<u8>),
 }
 
-/// Why a managed host cannot be written.
+/// Why a managed host cannot be written into an ssh config.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the host `{host}` cannot be written into an ssh config")]
 pub struct UnwritableHostError {

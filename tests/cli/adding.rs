@@ -23,9 +23,9 @@ fn an_alias_leads_to_another_machine_only_if_the_user_says_so() {
         both.stdout,
         format!("added {east}: connect with `ssh db01`\n")
     );
-    let taken = format!("the alias `db01` is that of another machine, `{east}`\n");
+    let taken = format!("alias `db01` already leads to another machine, `{east}`\n");
     let hint = "hint: choose another alias: entra-ssh config add rg-db-west/db01 --alias db01-rg-db-west; \
-        or let it replace that machine: --replace\n";
+        or replace that host: --replace\n";
     let told = format!("error: `rg-db-west/db01` was not added\ncaused by: {taken}{hint}");
     assert!(both.stderr.ends_with(&told), "{both}");
     let before = fs::read(world.managed_config()).unwrap();
@@ -110,12 +110,9 @@ fn a_host_that_the_users_own_config_names_is_warned_of() {
     let added = world.add(&["web01", "web02"]);
     let place = |name: &str, line: usize| format!("{}, line {line}", folder.join(name).display());
     for told in [
+        format!("warning: {} names `web01` too", place("config", 6)),
         format!(
-            "warning: `web01` is named in {} as well",
-            place("config", 6)
-        ),
-        format!(
-            "warning: `web02` is named in {} as well",
+            "warning: {} names `web02` too",
             place("conf.d/work.conf", 1)
         ),
     ] {
@@ -131,7 +128,9 @@ fn a_host_that_the_users_own_config_names_is_warned_of() {
     fs::write(world.ssh_config(), format!("Include conf.d/*.conf\n{ours}")).unwrap();
     let changed = world.add(&["web02", "--port", "2222"]);
     assert!(
-        changed.stderr.contains("which takes precedence"),
+        changed
+            .stderr
+            .contains("before the managed hosts, and takes precedence"),
         "{changed}"
     );
 }

@@ -190,7 +190,7 @@ fn as_root_nothing_is_left_in_the_home_of_another_user() {
     let output = world.entra_ssh(&["config", "refresh"]);
     assert!(
         output.stderr.contains("belongs to another user")
-            && output.stderr.contains("\nhint: run it as that user"),
+            && output.stderr.contains("\nhint: run entra-ssh as that user"),
         "{output}"
     );
     // A file of theirs in a home of root's stays theirs.

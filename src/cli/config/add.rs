@@ -15,23 +15,23 @@ use crate::ids::{HostAlias, ParseIdError, ResourceGroup};
 use crate::inventory::Target;
 use crate::ssh_config::{Block, ManagedConfig};
 
-/// Add machines, so that plain `ssh NAME` reaches them from now on
+/// Add machines to your ssh config, so that plain `ssh NAME` reaches them
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n  entra-ssh config add web01\n  entra-ssh config add rg-web/web01 --alias web\n  \
     entra-ssh config add vm01 --prefer-private-ip"
 )]
 pub(in super::super) struct AddArgs {
-    /// The machines: names, group/name, resource IDs, or addresses
+    /// Machines to add: NAME, GROUP/NAME, resource ID, or address
     #[arg(required_unless_present = "ip")]
     targets: Vec<Target>,
-    /// The machines' resource group
+    /// Resource group of the machines
     #[arg(short = 'g', long)]
     resource_group: Option<ResourceGroup>,
     /// Host alias [default: the machine's name]
     #[arg(long)]
     alias: Option<String>,
-    /// Let an alias that is taken lead to another machine
+    /// Replace a host whose alias leads to another machine
     #[arg(long)]
     replace: bool,
     #[command(flatten)]
@@ -136,7 +136,7 @@ fn put(
     changes
 }
 
-/// Returns what became of hosts, for scripts and for people.
+/// Returns what adding hosts has changed, as JSON and as text.
 fn tell(changes: &[(Block, Change)]) -> (Vec<Value>, String) {
     let mut rows = rows::of(changes.iter().map(|(block, _)| block));
     let mut text = String::new();
@@ -156,7 +156,7 @@ fn tell(changes: &[(Block, Change)]) -> (Vec<Value>, String) {
     (rows, text)
 }
 
-/// Returns what a change is called for people: `changed (user, port)`.
+/// Returns the text for a change: `changed (user, port)`.
 fn text_of(change: &Change) -> String {
     match change {
         Change::Changed(fields) => {
@@ -178,13 +178,13 @@ fn warn_of_rivals(ui: Ui, context: &Context, hosts: &[HostAlias]) {
         let place = format!("{}, line {line}", file.display());
         ui.say(&if is_first {
             format!(
-                "warning: `{host}` is named before the managed hosts as well, in {place}, which takes precedence: remove it \
-                 there, or choose another alias (--alias)"
+                "warning: {place} names `{host}` too, before the managed hosts, and takes precedence: remove it there, or \
+                 choose another alias (--alias)"
             )
         } else {
             format!(
-                "warning: `{host}` is named in {place} as well, and the managed host takes precedence: remove it there, or \
-                 choose another alias (--alias)"
+                "warning: {place} names `{host}` too, and the managed host takes precedence: remove it there, or choose \
+                 another alias (--alias)"
             )
         });
     }

@@ -9,9 +9,9 @@ use super::super::ui::Ui;
 use super::rows;
 use crate::failure::Failure;
 
-/// Write all managed hosts again, for example after this program has moved or another account has signed in
+/// Rewrite all managed hosts, for example after entra-ssh has moved or another account has signed in
 ///
-/// The login names of hosts follow the account that is signed in.
+/// Each host gets the login name of the account that its profile is signed in as.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  entra-ssh config refresh")]
 pub(in super::super) struct RefreshArgs {}

@@ -13,7 +13,7 @@ use crate::ssh_config::ManagedConfig;
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  entra-ssh config remove web01 web02")]
 pub(in super::super) struct RemoveArgs {
-    /// The hosts, as `config list` shows them
+    /// Host aliases, as `config list` shows them
     #[arg(required = true)]
     hosts: Vec<HostAlias>,
 }

@@ -7,11 +7,11 @@ use crate::hosts::HostsError;
 use crate::ids::HostAlias;
 use crate::ssh_config::ManagedConfig;
 
-/// Print what ssh reads about a managed host
+/// Print the block of a managed host in your ssh config
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  entra-ssh config show web01")]
 pub(in super::super) struct ShowArgs {
-    /// The host, as `config list` shows it
+    /// Host alias, as `config list` shows it
     host: HostAlias,
 }
 

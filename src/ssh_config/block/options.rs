@@ -8,8 +8,7 @@ use crate::ids::Route;
 impl Block {
     /// Returns the options that make ssh reach the machine, as keyword and value of `ssh_config(5)`.
     ///
-    /// The agent is asked after key exchange, when `ProxyCommand` has long woken it and it has renewed what was to be
-    /// renewed. `IdentityFile none` and the absence of `IdentitiesOnly` go together: with it, a certificate that only the
+    /// ssh asks the agent after key exchange, when `ProxyCommand` has long woken it and it has renewed what is due. `IdentityFile none` and the absence of `IdentitiesOnly` go together: with it, a certificate that only the
     /// agent has would be left out.
     ///
     /// Of several values ssh takes the first, and so each option that this relies on is set, lest a `Host *` of the user's sets
@@ -23,7 +22,7 @@ impl Block {
     /// GlobalKnownHostsFile, RevokedHostKeys, HashKnownHosts
     /// BatchMode, Compression, ConnectTimeout, LogLevel,          taste
     /// ServerAlive…, TCPKeepAlive, RequestTTY, …Forward, Tag
-    /// ControlMaster, ControlPath, ControlPersist                 shared connections are told apart by host, port and user
+    /// ControlMaster, ControlPath, ControlPersist                 host, port and user tell shared connections apart
     /// IgnoreUnknown                                              another value would break what the user wrote below
     /// ```
     ///
@@ -41,7 +40,7 @@ impl Block {
             ("Port", Value::port(self.port)?),
             ("ProxyCommand", self.proxy_command(paths)?),
         ];
-        // With a direct route ssh is given the connection itself, and the proxy is gone before the first byte.
+        // With a direct route ssh gets the connection itself, and the proxy is gone before the first byte.
         let passes = self.route == Route::Direct && cfg!(unix);
         options.push((
             "ProxyUseFDPass",
@@ -54,8 +53,8 @@ impl Block {
         Ok(options)
     }
 
-    /// Returns the command that sees to key and certificate while ssh reads its config, as it stands behind `Match … exec`, if
-    /// this host has need of one: ssh reads certificate files as soon as it has started `ProxyCommand`, which is too early for
+    /// Returns the command that renews key and certificate while ssh reads its config, as it stands behind `Match … exec`, if this
+    /// host needs one: ssh reads certificate files as soon as it has started `ProxyCommand`, which is too early for
     /// the latter to renew them.
     ///
     /// # Errors
@@ -138,8 +137,8 @@ impl Block {
                 options.extend(only_our_keys());
                 options
             }
-            // With the public half in a file, ssh takes the private one from the agent, and offers no other key of it. It is the
-            // agent of `SSH_AUTH_SOCK` that was given the key.
+            // With the public half in a file, ssh takes the private one from the agent, and offers no other key of it. The key
+            // was added to the agent of `SSH_AUTH_SOCK`.
             Identity::SystemAgent => {
                 let mut public = self.key_file(paths).into_os_string();
                 public.push(".pub");
@@ -212,7 +211,7 @@ fn only_certificates() -> [(&'static str, Value); 4] {
             Value::literal("+rsa-sha2-512-cert-v01@openssh.com,rsa-sha2-256-cert-v01@openssh.com"),
         ),
         ("PreferredAuthentications", Value::literal("publickey")),
-        // The agent that would be forwarded may be ours, and its keys are nobody else's to use.
+        // The forwarded agent may be ours, and no other machine may use its keys.
         ("ForwardAgent", Value::literal("no")),
     ]
 }

@@ -1,4 +1,4 @@
-/// Tells whether a path is among those that a pattern means (`glob(7)`): `*`, `?` and `[…]` stand for anything but a `/` and a `.`
+/// Returns whether a path is among those that a pattern means (`glob(7)`): `*`, `?` and `[…]` stand for anything but a `/` and a `.`
 /// at the beginning of a name, and a backslash takes a sign literally.
 pub(super) fn matches(pattern: &str, path: &str) -> bool {
     let (mut patterns, mut names) = (pattern.split('/'), path.split('/'));

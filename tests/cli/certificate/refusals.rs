@@ -34,7 +34,7 @@ fn keys_that_entra_does_not_certify_are_refused_before_it_is_asked() {
         (
             "short",
             2,
-            "error: `short` holds a private key\nhint: name the public half: short.pub\n",
+            "error: `short` holds a private key\nhint: name the public key file: short.pub\n",
         ),
     ] {
         world.assert_refused(&["cert", "--public-key-file", file], status, expected);

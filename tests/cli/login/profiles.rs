@@ -43,7 +43,7 @@ fn status_has_the_shape_that_scripts_rely_on() {
     let text = world.entra_ssh(&["status"]);
     assert!(
         text.stdout
-            .starts_with("nobody is signed in; sign in with: entra-ssh login\n"),
+            .starts_with("not signed in; sign in with: entra-ssh login\n"),
         "{text}"
     );
 
@@ -81,7 +81,7 @@ fn status_has_the_shape_that_scripts_rely_on() {
     let line = format!("default  {ADA} in {CONTOSO} (sandbox): certificate for {ADA}, 1 h left\n");
     let printed = text.stdout.replace(" 59 min left", " 1 h left");
     assert!(printed.starts_with(&line), "{text}");
-    assert!(text.stdout.contains("\nagent    runs ("), "{text}");
+    assert!(text.stdout.contains("\nagent    running ("), "{text}");
     assert!(
         text.stdout
             .ends_with("\nkeyring  file (chosen with --keyring)\n"),
