@@ -19,7 +19,7 @@ impl From<IdentityError> for Failure {
             IdentityError::Issue(error) => return (*error).into(),
             IdentityError::Key(error) => return error.into(),
             IdentityError::NoAgent => "start one: eval $(ssh-agent)".to_owned(),
-            IdentityError::NoCertificate => "issue one: entra-ssh cert".to_owned(),
+            IdentityError::NoCertificate => "acquire one: entra-ssh cert".to_owned(),
             IdentityError::PrivateKey { ref path } => {
                 let hint = format!("name the public key file: {}.pub", path.display());
                 return Self::of(&error).kind(FailureKind::Usage).hint(hint);
