@@ -34,6 +34,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tokio::runtime::{Builder, LocalOptions};
 
 use self::context::Context;
 use self::global::Global;
@@ -120,9 +121,10 @@ fn run_command(ui: Ui, host: Host, global: Global, command: Command) -> Result<u
     let context = Context::new(host, global)?;
     // Whoever asks how things are must not lose what failed before.
     let is_recorded = !matches!(command, Command::Status(_));
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    // Local, so that the runtime of several threads, which zbus asks tokio for, is not linked, nor libm with it.
+    let runtime = Builder::new_current_thread()
         .enable_all()
-        .build()
+        .build_local(LocalOptions::default())
         .map_err(|error| Failure::new("cannot start the runtime").caused_by(&error))?;
     let outcome = runtime.block_on(async {
         match command {

@@ -6,7 +6,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, LocalOptions};
 
 use super::ask::{Answer, Carried, MemoryAnswer, MemoryQuestion};
 use super::client::AgentClient;
@@ -66,7 +66,9 @@ impl AgentMemory {
                 }
             }
         };
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build_local(LocalOptions::default())?;
         let answer: Result<_, Failure> = runtime.block_on(ask);
         answer.map_err(|failure| io::Error::other(failure.error.to_string()))
     }

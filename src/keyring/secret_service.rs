@@ -3,7 +3,7 @@ use std::io;
 
 use keyring_core::Error;
 use secret_service::{EncryptionType, Error as ServiceError, Item, SecretService};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use zbus::connection;
 
 use super::raw::{Raw, SERVICE};
@@ -24,7 +24,7 @@ const IS_LOCKED: &str = "org.freedesktop.Secret.Error.IsLocked";
 pub(super) struct Service {
     // Before the runtime that its connection belongs to: fields are dropped in this order.
     service: SecretService<'static>,
-    runtime: Runtime,
+    runtime: LocalRuntime,
 }
 
 impl Service {
@@ -32,7 +32,7 @@ impl Service {
     pub(super) fn connect(bus: &str) -> Result<Self, Error> {
         let runtime = Builder::new_current_thread()
             .enable_all()
-            .build()
+            .build_local(LocalOptions::default())
             .map_err(|error| Error::PlatformFailure(Box::new(error)))?;
         let service = runtime.block_on(connect(bus)).map_err(failed)?;
         Ok(Self { service, runtime })
