@@ -29,28 +29,33 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Open a local port that leads to a machine, for clients without `ProxyCommand`
 ///
-/// Each connection to the port is one to the machine, with credentials that are valid when it is opened, so that this can
-/// stay for days. It stops on Ctrl-C: what is open may end within ten seconds, or is cut by a second Ctrl-C.
+/// Each connection to the port opens one to the machine, with credentials that are valid at that moment, so it can run for
+/// days. Ctrl-C stops it: open connections have ten seconds to end; a second Ctrl-C closes them.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n  entra-ssh forward web01 --bind 127.0.0.1:2222\n  \
     entra-ssh forward win01 --port 3389 --no-certificate\n\n\
-    It prints the line to log in with.\n\nA SOCKS proxy, or another port of the machine, needs only ssh:\n  \
+    It prints the command to log in with.\n\nA SOCKS proxy, or another port of the machine, needs only ssh:\n  \
     ssh -N -D 1080 web01\n  ssh -N -L 13389:localhost:3389 win01"
 )]
 pub(super) struct ForwardArgs {
     /// The machine: a managed host, a name, group/name, a resource ID, or an address
     #[arg(required_unless_present = "ip")]
     target: Option<String>,
-    /// Listen at this address and port; without it, at a free port of 127.0.0.1. A port alone is one of 127.0.0.1
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    /// Listen on ADDRESS:PORT, or PORT on 127.0.0.1 [default: a free port]
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        default_value = "127.0.0.1:0",
+        hide_default_value = true
+    )]
     bind: Bind,
     /// The machine's resource group
     #[arg(short = 'g', long)]
     resource_group: Option<ResourceGroup>,
     #[command(flatten)]
     route: RouteArgs,
-    /// See to no certificate: logins use keys of their own, or the port is not sshd's
+    /// Skip the certificate; logins use their own keys, or the port is not sshd's
     #[arg(long)]
     no_certificate: bool,
 }
@@ -73,7 +78,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: ForwardArgs) -> Result<
             accepted = listener.accept(), if open.len() < MAX_CONNECTIONS => match accepted {
                 Ok((client, _)) => open.push(port.carry(client)),
                 Err(error) => {
-                    ui.fail(&Failure::new("cannot take a connection").caused_by(&error));
+                    ui.fail(&Failure::new("cannot accept a connection").caused_by(&error));
                     sleep(ACCEPT_PAUSE).await;
                 }
             },
@@ -84,12 +89,12 @@ pub(super) async fn run(ui: Ui, context: &Context, args: ForwardArgs) -> Result<
     drop(listener);
     if !open.is_empty() {
         let what = match open.len() {
-            1 => "a connection".to_owned(),
+            1 => "1 connection".to_owned(),
             several => format!("{several} connections"),
         };
         let seconds = STOP_LIMIT.as_secs();
         ui.say(&format!(
-            "waiting up to {seconds} s for {what} to end; Ctrl-C cuts what is left"
+            "waiting up to {seconds} s for {what} to end; press Ctrl-C to close what is left"
         ));
     }
     tokio::select! {

@@ -11,24 +11,24 @@ use crate::host::tls;
 use crate::ids::{Principal, ResourceId, Route, SSH_PORT, Tenancy, TenantId};
 use crate::relay::Capacity;
 
-/// Carry one connection to a machine: what ssh runs as `ProxyCommand`
+/// Carry one connection to a machine; ssh runs this as `ProxyCommand`
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n  ssh -o ProxyCommand='entra-ssh proxy --port %p ID' alice@contoso.com@web01\n  \
     ssh -o ProxyUseFDPass=yes -o ProxyCommand='entra-ssh proxy ID' bob@vm01\n\n\
-    ID is a resource ID: /subscriptions/…/machines/web01. A connection to an\naddress, as to VMs, needs ProxyUseFDPass."
+    ID is a resource ID: /subscriptions/…/machines/web01. A connection to an\naddress, such as a VM's, needs ProxyUseFDPass."
 )]
 pub(super) struct ProxyArgs {
     /// The machine's resource ID
     #[arg(required_unless_present = "ip")]
     machine: Option<ResourceId>,
-    /// The tenant of the machine's subscription; without it, it is looked up
+    /// Tenant of the machine's subscription [default: looked up]
     #[arg(long, value_name = "ID")]
     tenant: Option<TenantId>,
-    /// Do not see to a certificate: ssh uses keys of its own
+    /// Skip the certificate; ssh authenticates with its own keys
     #[arg(long)]
     no_certificate: bool,
-    /// Say so if the certificate is for another login name than this one, which ssh has
+    /// Warn if the certificate is not for NAME, the login name that ssh uses
     #[arg(
         long,
         value_name = "NAME",
@@ -46,7 +46,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: ProxyArgs) -> Result<u8
     if route == Route::Relay {
         tls::make_key_share();
     }
-    // ssh asks the agent by the link when this has long been done.
+    // Done long before ssh queries the agent through the link.
     context.hosts().link_agent();
     // The agent knows the profile by its name, and a pipeline's may have to be made first.
     let profile = context.load_profile().await?.name;

@@ -17,7 +17,7 @@ use crate::ids::ResourceGroup;
 use crate::openssh::{SSH_VARIABLE, ssh_arguments, take_config_file};
 use crate::ssh_config::{Block, Identity};
 
-/// Connect to a machine without any config; ssh's exit status is passed on
+/// Connect to a machine without any config; exits with ssh's status
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n  entra-ssh ssh web01\n  entra-ssh ssh rg-web/web01 -- uptime\n  \
@@ -51,8 +51,8 @@ pub(super) async fn run(ui: Ui, context: &Context, args: SshArgs) -> Result<u8, 
         None => process::find_program("ssh", env.var_os("PATH"))
             .map(OsString::from)
             .ok_or_else(|| {
-                Failure::new("there is no `ssh` on the PATH").hint(
-                    "install it (sudo apt install openssh-client), or name it with ENTRA_SSH_SSH",
+                Failure::new("`ssh` not found on the PATH").hint(
+                    "install it: sudo apt install openssh-client, or set ENTRA_SSH_SSH to its path",
                 )
             })?,
     };

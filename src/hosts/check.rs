@@ -18,7 +18,7 @@ const NO_HOST: &str = "entra-ssh-check.invalid";
 /// [`HostsError::Check`] if ssh does not run, [`HostsError::Rejected`] with what it says about the draft.
 pub(super) async fn by_ssh(env: &Env, draft: &Path, path: &Path) -> Result<(), HostsError> {
     let Some(ssh) = process::find_program("ssh", env.var_os("PATH")) else {
-        tracing::warn!("does not check the ssh config: there is no `ssh` on the PATH");
+        tracing::warn!("does not check the ssh config: `ssh` not found on the PATH");
         return Ok(());
     };
     let arguments: [OsString; 4] = ["-G".into(), "-F".into(), draft.into(), NO_HOST.into()];

@@ -145,7 +145,7 @@ fn a_stop_waits_for_what_is_open_and_a_second_one_does_not() {
     let forward = Forward::start(world.command(&["forward", "web01"]));
     let mut client = forward.connect();
     forward.signal(Signal::INT);
-    let told = "waiting up to 10 s for a connection to end; Ctrl-C cuts what is left\n";
+    let told = "waiting up to 10 s for 1 connection to end; press Ctrl-C to close what is left\n";
     wait_for("the word", || forward.running.stderr().ends_with(told));
     assert!(TcpStream::connect(forward.address).is_err());
     client.write_all(b"SSH-2.0-test\r\n").unwrap();
@@ -220,7 +220,7 @@ fn without_a_certificate_it_goes_on_for_logins_of_other_kinds() {
     let told = forward.running.stderr();
     assert!(told.contains("AADSTS50076"), "{told}");
     assert!(
-        told.contains("going on without a certificate, for logins of other kinds"),
+        told.contains("continuing without a certificate, for logins with other keys"),
         "{told}"
     );
 }
@@ -276,15 +276,15 @@ fn what_cannot_be_forwarded_is_told_at_once() {
     let output = world.entra_ssh(&["forward", "web01", "--bind", &address]);
     output.ended_with(2);
     let told = world.filtered(&output);
-    let expected = "error: cannot listen at 127.0.0.1:[PORT]\ncaused by: Address already in use (os error 98)\n\
-        hint: another program has this port; without --bind, a free one is taken\n";
+    let expected = "error: cannot listen on 127.0.0.1:[PORT]\ncaused by: Address already in use (os error 98)\n\
+        hint: another process has this port; without --bind, entra-ssh picks a free one\n";
     assert_eq!(told, expected);
     let output = world.entra_ssh(&["forward", "web01", "--bind", "web01:22"]);
     output.ended_with(2);
     assert!(
         output
             .stderr
-            .contains("an address and a port, as in 127.0.0.1:2222"),
+            .contains("expected ADDRESS:PORT or PORT, such as 127.0.0.1:2222"),
         "{output}"
     );
 }
@@ -333,8 +333,8 @@ fn beyond_loopback_it_is_said_who_can_connect() {
     let (port, told) = listen("0.0.0.0:0");
     assert!(
         told.contains(&format!(
-            "warning: everybody who reaches any address of this machine can connect to port 22 of vm01 here; for programs of \
-             this machine only: --bind 127.0.0.1:{port}\n"
+            "warning: any machine that can reach this one can connect to port 22 of vm01 here; for this machine only, use \
+             --bind 127.0.0.1:{port}\n"
         )),
         "{told}"
     );

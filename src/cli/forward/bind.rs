@@ -20,7 +20,7 @@ impl FromStr for Bind {
         }
         text.parse()
             .map(Self)
-            .map_err(|_| "there must be an address and a port, as in 127.0.0.1:2222".to_owned())
+            .map_err(|_| "expected ADDRESS:PORT or PORT, such as 127.0.0.1:2222".to_owned())
     }
 }
 
@@ -38,24 +38,24 @@ pub(super) fn who_can_connect(address: IpAddr) -> Option<String> {
     if address.is_loopback() {
         None
     } else if address.is_unspecified() {
-        Some("everybody who reaches any address of this machine".to_owned())
+        Some("any machine that can reach this one".to_owned())
     } else {
-        Some(format!("everybody who reaches {address}"))
+        Some(format!("any machine that can reach {address}"))
     }
 }
 
 fn bind_failure(address: SocketAddr, error: &io::Error) -> Failure {
-    let failure = Failure::new(format!("cannot listen at {address}")).caused_by(error);
+    let failure = Failure::new(format!("cannot listen on {address}")).caused_by(error);
     match error.kind() {
         io::ErrorKind::AddrInUse => failure
             .kind(FailureKind::Usage)
-            .hint("another program has this port; without --bind, a free one is taken"),
-        io::ErrorKind::PermissionDenied => failure
-            .kind(FailureKind::Usage)
-            .hint("ports below 1024 are root's; take another one: --bind 127.0.0.1:2222"),
+            .hint("another process has this port; without --bind, entra-ssh picks a free one"),
+        io::ErrorKind::PermissionDenied => failure.kind(FailureKind::Usage).hint(
+            "only root can listen on ports below 1024; choose another: --bind 127.0.0.1:2222",
+        ),
         io::ErrorKind::AddrNotAvailable => failure
             .kind(FailureKind::Usage)
-            .hint("this machine has no such address: --bind 127.0.0.1:2222"),
+            .hint("choose an address of this machine: --bind 127.0.0.1:2222"),
         _ => failure,
     }
 }
@@ -71,9 +71,12 @@ mod tests {
             assert_eq!(who(address), None, "{address}");
         }
         for address in ["0.0.0.0", "::", "::ffff:0.0.0.0"] {
-            assert!(who(address).unwrap().contains("any address"), "{address}");
+            assert!(who(address).unwrap().contains("this one"), "{address}");
         }
-        assert_eq!(who("192.0.2.7").unwrap(), "everybody who reaches 192.0.2.7");
+        assert_eq!(
+            who("192.0.2.7").unwrap(),
+            "any machine that can reach 192.0.2.7"
+        );
     }
 
     #[test]

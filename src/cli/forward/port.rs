@@ -52,10 +52,10 @@ impl<'a> Port<'a> {
         let Destination { machine, port, .. } = &self.machine.destination;
         let row = json!({"bind": bound, "resource_id": machine, "port": port});
         let name = self.machine.destination.name();
-        let text = format!("{bound} leads to port {port} of {name}; Ctrl-C ends it\n");
+        let text = format!("{bound} leads to port {port} of {name}; press Ctrl-C to stop\n");
         if let Some(who) = who_can_connect(bound.ip()) {
             self.ui.say(&format!(
-                "warning: {who} can connect to port {port} of {name} here; for programs of this machine only: --bind 127.0.0.1:{}",
+                "warning: {who} can connect to port {port} of {name} here; for this machine only, use --bind 127.0.0.1:{}",
                 bound.port()
             ));
         }
@@ -78,7 +78,7 @@ impl<'a> Port<'a> {
             Err(failure) => {
                 self.tell_failure(&failure);
                 self.ui.say(
-                    "going on without a certificate, for logins of other kinds; with --no-certificate, none is asked for",
+                    "continuing without a certificate, for logins with other keys; --no-certificate skips it",
                 );
                 None
             }
@@ -133,7 +133,7 @@ impl<'a> Port<'a> {
         let (connected, ()) = tokio::join!(self.connector.connect(), certified);
         let carried: Result<(), Failure> = async {
             liveness::set(&client)
-                .map_err(|error| Failure::new("a connection was lost").caused_by(&error))?;
+                .map_err(|error| Failure::new("lost a connection").caused_by(&error))?;
             Ok(connected?.carry(client).await?)
         }
         .await;
