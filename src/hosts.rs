@@ -7,6 +7,7 @@ mod check;
 mod error;
 mod host_keys;
 mod include;
+mod login_names;
 mod put;
 mod rivals;
 
@@ -21,6 +22,7 @@ use crate::ssh_config::{Block, LocalPaths, ManagedConfig};
 
 pub(crate) use self::error::HostsError;
 pub(crate) use self::include::NotIncluded;
+pub(crate) use self::login_names::set_login_names;
 pub(crate) use self::put::{Change, destination, machine_name, put};
 pub(crate) use self::rivals::Rival;
 

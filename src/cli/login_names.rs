@@ -6,9 +6,10 @@ use super::context::Context;
 use super::ui::{self, Ui};
 use crate::agent::ask::Tenancy;
 use crate::failure::Failure;
+use crate::hosts;
 use crate::ids::{HostAlias, Principal, ProfileName};
 use crate::session::Profile;
-use crate::ssh_config::{Block, Identity, ManagedConfig};
+use crate::ssh_config::{Block, Identity};
 
 /// The longest answer to a question, in bytes.
 const MAX_ANSWER_BYTES: u64 = 256;
@@ -76,18 +77,8 @@ impl<'a> LoginNames<'a> {
     }
 }
 
-/// Gives hosts the login names that they should have by now.
-pub(super) fn apply(config: &mut ManagedConfig, changed: &[(HostAlias, Principal)]) {
-    for (host, user) in changed {
-        let block = config.blocks().find(|block| block.host == *host).cloned();
-        if let Some(mut block) = block {
-            block.user = user.clone();
-            config.insert(block);
-        }
-    }
-}
-
-/// Gives the hosts of a profile the login name of another account that has signed in as it, if the user agrees, or says what to type.
+/// Gives the hosts of a profile the login name of another account that has signed in as it, if the user agrees, or says what
+/// to type.
 pub(super) async fn follow(
     ui: Ui,
     context: &Context,
@@ -126,7 +117,9 @@ pub(super) async fn follow(
         ui.say("left as they are; to change them later: entra-ssh config refresh");
         return Ok(());
     }
-    context.change_hosts(|config| apply(config, &changed)).await
+    context
+        .change_hosts(|config| hosts::set_login_names(config, &changed))
+        .await
 }
 
 fn named(changed: &[(HostAlias, Principal)]) -> String {

@@ -123,3 +123,76 @@ fn taken(before: &Block, block: &Block) -> HostsError {
         suggestion: HostAlias::closest_to(&other),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const EAST: &str = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg-east/providers/\
+        Microsoft.HybridCompute/machines/web01";
+
+    /// Returns a host, with some of its fields set otherwise.
+    fn host(fields: &Value) -> Block {
+        let mut block = json!({
+            "host": "web01", "resource_id": EAST, "user": "alice@contoso.com", "route": "relay", "identity": "agent",
+            "profile": "default", "port": 22,
+        });
+        for (name, value) in fields.as_object().unwrap() {
+            block[name] = value.clone();
+        }
+        serde_json::from_value(block).unwrap()
+    }
+
+    fn with(block: &Block) -> ManagedConfig {
+        let mut config = ManagedConfig::default();
+        assert_eq!(put(&mut config, block, false).unwrap(), Change::Added);
+        config
+    }
+
+    #[test]
+    fn the_same_machine_is_changed_where_it_differs() {
+        let before = host(&json!({}));
+        let mut config = with(&before);
+        assert_eq!(put(&mut config, &before, false).unwrap(), Change::Unchanged);
+        let after = host(&json!({ "port": 2222, "user": "bob@contoso.com" }));
+        let change = put(&mut config, &after, false).unwrap();
+        assert_eq!(change, Change::Changed(vec!["user", "port"]));
+        assert_eq!(config.blocks().collect::<Vec<_>>(), [&after]);
+    }
+
+    #[test]
+    fn addresses_are_compared_without_regard_to_case() {
+        let by_address = |address: &str| host(&json!({ "resource_id": null, "address": address }));
+        let mut config = with(&by_address("VM01.contoso.com"));
+        let change = put(&mut config, &by_address("vm01.contoso.com"), false).unwrap();
+        assert_eq!(change, Change::Changed(vec!["address"]));
+        assert!(put(&mut config, &by_address("vm02.contoso.com"), false).is_err());
+    }
+
+    #[test]
+    fn reject_the_alias_of_another_machine_unless_it_may_be_replaced() {
+        let before = host(&json!({}));
+        let mut config = with(&before);
+        let west = host(&json!({ "resource_id": EAST.replace("rg-east", "rg-west") }));
+        let refusal = put(&mut config, &west, false).unwrap_err();
+        let HostsError::AliasTaken {
+            alias,
+            holder,
+            machine,
+            suggestion,
+        } = refusal
+        else {
+            panic!("{refusal}");
+        };
+        assert_eq!(
+            (alias.as_str(), holder.as_str(), machine.as_str()),
+            ("web01", EAST, "rg-west/web01")
+        );
+        assert_eq!(suggestion.unwrap().as_str(), "web01-rg-west");
+        assert_eq!(config.blocks().collect::<Vec<_>>(), [&before]);
+        assert_eq!(put(&mut config, &west, true).unwrap(), Change::Replaced);
+        assert_eq!(config.blocks().collect::<Vec<_>>(), [&west]);
+    }
+}

@@ -3,11 +3,12 @@ use std::fmt::Write as _;
 use clap::Args;
 
 use super::super::context::Context;
-use super::super::login_names::{self, LoginNames};
+use super::super::login_names::LoginNames;
 use super::super::several::Several;
 use super::super::ui::Ui;
 use super::rows;
 use crate::failure::Failure;
+use crate::hosts;
 
 /// Rewrite all managed hosts, for example after entra-ssh has moved or another account has signed in
 ///
@@ -34,7 +35,7 @@ pub(in super::super) async fn run(
     }
     let blocks = context
         .change_hosts(|config| {
-            login_names::apply(config, &changed);
+            hosts::set_login_names(config, &changed);
             config.blocks().cloned().collect::<Vec<_>>()
         })
         .await?;
