@@ -172,7 +172,7 @@ fn endpoint(
         (None, Some(inherited)) => inherited.clone(),
         (None, None) => {
             return Err(CloudError::Syntax {
-                message: format!("missing field `{key}`, or `base` to take it from"),
+                message: format!("missing field `{key}`: set it, or set `base`"),
             });
         }
     };

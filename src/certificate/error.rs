@@ -73,7 +73,7 @@ pub enum CertificateError {
         ours: String,
     },
     /// It is of another tenant, and the machine would refuse it.
-    #[error("the certificate is of the tenant `{certified}`, and `{ours}` was asked for it")]
+    #[error("the certificate is from tenant `{certified}`, not `{ours}`")]
     WrongTenant {
         /// The tenant that it names.
         certified: Line,

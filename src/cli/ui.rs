@@ -22,7 +22,7 @@ impl FromStr for Format {
         match text {
             "json" => Ok(Self::Json),
             "text" => Ok(Self::Text),
-            _ => Err(format!("`{text}` is neither text nor json")),
+            _ => Err(format!("unknown format `{text}`: expected text or json")),
         }
     }
 }

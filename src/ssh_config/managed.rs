@@ -50,7 +50,7 @@ pub enum ManagedConfigError {
         reason: String,
     },
     /// A block begins and does not end.
-    #[error("the block that begins in line {line} has no end (`{END}`)")]
+    #[error("the block that begins in line {line} is not closed by `{END}`")]
     NoEnd {
         /// The line, counted from 1.
         line: usize,

@@ -275,7 +275,7 @@ fn a_damaged_file_is_refused_by_line_and_left_alone() {
     for (damaged, cause) in [
         (
             good.replace("# <<< entra-ssh", "# <<<"),
-            "the block that begins in line 3 has no end (`# <<< entra-ssh`)",
+            "the block that begins in line 3 is not closed by `# <<< entra-ssh`",
         ),
         (
             good.replace("\"port\":22", "\"port\":\"22\""),

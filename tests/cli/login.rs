@@ -81,7 +81,7 @@ fn without_a_terminal_nobody_is_asked() {
     world.assert_told(
         &output,
         4,
-        "error: there is no terminal to sign in at\n\
+        "error: cannot sign in without a terminal\n\
          hint: sign in as a service principal (entra-ssh login --help), or with --device-code\n",
     );
     assert!(output.seconds < PROMPT, "{output}");

@@ -10,7 +10,7 @@ use crate::session::{Flow, Method, SignedIn};
 /// Signs a user in: in the browser of this machine, in any browser, or with a device code.
 pub(super) async fn sign_in(setup: &Setup<'_>, args: &LoginArgs) -> Result<SignedIn, Failure> {
     if !args.device_code && !ui::is_watched() {
-        return Err(Failure::new("there is no terminal to sign in at")
+        return Err(Failure::new("cannot sign in without a terminal")
             .kind(FailureKind::SignInNeeded)
             .hint(
                 "sign in as a service principal (entra-ssh login --help), or with --device-code",

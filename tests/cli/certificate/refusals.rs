@@ -75,8 +75,8 @@ const FAULTS: [(Variation, &str); 7] = [
     ),
     (
         Variation::WrongTenant,
-        "error: the certificate is of the tenant `fab21ca0-0000-4000-8000-000000000002`, and \
-         `c0a70500-0000-4000-8000-000000000001` was asked for it\n\
+        "error: the certificate is from tenant `fab21ca0-0000-4000-8000-000000000002`, not \
+         `c0a70500-0000-4000-8000-000000000001`\n\
          hint: nothing was stored; try again: entra-ssh cert\n",
     ),
     (
