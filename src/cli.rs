@@ -119,7 +119,7 @@ fn tell(refusal: &clap::Error) -> ExitCode {
 
 fn run_command(ui: Ui, host: Host, global: Global, command: Command) -> Result<u8, Failure> {
     let context = Context::new(host, global)?;
-    // Whoever asks how things are must not lose what failed before.
+    // `status` must not replace the failure that the user looks into.
     let is_recorded = !matches!(command, Command::Status(_));
     // Local, so that the runtime of several threads, which zbus asks tokio for, is not linked, nor libm with it.
     let runtime = Builder::new_current_thread()

@@ -2,11 +2,11 @@ use crate::ids::KeyKind;
 use crate::line::Line;
 use crate::time::{Spoken, UnixTime};
 
-/// Why a certificate is not taken.
+/// Why a certificate is rejected.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CertificateError {
-    /// A principal is not a name that can be handed to ssh.
+    /// A principal cannot be passed to ssh as a login name.
     #[error(
         "the certificate names the principal `{}`, which cannot be a login name",
         text
@@ -15,13 +15,13 @@ pub enum CertificateError {
         /// The principal.
         text: Line,
     },
-    /// The signature does not match what it signs.
+    /// The signature does not match the signed contents.
     #[error("the certificate's signature does not match its contents")]
     BadSignature,
-    /// A bearer token came where a certificate should be, as the metadata endpoint of managed identities gives.
+    /// The reply holds a bearer token instead of a certificate; the metadata endpoint of managed identities sends those.
     #[error("the reply holds a bearer token where an SSH certificate should be")]
     BearerToken,
-    /// It is over.
+    /// It has expired.
     #[error(
         "the certificate expired at {valid_before}, {} before this machine's clock ({now})",
         Spoken(now.since(*valid_before))
@@ -35,13 +35,13 @@ pub enum CertificateError {
     /// It cannot be parsed.
     #[error("this is not an OpenSSH certificate: its {field} cannot be read")]
     Malformed {
-        /// The field of PROTOCOL.certkeys at which reading stopped; `base64` or `line` for what is around the blob.
+        /// The field of PROTOCOL.certkeys that could not be read; `base64` or `line` for the encoding around the blob.
         field: &'static str,
     },
-    /// Nobody may be logged in as with it.
+    /// It has no principals, so it allows no login name.
     #[error("the certificate names no principal, so no login name is allowed with it")]
     NoPrincipals,
-    /// A plain public key came where a certificate should be.
+    /// It is a plain public key, not a certificate.
     #[error("this is a plain `{kind}` key, not a certificate")]
     NotACertificate {
         /// The key type.
@@ -72,12 +72,12 @@ pub enum CertificateError {
         /// The fingerprint of our key.
         ours: String,
     },
-    /// It is of another tenant, and the machine would refuse it.
+    /// Another tenant issued it, and the machine would refuse it.
     #[error("the certificate is from tenant `{certified}`, not `{ours}`")]
     WrongTenant {
         /// The tenant that it names.
         certified: Line,
-        /// The tenant that was asked.
+        /// The tenant that the request went to.
         ours: String,
     },
     /// It is a host certificate.

@@ -35,7 +35,7 @@ pub struct CertificateSummary {
     pub warnings: Vec<Line>,
 }
 
-/// Everything that is in a certificate, whether it can be trusted or not: what `ssh-keygen -L` prints.
+/// The contents of a certificate, trusted or not: what `ssh-keygen -L` prints.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Explanation {
     kind: &'static str,
@@ -52,7 +52,7 @@ pub struct Explanation {
     extensions: Vec<(Line, Line)>,
 }
 
-/// A certificate in JSON: the summary, and beside it what `ssh-keygen -L` tells besides.
+/// A certificate in JSON: the summary, and the other fields that `ssh-keygen -L` prints.
 #[derive(Serialize)]
 struct Json<'a> {
     #[serde(flatten)]
@@ -73,7 +73,7 @@ impl Certificate {
 }
 
 impl Explanation {
-    /// Reads what is in a certificate.
+    /// Reads the contents of a certificate.
     #[must_use]
     pub fn of(certificate: &Unverified) -> Self {
         let parsed = &certificate.parsed;
@@ -169,7 +169,7 @@ impl Explanation {
         serde_json::to_value(json).unwrap_or_default()
     }
 
-    /// Returns all of it as lines for a person, equal in substance to those of `ssh-keygen -L`.
+    /// Returns all of it as readable lines, with the same contents as those of `ssh-keygen -L`.
     #[must_use]
     pub fn to_text(&self, now: UnixTime) -> String {
         Text { this: self, now }.to_string()

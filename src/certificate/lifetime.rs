@@ -12,15 +12,15 @@ const URGENT_MARGIN: Duration = Duration::from_secs(60);
 /// How far before its issue Entra lets a certificate become valid, for clocks that are behind.
 const BACKDATED: Duration = Duration::from_secs(300);
 
-/// When to replace a certificate.
+/// When to renew a certificate.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RenewWhen {
-    /// When the agent would renew it by itself.
+    /// If the agent would renew it by itself.
     Due,
-    /// Whatever is left of it.
+    /// However long it is still valid.
     Now,
-    /// When less than so many seconds are left of it.
+    /// If it expires in less than this many seconds.
     WithinSeconds(u64),
 }
 
@@ -56,7 +56,7 @@ impl Lifetime {
         RENEWAL_MARGIN.min(self.length() / 3)
     }
 
-    /// Tells whether the certificate has to be replaced.
+    /// Returns whether the certificate has to be renewed.
     #[must_use]
     pub(crate) fn needs_renewal(self, when: RenewWhen, now: UnixTime) -> bool {
         match when {
@@ -66,13 +66,12 @@ impl Lifetime {
         }
     }
 
-    /// Tells whether the certificate expires so soon that a login could fail with it, and has to wait for the next one.
+    /// Returns whether the certificate expires so soon that a login could fail with it, and has to wait for the next one.
     #[must_use]
     pub(crate) fn is_urgent(self, now: UnixTime) -> bool {
         self.left(now) <= URGENT_MARGIN.min(self.length() / 6)
     }
 
-    /// Tells whether the certificate has not expired.
     #[must_use]
     pub(crate) fn is_live(self, now: UnixTime) -> bool {
         now < self.expires

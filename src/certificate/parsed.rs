@@ -40,7 +40,7 @@ pub(super) struct Parsed {
     pub(super) extensions: Vec<(String, String)>,
     pub(super) signature_key: PublicKey,
     pub(super) signature: Signature,
-    /// How many of the blob's bytes the signature is over.
+    /// How many bytes of the blob the signature covers.
     signed_length: usize,
 }
 
@@ -51,9 +51,9 @@ pub(super) enum Kind {
     User,
 }
 
-/// A certificate that says it is for more principals than this is not read on.
+/// The most principals that a certificate may have; one with more is malformed.
 const MAX_PRINCIPALS: usize = 256;
-/// A certificate with more options than this is not read on.
+/// The most options of either kind that a certificate may have; one with more is malformed.
 const MAX_OPTIONS: usize = 256;
 
 impl Parsed {
@@ -99,7 +99,7 @@ impl Parsed {
         })
     }
 
-    /// Tells whether the signature is over this blob and by the key that it names.
+    /// Returns whether the signature covers this blob and was made with the signature key.
     pub(super) fn signature_holds(&self, blob: &[u8]) -> bool {
         blob.get(..self.signed_length).is_some_and(|signed| {
             self.signature_key

@@ -72,7 +72,7 @@ pub(super) async fn run(ui: Ui, context: &Context, args: AgentArgs) -> Result<()
     }
 }
 
-/// Stops the agent, and those that nobody can reach any more.
+/// Stops the agent, and agents that clients can no longer reach.
 async fn stop(ui: Ui, context: &Context) -> Result<(), Failure> {
     let before = context.agent.status().await;
     let has_run = context.agent.stop().await?;

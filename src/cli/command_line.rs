@@ -6,31 +6,31 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Id, Parser};
 
-/// What ends the help page of every command, in place of the options that all of them have.
+/// The last line of every command's help page, in place of the options that all commands have.
 const POINTER: &str = "Options of every command, such as --profile and --output: entra-ssh --help";
 
 /// Parses a command line.
 ///
 /// # Errors
-/// What is wrong with it; or help, or the version, if that was asked for.
+/// The usage error; or the help page or version, if the user requested it.
 pub(super) fn parse<C: Parser>(
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<C, clap::Error> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    // Only those who are shown a page wait for all pages to be made, and not every connection of ssh.
+    // Building all help pages takes time: do it only to show one, not for every connection of ssh.
     let matches = match C::command().try_get_matches_from(&arguments) {
         Ok(matches) => matches,
         Err(_) => command::<C>().try_get_matches_from(&arguments)?,
     };
     if matches.value_source("profile") == Some(ValueSource::CommandLine) && is_for_all(&matches) {
-        // That of a variable gives way to `--all`.
+        // `--all` overrides a profile that the environment variable names.
         let text = "the argument '--all' cannot be used with '--profile <PROFILE>'";
         return Err(command::<C>().error(ErrorKind::ArgumentConflict, text));
     }
     C::from_arg_matches(&matches)
 }
 
-/// Tells whether a command is for all profiles.
+/// Returns whether a command is for all profiles.
 fn is_for_all(matches: &ArgMatches) -> bool {
     let all = matches.try_get_one::<bool>("all");
     matches!(all, Ok(Some(true)))
@@ -39,7 +39,7 @@ fn is_for_all(matches: &ArgMatches) -> bool {
             .is_some_and(|(_, below)| is_for_all(below))
 }
 
-/// Returns the command line: the options of every command stand on the page of `entra-ssh --help`, and nowhere else.
+/// Returns the command line. Only the page of `entra-ssh --help` lists the options that every command has.
 fn command<C: Parser>() -> clap::Command {
     let mut command = C::command();
     // Only then has every command its own name and the options of all.
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn the_usage_of_a_refusal_names_no_option_that_is_not_required() {
-        // A variable counts like an option that was given.
+        // clap treats a variable like an option on the command line.
         for arguments in [
             &["entra-ssh", "--cloud", "x", "config", "add"][..],
             &["entra-ssh", "ssh", "--profile", "p", "-o", "json"],

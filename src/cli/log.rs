@@ -1,7 +1,7 @@
-//! What is told of the way, on request: `-v`, and `--log-file`.
+//! Logging, on request: `-v` and `--log-file`.
 //!
-//! Only what this program writes itself is told, never what libraries do: they know of no secrets of ours. What is written
-//! here holds names, addresses without their queries, and times, each event on one line.
+//! Only events of this program are logged, none of libraries, which do not know what is secret. Events hold names, addresses
+//! without their queries, and times, one event per line.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -19,10 +19,10 @@ use crate::failure::{Failure, file_failure};
 use crate::host::files;
 use crate::line;
 
-/// How often `-v` was given for each level.
+/// The level for each number of `-v`, from one on.
 const LEVELS: [Level; 3] = [Level::INFO, Level::DEBUG, Level::TRACE];
 
-/// Starts telling, if that was asked for: to standard error with `-v`, and to a file that only its owner may read, all of it.
+/// Starts logging, if requested: to standard error with `-v`, and at every level to `file`, which only its owner may read.
 ///
 /// # Errors
 /// [`Failure`] if the file cannot be opened.
@@ -62,7 +62,7 @@ pub(super) fn start(verbosity: u8, file: Option<&Path>) -> Result<(), Failure> {
         .map_err(|error| Failure::new("cannot start the log").caused_by(&error))
 }
 
-/// A writer that keeps each event, which comes in one piece, on one line, without what a terminal obeys.
+/// A writer that keeps each event, which comes in one piece, on one line, without control characters.
 #[derive(Debug)]
 struct Clean<W>(W);
 

@@ -5,8 +5,8 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use crate::failure::{Failure, file_failure};
 use crate::host::paths::{self, PathsError};
 
-/// Returns the parser of paths on the command line. None holds a control character: what is named here is told at terminals, and
-/// some of it is written into configs, where the end of a line begins another line.
+/// Returns the parser of paths on the command line. It rejects control characters: terminals show these paths, and some are
+/// written to configs, where a line break would start another line.
 pub(super) fn parser() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().try_map(|text| {
         let path = PathBuf::from(text);
@@ -15,8 +15,8 @@ pub(super) fn parser() -> impl TypedValueParser<Value = PathBuf> {
     })
 }
 
-/// Returns a path that means the same in any folder. It may become a part of a config, so that it holds no control character,
-/// and nor does the folder that it is relative to.
+/// Returns the absolute form of a path. It may be written to a config, so neither the path nor the folder that it is
+/// relative to may hold a control character.
 pub(super) fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     let path =
         std::path::absolute(path).map_err(|error| file_failure("use the path", path, &error))?;

@@ -21,7 +21,7 @@ pub(super) struct RouteArgs {
 }
 
 impl RouteArgs {
-    /// Tells whether the user gave none of these.
+    /// Returns whether the user gave none of these options.
     pub(super) const fn are_default(&self) -> bool {
         self.port.is_none() && self.ip.is_none() && !self.prefer_private_ip
     }

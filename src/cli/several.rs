@@ -1,8 +1,8 @@
-//! What failed of several things that were asked for at once: the others are done, these are named.
+//! The failures of a command that does several things: it goes on after a failure, and names all that failed at the end.
 
 use crate::failure::{Failure, FailureKind};
 
-/// The failures among several things that one command was asked for.
+/// The failures of one command that does several things.
 #[derive(Debug)]
 pub(super) struct Several {
     failures: Vec<(String, Failure)>,
@@ -10,7 +10,7 @@ pub(super) struct Several {
 }
 
 impl Several {
-    /// Begins with so many things to do.
+    /// Returns an empty list for a command that does `total` things.
     pub(super) const fn new(total: usize) -> Self {
         Self {
             failures: Vec::new(),
@@ -23,14 +23,14 @@ impl Several {
         self.failures.push((name.to_string(), failure));
     }
 
-    /// Returns the failure of all that follows too, if there is one: the user has to sign in first.
+    /// Returns the last failure if all that follows would fail with it too, since the user has to sign in first.
     pub(super) fn hopeless(&self) -> Option<Failure> {
         let (_, failure) = self.failures.last()?;
         (failure.kind == FailureKind::SignInNeeded).then(|| failure.clone())
     }
 
-    /// Returns the failure of all: that of the only thing, or one that names each and says what was `not_done`: `2 of 5 machines
-    /// were not added`.
+    /// Returns the only thing's failure, or one that names everything that failed and what was `not_done`: `2 of 5
+    /// machines were not added`.
     pub(super) fn into_result(mut self, things: &str, not_done: &str) -> Result<(), Failure> {
         let Some((first_name, first)) = self.failures.first().cloned() else {
             return Ok(());

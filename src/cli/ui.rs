@@ -27,9 +27,10 @@ impl FromStr for Format {
     }
 }
 
-/// The terminal, or whatever stands in its place: results go to standard output, talk to standard error.
+/// The terminal, or what replaces it: results go to standard output, messages to standard error.
 ///
-/// A result that cannot be written is a failure, and talk that cannot be is not. No character goes out that a terminal would obey or hide.
+/// A result that cannot be written is a failure; a message that cannot be written is not. Control characters and invisible
+/// characters never reach the terminal.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ui {
     format: Format,
@@ -41,12 +42,13 @@ impl Ui {
         Self { format, quiet }
     }
 
-    /// Tells whether nothing is to be said that nobody asked for.
+    /// Returns whether to print only results, prompts and failures.
     pub(super) const fn is_quiet(self) -> bool {
         self.quiet
     }
 
-    /// Prints a result: `json` as one value, or `text` as it is. That its reader is gone is no failure: they have what they wanted.
+    /// Prints a result: `json` as one value, or `text` as it is. If the reader has gone, that is not a failure: it has
+    /// read all it needs.
     ///
     /// # Errors
     /// [`Failure`] if it cannot be written, so that no script takes a part of it for the whole.
@@ -73,14 +75,14 @@ impl Ui {
         printed_or_failed(printed)
     }
 
-    /// Says what is being done.
+    /// Prints what is being done, unless quiet.
     pub(super) fn say(self, text: &str) {
         if !self.quiet {
             ask(text);
         }
     }
 
-    /// Tells a failure.
+    /// Prints a failure.
     pub(super) fn fail(self, failure: &Failure) {
         let text = match self.format {
             Format::Json => to_json(failure),
@@ -126,29 +128,29 @@ fn to_json(value: &impl Serialize) -> String {
     line::escape_json(serde_json::to_string(value).unwrap_or_default())
 }
 
-/// Shows at the terminal how far something is, in place of what was shown before; an empty text takes it away.
+/// Shows progress at the terminal, in place of the progress shown before; an empty text clears it.
 pub(super) fn show_progress(text: &str) {
     let mut stderr = io::stderr().lock();
     let _shown = write!(stderr, "\r\x1b[K{text}");
     let _flushed = stderr.flush();
 }
 
-/// Asks for something only a person can do; said even when quiet.
+/// Prints a prompt for something that only the user can do, even when quiet.
 pub(super) fn ask(text: &str) {
     let _said = writeln!(io::stderr().lock(), "{}", line::printable(text));
 }
 
-/// Tells whether a person can answer at standard input.
+/// Returns whether the user can answer at standard input.
 pub(super) fn can_answer() -> bool {
     io::stdin().is_terminal()
 }
 
-/// Tells whether a person sees what is asked and can answer it.
+/// Returns whether the user can see a prompt and answer it.
 pub(super) fn is_at_terminal() -> bool {
     can_answer() && is_watched()
 }
 
-/// Tells whether a person sees what is said.
+/// Returns whether the user can see messages: standard error is a terminal.
 pub(super) fn is_watched() -> bool {
     io::stderr().is_terminal()
 }

@@ -1,4 +1,4 @@
-//! Dialing with what the agent knows, which may be outdated.
+//! Dialing with a lead that the agent has cached, which may be outdated.
 //!
 //! ```text
 //! lead ── dial ──> connection
@@ -14,22 +14,22 @@ use super::error::ConnectError;
 
 /// A route that learns from the agent where to connect.
 pub(super) trait Dialer {
-    /// What the agent knows: addresses, or relay credentials.
+    /// What to dial with: addresses, or relay credentials.
     type Lead;
     type Connection;
 
-    /// How long dialing usually takes. A slower one gets company: another lead is asked for, and dialed beside the first.
+    /// How long dialing usually takes. If it takes longer, another lead is requested and dialed in parallel.
     const USUAL_TIME: Option<Duration>;
 
     /// Asks the agent for a lead.
     async fn lead(&self) -> Result<Self::Lead, ConnectError>;
 
-    /// Asks the agent for another lead, for lack of success with this one; `None` if there is no other.
+    /// Asks the agent for another lead, since this one failed or is slow; `None` if there is no other.
     async fn another_lead(&self, failed: &Self::Lead) -> Result<Option<Self::Lead>, ConnectError>;
 
     async fn dial(&self, lead: &Self::Lead) -> Result<Self::Connection, ConnectError>;
 
-    /// Tells whether dialing may have failed because the lead is outdated.
+    /// Returns whether dialing may have failed because the lead is outdated.
     fn is_outdated(&self, lead: &Self::Lead, error: &ConnectError) -> bool;
 }
 
@@ -79,7 +79,7 @@ mod tests {
 
     use super::*;
 
-    /// Leads are numbers, of which 1 is first and 2 is the other. What each of them meets is an argument.
+    /// Leads are numbers: 1 is the first lead, 2 the other. The arguments say what each leads to.
     struct Script {
         first: Outcome,
         other: Option<u8>,
@@ -103,7 +103,7 @@ mod tests {
             }
         }
 
-        /// Returns the lead that connected, or the error, and what was asked of the agent.
+        /// Returns the lead that connected, or the error, and the requests to the agent.
         async fn run(self) -> (Result<u8, String>, Vec<&'static str>) {
             let outcome = connect(&self).await.map_err(|error| error.to_string());
             (outcome, self.asked.into_inner())

@@ -10,26 +10,26 @@ use tokio::time::timeout;
 use super::error::DirectError;
 use crate::host::output::Output;
 
-/// How many bytes are carried in one piece at most, each way.
+/// The most bytes that are carried in one piece, each way.
 const PIECE_BYTES: usize = 64 * 1024;
-/// How often it is looked whether anybody still reads our output, while nothing comes.
+/// How often to check that our output still has a reader, while the machine sends nothing.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
-/// How long nothing may come from the input once the machine's side has ended.
+/// How long the input may stay silent once the machine's side has ended.
 const LINGER_LIMIT: Duration = Duration::from_secs(2);
 
-/// How one direction came to its end.
+/// How one direction ended.
 enum End {
-    /// Nobody reads the output any more.
+    /// The output has no reader any more.
     Abandoned,
     /// The machine's side has sent all that it had.
     Far,
 }
 
-/// Carries bytes both ways until both sides have ended, each of which the other is told of: the end of `input` ends only our
-/// half of the connection.
+/// Carries bytes both ways until both sides have ended. The end of either side is passed on to the other: the end of `input`
+/// closes only our half of the connection.
 ///
-/// An input that stays open and silent after the machine's side has gone does not hold us up for long, and an output that
-/// nobody reads any more not at all.
+/// Once the machine's side has ended, an input that stays open and silent is waited for only briefly. An output without a
+/// reader ends the connection at once.
 ///
 /// # Errors
 /// [`DirectError::Dropped`] if the connection broke before the input had ended.
@@ -42,7 +42,7 @@ pub(crate) async fn carry(
     let (from_machine, to_machine) = stream.split();
     let (has_input_ended, has_machine_ended) = (AtomicBool::new(false), AtomicBool::new(false));
     let up = async {
-        // That the machine takes no more is told by what comes from it.
+        // If sending fails, the receiving side reports why.
         let _sent = send(input, to_machine, &has_machine_ended).await;
         has_input_ended.store(true, Ordering::Relaxed);
     };
@@ -52,11 +52,11 @@ pub(crate) async fn carry(
             Ok(End::Abandoned) => Ok(End::Abandoned),
             Ok(End::Far) => {
                 has_machine_ended.store(true, Ordering::Relaxed);
-                // That whoever read it has gone is no failure of the connection.
+                // A reader that has gone is not a failure of the connection.
                 let _closed = output.close().await;
                 Ok(End::Far)
             }
-            // After the end of a session, servers may hang up on what was sent last.
+            // After the end of a session, servers may answer what was sent last with a reset.
             Err(_) if has_input_ended.load(Ordering::Relaxed) => Ok(End::Abandoned),
             Err(source) => Err(DirectError::Dropped {
                 machine: machine.to_owned(),
@@ -91,7 +91,7 @@ async fn send(
             }
             continue;
         };
-        // An input that fails is one that has ended.
+        // An input that fails has ended.
         match piece.get(..read.unwrap_or_default()) {
             None | Some([]) => return machine.shutdown().await,
             Some(bytes) => machine.write_all(bytes).await?,
@@ -220,7 +220,7 @@ mod tests {
         drop(it.machine);
         assert_eq!(all(it.output).await, b"");
         assert_eq!(it.outcome.await.unwrap(), Ok(()));
-        // Each of its pieces may take as long; a silent one would hold up the end for ever.
+        // Each piece of input may take the limit once more; without the limit, a silent input would block for ever.
         assert!(begun.elapsed() < 30 * LINGER_LIMIT);
         drop(it.input);
     }

@@ -2,7 +2,7 @@ use std::io;
 
 use super::place::Place;
 
-/// Why there is no connection to a machine, or no more.
+/// Why a connection to a machine failed or broke.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DirectError {
@@ -14,7 +14,7 @@ pub enum DirectError {
         /// Why.
         source: io::Error,
     },
-    /// ssh was to go on with the connection, and does not take it.
+    /// The connection could not be passed to ssh.
     #[error("the connection to `{machine}` cannot be given to ssh")]
     NotTaken {
         /// The machine.
@@ -22,7 +22,7 @@ pub enum DirectError {
         /// Why.
         source: io::Error,
     },
-    /// Nobody listens on the port.
+    /// The machine refuses connections to the port.
     #[error("`{}` refuses connections at `{place}`", place.machine)]
     Refused {
         /// Where.
@@ -33,10 +33,10 @@ pub enum DirectError {
     TimedOut {
         /// Where.
         place: Place,
-        /// How long it was waited for.
+        /// The time limit, in seconds.
         seconds: u64,
     },
-    /// No network leads there.
+    /// There is no route to its addresses.
     #[error("cannot reach `{}` at `{place}`", place.machine)]
     Unreachable {
         /// Where.

@@ -6,15 +6,15 @@ use crate::ids::Address;
 /// Where a machine listens.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Place {
-    /// What people call the machine.
+    /// The machine's name, for messages.
     pub machine: String,
     /// Its addresses.
     pub addresses: Addresses,
-    /// The port on it.
+    /// The port.
     pub port: u16,
 }
 
-/// The addresses of a machine, by who reaches them.
+/// The addresses of a machine, by the networks that they can be reached from.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Addresses {
     /// One that the user named.

@@ -4,7 +4,7 @@ use super::target::Target;
 use crate::ids::{MachineName, ProfileName, ResourceGroup, ResourceId, TenantId};
 use crate::session::Profile;
 
-/// A machine, and the account it is reached as.
+/// A machine, and the account to connect with.
 #[derive(Debug)]
 pub(crate) struct Found {
     /// The machine; absent if only its address is known.
@@ -18,7 +18,7 @@ pub(crate) struct Found {
 /// in to the tenant of the machine's subscription.
 ///
 /// # Errors
-/// What the first account that could look was told: the others are only tried.
+/// The error of the first account that could search; the errors of later accounts are dropped.
 pub(crate) async fn find(
     accounts: &impl Accounts,
     target: &Target,
@@ -31,7 +31,7 @@ pub(crate) async fn find(
         };
         target.find(&profile.account, group, look_up).await
     };
-    // Most often the first account sees the machine, and no other is read.
+    // Usually the first account sees the machine, and no other profile is loaded.
     let mut others = accounts.others().into_iter();
     let mut tried = Vec::new();
     let mut refusal = match accounts.first().await {

@@ -34,7 +34,7 @@ const EXTENSION: u8 = 27;
 const EXTENSION_FAILURE: u8 = 28;
 const EXTENSION_RESPONSE: u8 = 29;
 
-/// A passphrase that somebody locks an agent with; it is never shown.
+/// The passphrase of `ssh-add -x` and `-X`. Its debug form hides it.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub struct Passphrase<'a>(pub &'a [u8]);
 
@@ -44,19 +44,19 @@ impl fmt::Debug for Passphrase<'_> {
     }
 }
 
-/// What a client asks.
+/// A client's request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Request<'a> {
     /// `SSH_AGENTC_EXTENSION`
     Extension {
         /// The extension's name.
         name: &'a str,
-        /// What belongs to it.
+        /// The extension's contents.
         contents: &'a [u8],
     },
     /// `SSH_AGENTC_LOCK`
     Lock(Passphrase<'a>),
-    /// Anything that this agent does not do, such as taking in keys of others.
+    /// Any request that this agent does not support, such as adding a key.
     Other(u8),
     /// `SSH_AGENTC_REMOVE_IDENTITY`
     Remove {
@@ -71,7 +71,7 @@ pub enum Request<'a> {
     Sign {
         /// The blob of the key or of its certificate.
         key: &'a [u8],
-        /// What is to be signed.
+        /// The data to sign.
         data: &'a [u8],
         /// How.
         flags: u32,
@@ -141,7 +141,7 @@ pub struct OfferedKey {
     pub comment: String,
 }
 
-/// What an agent answers.
+/// An agent's reply.
 #[derive(Clone, Eq, PartialEq)]
 pub enum Response {
     /// `SSH_AGENT_EXTENSION_FAILURE`: the extension is known and failed.

@@ -8,19 +8,20 @@ use ring::signature::{
 
 use crate::rfc4251::Reader;
 
-/// What a signature is worth.
+/// The outcome of verifying a signature.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Verdict {
-    /// It does not hold, or key or signature are damaged.
+    /// The signature is invalid, or the key or the signature is malformed.
     Fails,
-    /// It holds.
+    /// The signature is valid.
     Holds,
-    /// Nobody here can tell: a kind of key that is rare (`ecdsa-sha2-nistp521`, `sk-…`) or of old (`ssh-dss`, RSA with SHA-1).
+    /// The algorithm is not supported: a rare one (`ecdsa-sha2-nistp521`, `sk-…`) or an obsolete one (`ssh-dss`, RSA
+    /// with SHA-1).
     Unsupported,
 }
 
-/// Verifies the signature of a host key over `data`. The key of a host certificate is taken as it is: who certified it is
-/// for ssh to judge.
+/// Verifies the signature of a host key over `data`. For a host certificate only its key is used: ssh itself checks which CA
+/// signed it.
 #[must_use]
 pub fn verify(key_blob: &[u8], data: &[u8], signature_blob: &[u8]) -> Verdict {
     try_verify(key_blob, data, signature_blob).unwrap_or(Verdict::Fails)

@@ -12,26 +12,26 @@ use crate::rfc4251::Reader;
 /// The extension's name.
 pub(crate) const EXTENSION: &str = "session-bind@openssh.com";
 
-/// The longest session identifier, in bytes; OpenSSH's own limit. Hashes of today have 64.
+/// The longest session identifier, in bytes; OpenSSH's own limit. Today's hashes have 64 at most.
 pub(crate) const MAX_SESSION_ID_BYTES: usize = 128;
 /// The longest host key or certificate, in bytes.
 pub(crate) const MAX_HOST_KEY_BYTES: usize = 16 * 1024;
 
-/// What the extension says; nothing of it has been verified.
+/// The extension's contents, unverified.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct SessionBind<'a> {
-    /// The blob of the key or certificate that the host showed.
+    /// The blob of the key or certificate that the host presented.
     pub host_key: &'a [u8],
-    /// The session.
+    /// The session identifier.
     pub session_id: &'a [u8],
-    /// The host's signature over it.
+    /// The host's signature over the session identifier.
     pub signature: &'a [u8],
-    /// Whether whoever is on that host will speak over this connection.
+    /// Whether the connection is forwarded to that host, so that processes there can use it.
     pub is_forwarding: bool,
 }
 
 impl<'a> SessionBind<'a> {
-    /// Reads the contents of the extension; `None` if they are damaged or longer than the limits above.
+    /// Reads the contents of the extension; `None` if they are malformed or longer than the limits above.
     #[must_use]
     pub fn decode(contents: &'a [u8]) -> Option<Self> {
         let mut reader = Reader::new(contents);

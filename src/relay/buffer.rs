@@ -46,7 +46,7 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
-    /// Returns an empty buffer for so many bytes.
+    /// Returns an empty buffer of this many bytes.
     pub(super) fn new(size: usize) -> Self {
         Self {
             bytes: vec![0; size].into_boxed_slice(),
@@ -65,7 +65,7 @@ impl Buffer {
         self.bytes.get_mut(self.end..).unwrap_or_default()
     }
 
-    /// Adds so many bytes that were written to the [`Buffer::room`].
+    /// Adds this many bytes, which were written to the [`Buffer::room`].
     pub(super) fn add(&mut self, length: usize) {
         self.end = self.end.saturating_add(length).min(self.bytes.len());
     }
@@ -81,7 +81,7 @@ impl Buffer {
         length
     }
 
-    /// Removes so many bytes from the front.
+    /// Removes this many bytes from the front.
     pub(super) fn remove(&mut self, length: usize) {
         self.start = self.start.saturating_add(length).min(self.end);
         if self.start == self.end {
@@ -104,7 +104,6 @@ impl Buffer {
         self.bytes.len() - (self.end - self.start)
     }
 
-    /// Tells whether nothing is in it.
     pub(super) const fn is_empty(&self) -> bool {
         self.start == self.end
     }

@@ -15,14 +15,14 @@ use super::{Endpoint, RelayError};
 use crate::host::http_proxy::HttpProxy;
 use crate::host::{random, tcp};
 
-/// How long one try may take.
+/// How long one attempt may take.
 const TRY_LIMIT: Duration = Duration::from_secs(10);
-/// How long a try is usually over in, at the most; one that takes longer gets company. One connect in ten to forty takes
-/// three to seven seconds, and another one that is begun then most often does not.
+/// How long an attempt usually takes at most; after that, a second one starts in parallel. One connect in ten to forty takes
+/// three to seven seconds, and a second one started then usually does not.
 const USUAL_TIME: Duration = Duration::from_secs(2);
-/// How long it is waited between two tries.
+/// How long to wait between two attempts.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
-/// How long all tries together may take.
+/// How long all attempts together may take.
 const DIAL_LIMIT: Duration = Duration::from_secs(30);
 
 /// An open connection.
@@ -30,14 +30,14 @@ const DIAL_LIMIT: Duration = Duration::from_secs(30);
 pub struct Connection<S = TcpStream> {
     pub(super) tcp: S,
     pub(super) records: Records,
-    /// What has come and was decrypted; the first frames may have come with the answer to the handshake.
+    /// Received and decrypted bytes; the first frames may have come with the reply to the handshake.
     pub(super) plain: Buffer,
     pub(super) capacity: Capacity,
     pub(super) host: String,
 }
 
-/// Opens a connection through the relay, by way of a proxy if there is one: TCP, TLS, and the handshake of RFC 6455. A try
-/// that is slow gets a second one beside it, and tries that stall are given up and made again while there is time.
+/// Opens a connection through the relay, by way of a proxy if there is one: TCP, TLS, and the handshake of RFC 6455. If an
+/// attempt is slow, a second one starts in parallel; attempts that time out are retried while there is time.
 ///
 /// # Errors
 /// [`RelayError`].
@@ -65,8 +65,8 @@ pub async fn dial(
     }
 }
 
-/// Makes a try, and a second one beside it once the first has taken longer than usual. The first that opens a connection or
-/// is refused decides.
+/// Makes an attempt, and a second one in parallel once the first has taken longer than usual. The first one to connect or
+/// to be refused decides.
 async fn try_hedged(
     endpoint: &Endpoint,
     tls: &Arc<ClientConfig>,
@@ -138,7 +138,7 @@ impl Connection {
     async fn open_tls(&mut self) -> io::Result<()> {
         loop {
             let received = self.records.receive(&mut self.plain);
-            // What is sent may be an alert that says why there will be no connection.
+            // This may send an alert that says why the handshake failed.
             let flushed = self.flush().await;
             received.map_err(invalid)?;
             flushed?;

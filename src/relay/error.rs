@@ -4,11 +4,11 @@ use super::RefusalReason;
 use crate::host::http_proxy::HttpProxyError;
 use crate::line::Line;
 
-/// Why there is no connection through the relay, or no more.
+/// Why a connection through the relay failed or broke.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RelayError {
-    /// The credentials hold something that could not stand in an HTTP request.
+    /// The credentials hold characters that are invalid in an HTTP request.
     #[error("the relay credentials hold an unusable {part}")]
     BadCredentials {
         /// Which part.
@@ -38,7 +38,7 @@ pub enum RelayError {
         /// What is wrong.
         reason: String,
     },
-    /// The proxy on the way does not let us through.
+    /// The proxy refused or failed to connect to the relay.
     #[error(transparent)]
     Proxy(HttpProxyError),
     /// The relay refused the connection.
@@ -51,7 +51,7 @@ pub enum RelayError {
         /// What it says.
         text: Line,
     },
-    /// Nothing came although a ping was sent.
+    /// The relay sent nothing after a ping.
     #[error("the relay `{host}` has been silent for {seconds} s")]
     Silent {
         /// The relay.
@@ -64,7 +64,7 @@ pub enum RelayError {
     TimedOut {
         /// The relay.
         host: String,
-        /// How long it was waited for.
+        /// The time limit.
         seconds: u64,
     },
     /// The relay's certificate is not trusted.
@@ -75,7 +75,7 @@ pub enum RelayError {
         /// Why.
         source: io::Error,
     },
-    /// There is no TCP connection.
+    /// The TCP connection failed.
     #[error("cannot reach the relay `{host}`")]
     Unreachable {
         /// The relay.

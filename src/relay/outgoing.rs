@@ -1,4 +1,4 @@
-//! What is sent: masked frames, made in the memory that the input was read into.
+//! Outgoing masked frames, built in the memory that the input was read into.
 //!
 //! ```text
 //! bytes   | room for a header | first message | second message |
@@ -12,17 +12,17 @@ use super::buffer::Capacity;
 use super::frame::{self, MAX_HEADER_BYTES, Opcode};
 use super::masks::Masks;
 
-/// The longest message that is sent, in bytes. Go's WebSocket library reads no more unless it is told otherwise, and closes the
+/// The longest message to send, in bytes. This is the default read limit of Go's WebSocket library, which closes the
 /// connection with 1009 above it; the machine's agent is written in Go.
 const MAX_MESSAGE_BYTES: usize = 32 * 1024;
 /// What the header of a long frame takes up, in bytes. With it, a long message fills whole TLS records.
 const LONG_HEADER_BYTES: usize = 8;
 
-/// Frames in the making.
+/// Frames that are being built.
 pub(super) struct Outgoing {
     /// Room for a header, and then the payload of as many messages as are encrypted at once.
     bytes: Box<[u8]>,
-    /// How long the payload of a message becomes.
+    /// The length of a message's payload, in bytes.
     message_bytes: usize,
     masks: Masks,
 }

@@ -1,4 +1,4 @@
-//! TLS (RFC 8446), apart from any socket: bytes of the connection on one side, plain bytes on the other.
+//! TLS (RFC 8446) without a socket: bytes of the connection on one side, plain bytes on the other.
 //!
 //! The TLS library is driven by its unbuffered interface, so that records are decrypted where they were read and nothing is
 //! read in pieces smaller than the socket gives.
@@ -16,9 +16,9 @@ use super::buffer::{Buffer, Capacity};
 /// Both directions of one connection.
 pub(super) struct Records {
     connection: UnbufferedClientConnection,
-    /// What was read from the socket.
+    /// Bytes read from the socket.
     pub(super) incoming: Buffer,
-    /// What is to be written to the socket.
+    /// Bytes to write to the socket.
     pub(super) outgoing: Buffer,
     is_closed: bool,
 }
@@ -42,14 +42,14 @@ impl Records {
     /// [`Capacity::incoming_bytes`].
     ///
     /// # Errors
-    /// What is wrong with them; an alert that says so is in [`Records::outgoing`].
+    /// [`Error`] if a record is invalid; an alert for it is in [`Records::outgoing`].
     pub(super) fn receive(&mut self, plain: &mut Buffer) -> Result<(), Error> {
         loop {
             match self.step(Some(plain), None) {
                 Ok(true) => {}
                 Ok(false) => return Ok(()),
                 Err(error) => {
-                    // The alert is a courtesy, and this connection is over.
+                    // The connection has failed; sending the alert is best effort.
                     let _sent = self.step(None, None);
                     self.is_closed = true;
                     return Err(error);
@@ -61,13 +61,13 @@ impl Records {
     /// Encrypts bytes and adds them to [`Records::outgoing`]: at most [`Capacity::plain_bytes`] since that was empty.
     ///
     /// # Errors
-    /// [`Error`] if the keys are used up, or the connection has not got so far.
+    /// [`Error`] if the keys are used up, or the handshake has not finished.
     pub(super) fn send(&mut self, plain: &[u8]) -> Result<(), Error> {
         while self.step(None, Some(plain))? {}
         Ok(())
     }
 
-    /// Says that nothing more will be sent.
+    /// Sends `close_notify`: nothing more will be sent.
     pub(super) fn close(&mut self) {
         let status = self
             .connection
@@ -79,12 +79,11 @@ impl Records {
         }
     }
 
-    /// Tells whether the handshake is still going on.
     pub(super) fn is_handshaking(&self) -> bool {
         self.connection.is_handshaking()
     }
 
-    /// Tells whether the other end has said that nothing more will come.
+    /// Returns whether the other end has closed its side, or the connection has failed.
     pub(super) const fn is_closed(&self) -> bool {
         self.is_closed
     }

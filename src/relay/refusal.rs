@@ -1,7 +1,7 @@
 //! What a refused handshake means.
 //!
-//! The relay, and the Azure agent of the machine behind it, tell most refusals apart by the text of the status line alone, so
-//! that it is read here, once.
+//! Most refusals of the relay, and of the Azure agent on the machine behind it, differ only in the text of the status line.
+//! Only this module parses it.
 
 /// Why the relay, or the Azure agent of the machine, refused a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -14,11 +14,11 @@ pub enum RefusalReason {
     NoEndpoint,
     /// The machine has stopped listening.
     NoListener,
-    /// A reason that has no name here.
+    /// Any other reason.
     Other,
-    /// The Azure agent lets SSH in at other ports than this one.
+    /// The Azure agent does not allow SSH on this port.
     PortNotEnabled {
-        /// The port that was asked for.
+        /// The requested port.
         port: u16,
     },
     /// The Azure agent found no SSH server at the port.
@@ -42,7 +42,7 @@ impl RefusalReason {
     }
 }
 
-/// Returns the port that an Azure agent does not let in: `SSH connection is not enabled in the target port 3389.`
+/// Returns the port that an Azure agent does not allow: `SSH connection is not enabled in the target port 3389.`
 fn refused_port(text: &str) -> Option<u16> {
     let (_, rest) = text.split_once("not enabled in the target port ")?;
     let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;

@@ -19,26 +19,26 @@ use crate::host::output::Output;
 use crate::host::poll::{Poller, Watched};
 use crate::host::standard_streams;
 
-/// What our close frame says (RFC 6455, section 7.4.1): that all is well, or that the far end broke the protocol.
+/// The codes of our close frame (RFC 6455, section 7.4.1): a normal close, or the far end broke the protocol.
 const CLOSE_NORMAL: u16 = 1000;
 const CLOSE_PROTOCOL_ERROR: u16 = 1002;
 /// How long the last frame may take.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
-/// How a connection came to its end.
+/// How a connection ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Ending {
     /// The machine's side closed it.
     Far,
-    /// Our side ended, and what still came was passed on.
+    /// Our side ended, and the rest of the machine's data was passed on.
     Near,
 }
 
 /// Carries bytes both ways until one side ends.
 ///
-/// What has come is passed on before the end is told. When the machine's side goes, this goes at once, whatever `input`
-/// does; when `input` ends, what still comes is passed on until nothing has come for a while, since a WebSocket has no half
-/// close.
+/// Passes on everything received before it returns. When the machine's side closes, it returns at once, whatever `input`
+/// does. When `input` ends, it goes on receiving until the machine has been silent for a while, since a WebSocket has no
+/// half close.
 ///
 /// # Errors
 /// [`RelayError`] if the connection was closed for a reason, or broke.
@@ -51,7 +51,7 @@ pub async fn carry(
 }
 
 /// Carries bytes as [`carry`] does, from standard input and to standard output. If both are pipes, this thread does nothing
-/// else meanwhile: a timeout around it never fires, and other tasks stand still.
+/// else meanwhile: a timeout around it never fires, and other tasks do not run.
 ///
 /// # Errors
 /// As [`carry`].
@@ -72,7 +72,7 @@ pub async fn carry_standard_streams(
     }
 }
 
-/// Takes a connection and two pipes out of the hands of the runtime.
+/// Detaches a connection and two pipes from the runtime.
 #[cfg(unix)]
 fn watch(
     connection: Connection,
@@ -138,7 +138,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, I: AsyncRead + Unpin, O: Output> Tunnel<
 
     async fn carry(mut self, waiter: &impl Waiter) -> Result<Ending, RelayError> {
         let outcome = self.run(waiter).await;
-        // The connection is over either way; to say good-bye is a courtesy.
+        // The connection has ended either way; the close is best effort.
         let code = match &outcome {
             Err(RelayError::NotARelay { .. }) => CLOSE_PROTOCOL_ERROR,
             _ => CLOSE_NORMAL,
@@ -232,7 +232,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, I: AsyncRead + Unpin, O: Output> Tunnel<
             let mut payload = ReadBuf::new(self.outgoing.payload_mut());
             let read = ready!(Pin::new(&mut self.input).poll_read(context, &mut payload));
             let length = payload.filled().len();
-            // An input that fails is one that has ended: ssh is gone.
+            // An input that fails has ended: ssh is gone.
             if read.is_err() || length == 0 {
                 return Poll::Ready(Ok(Up::InputEnded));
             }
@@ -331,7 +331,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, I: AsyncRead + Unpin, O: Output> Tunnel<
                         plain.remove(written);
                         self.deliverable = self.deliverable.saturating_sub(written);
                     }
-                    // Whoever read our output has gone.
+                    // The reader of our output has gone.
                     Poll::Ready(_) => return Ok(Some(Ending::Near)),
                     Poll::Pending => return Ok(None),
                 }
@@ -364,7 +364,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, I: AsyncRead + Unpin, O: Output> Tunnel<
         }
     }
 
-    /// Says good-bye: what is still to be sent, a close frame, the end of TLS, the end of TCP.
+    /// Closes the connection: sends what is pending, a close frame, the end of TLS, the end of TCP.
     fn poll_close(
         &mut self,
         context: &mut Context<'_>,

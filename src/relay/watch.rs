@@ -1,31 +1,31 @@
-//! Deadlines of a connection, apart from any clock: when to ping, and when enough has been waited for.
+//! Deadlines of a connection, without a clock: when to ping, and when to give up.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How often a ping is sent; the relay drops what is idle for two minutes.
+/// How often to send a ping; the relay drops connections that are idle for two minutes.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
-/// How long nothing at all may come after a ping. A dead link is noticed sooner, by the limits of its TCP connection; this
-/// is for a relay that holds the connection and does nothing, and must not hit one that is merely slow to take an upload.
+/// How long the relay may stay silent after a ping. TCP's own limits notice a dead link sooner; this one is for a relay that
+/// holds the connection and does nothing, and must not hit one that is merely slow to take an upload.
 const PONG_LIMIT: Duration = Duration::from_secs(90);
-/// How long the far side's last words are waited for when sending fails.
+/// How long to wait for the far side's last data when sending fails.
 const LAST_WORDS_LIMIT: Duration = Duration::from_secs(2);
-/// How long nothing may come once our input has ended.
+/// How long the far side may stay silent once our input has ended.
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
-/// How soon after the end of our input, and then how often, it is looked whether our output is still read.
+/// How soon after the end of our input, and then how often, to check that our output still has a reader.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What there is to do at a deadline.
+/// What to do at a deadline.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Overdue {
     /// Nothing has come for a while since our input ended.
     Drain,
     /// The far side has said nothing since sending failed.
     LastWords,
-    /// It is time to look whether our output is still read.
+    /// Check that our output still has a reader.
     Look,
-    /// A ping is to be sent.
+    /// Send a ping.
     Ping,
     /// Nothing has come since a ping, for so long.
     Pong(Duration),
@@ -57,7 +57,7 @@ impl Watch {
         }
     }
 
-    /// Takes note that something has come. It is dated at the next deadline, not now: that is soon enough, and costs nothing.
+    /// Records that something has come. It is dated at the next deadline, not now: that is soon enough, and costs nothing.
     pub(super) const fn on_bytes(&mut self) {
         self.has_come = true;
         self.pinged = None;

@@ -73,7 +73,7 @@ impl Context {
         Ok(Session::open(&self.host, source, tenant).await?)
     }
 
-    /// Returns the agent, to be asked about a profile, which a pipeline's variables may stand in for.
+    /// Returns a client of the agent for requests about a profile, which a pipeline's variables may stand in for.
     pub(in super::super) async fn agent_for(
         &self,
         profile: &ProfileName,
@@ -84,7 +84,7 @@ impl Context {
         })
     }
 
-    /// Has the agent see to it that there is a live certificate. What needs a person is a failure.
+    /// Has the agent renew the certificate if necessary, and returns it. Fails if the user has to act first.
     pub(in super::super) async fn certificate(
         &self,
         profile: &ProfileName,
@@ -115,7 +115,7 @@ impl Context {
         )
     }
 
-    /// Says, where nobody is signed in, that the identity of this machine is no way in by itself.
+    /// Explains, if the profile is not signed in, that this machine's own identity does not sign in by itself.
     fn explain_machine_identity(&self, failure: Failure) -> Failure {
         let env = &self.host.env;
         if failure.kind != FailureKind::SignInNeeded {

@@ -1,4 +1,4 @@
-//! What a policy refuses, tried again after the user has answered the policy's question.
+//! Retries what a policy refused, once the user has met the policy's requirement.
 
 use super::super::login::step_up;
 use super::super::ui::{self, Ui};
@@ -7,8 +7,8 @@ use crate::failure::Failure;
 use crate::ids::ProfileName;
 
 impl Context {
-    /// Does something that policies may ask more for than the sign-in has given. A person at a terminal is asked for it, in
-    /// the way that they signed in, once.
+    /// Runs a job for which a policy may require more than the sign-in provided. At a terminal, prompts the user once,
+    /// by the method that they signed in with, and retries.
     pub(in super::super) async fn answering<T>(
         &self,
         ui: Ui,
