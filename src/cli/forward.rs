@@ -1,24 +1,22 @@
 //! A local port that leads to a machine, for clients without `ProxyCommand`.
 
+mod args;
 mod bind;
 mod machine;
 mod port;
 
 use std::time::Duration;
 
-use clap::Args;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::time::sleep;
 
-use self::bind::Bind;
+pub(super) use self::args::ForwardArgs;
 use self::port::{Port, config_host};
 use super::context::Context;
 use super::one_connection;
-use super::route_args::RouteArgs;
 use super::ui::Ui;
 use crate::failure::Failure;
 use crate::host::interrupts::Interrupts;
-use crate::ids::ResourceGroup;
 
 /// How many connections may be open at once; the next one waits until another ends.
 const MAX_CONNECTIONS: usize = 256;
@@ -26,39 +24,6 @@ const MAX_CONNECTIONS: usize = 256;
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 /// How long to wait when the system cannot accept a connection, for lack of descriptors for example.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// Open a local port that leads to a machine, for clients without `ProxyCommand`
-///
-/// Each connection to the port opens one to the machine, with credentials that are valid at that moment, so it can run for
-/// days. Ctrl-C stops it: open connections have ten seconds to end; a second Ctrl-C closes them.
-#[derive(Args, Debug)]
-#[command(
-    after_help = "Examples:\n  entra-ssh forward web01 --bind 127.0.0.1:2222\n  \
-    entra-ssh forward win01 --port 3389 --no-certificate\n\n\
-    It prints the command to log in with.\n\nA SOCKS proxy, or another port of the machine, needs only ssh:\n  \
-    ssh -N -D 1080 web01\n  ssh -N -L 13389:localhost:3389 win01"
-)]
-pub(super) struct ForwardArgs {
-    /// The machine: a managed host, a name, group/name, a resource ID, or an address
-    #[arg(required_unless_present = "ip")]
-    target: Option<String>,
-    /// Listen on ADDRESS:PORT, or PORT on 127.0.0.1 [default: a free port]
-    #[arg(
-        long,
-        value_name = "ADDRESS:PORT",
-        default_value = "127.0.0.1:0",
-        hide_default_value = true
-    )]
-    bind: Bind,
-    /// The machine's resource group
-    #[arg(short = 'g', long)]
-    resource_group: Option<ResourceGroup>,
-    #[command(flatten)]
-    route: RouteArgs,
-    /// Skip the certificate; logins use their own keys, or the port is not sshd's
-    #[arg(long)]
-    no_certificate: bool,
-}
 
 pub(super) async fn run(ui: Ui, context: &Context, args: ForwardArgs) -> Result<(), Failure> {
     let machine = machine::find(ui, context, &args).await?;
