@@ -1,7 +1,7 @@
-//! Floor 1: the only doors to the machine that this runs on.
+//! Floor 1: the only access to the machine that this process runs on.
 //!
-//! Everything above asks here for the time, the environment, files, locks, programs and the network, so that a test can
-//! hand in another world and a reader can find every side effect in one folder.
+//! All other floors get the time, the environment, files, locks, programs and the network from here, so that a test can
+//! replace them and a reader can find every side effect in one folder.
 
 pub(crate) mod browser;
 pub(crate) mod clock;
@@ -42,10 +42,10 @@ use self::env::Env;
 use self::paths::{Paths, PathsError};
 use self::vault::{OwnMemory, Vault};
 
-/// Where the address of the user's D-Bus is looked for.
+/// The variable that holds the address of the user's D-Bus.
 pub(crate) const SESSION_BUS_VARIABLE: &str = "DBUS_SESSION_BUS_ADDRESS";
 
-/// What says how the network is reached: the proxy, and the roots that it needs.
+/// The variables that configure access to the network: the proxy, and the root certificates.
 pub(crate) const NETWORK_VARIABLES: [&str; 8] = [
     "ALL_PROXY",
     "HTTPS_PROXY",
@@ -57,16 +57,16 @@ pub(crate) const NETWORK_VARIABLES: [&str; 8] = [
     "no_proxy",
 ];
 
-/// The machine: its clock, its environment, and where our files lie on it.
+/// The machine: its clock, its environment, and the paths of our files.
 #[derive(Clone, Debug)]
 pub struct Host {
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The environment variables.
     pub env: Env,
-    /// Where our files lie.
+    /// The paths of our files.
     pub paths: Paths,
-    /// The memory keyring: the agent's memory.
+    /// The memory keyring, which the agent holds.
     pub memory: Arc<dyn Vault>,
 }
 
@@ -74,7 +74,7 @@ impl Host {
     /// Returns the machine that this process runs on.
     ///
     /// # Errors
-    /// [`PathsError`] if there is no home folder, or it is another user's.
+    /// [`PathsError`] if there is no home folder, or another user owns it.
     pub fn of_this_process() -> Result<Self, PathsError> {
         let env = Env::of_this_process();
         let paths = Paths::of(&env)?;
@@ -87,8 +87,8 @@ impl Host {
         })
     }
 
-    /// Returns the address of the user's D-Bus: that of `DBUS_SESSION_BUS_ADDRESS`, or else the socket that systemd opens in
-    /// the runtime folder, which a job of cron's finds, too. In a folder of all users, it could be anybody's.
+    /// Returns the address of the user's D-Bus: `DBUS_SESSION_BUS_ADDRESS`, or else the socket that systemd opens in the
+    /// runtime folder, which a cron job can use, too. In a folder that all users share, any user could own the socket.
     #[must_use]
     pub fn session_bus(&self) -> String {
         if let Some(address) = self.env.var(SESSION_BUS_VARIABLE) {

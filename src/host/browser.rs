@@ -1,4 +1,4 @@
-//! The person's browser.
+//! The user's browser.
 
 use std::ffi::OsString;
 use std::io;
@@ -8,7 +8,7 @@ use std::process::Child;
 use super::env::Env;
 use super::process;
 
-/// Programs that open an address in the browser of the desktop, the best first.
+/// Programs that open an address in the desktop's browser, in order of preference.
 #[cfg(not(any(target_os = "macos", windows)))]
 const OPENERS: [&str; 4] = ["xdg-open", "wslview", "x-www-browser", "www-browser"];
 #[cfg(target_os = "macos")]
@@ -16,12 +16,12 @@ const OPENERS: [&str; 1] = ["open"];
 #[cfg(windows)]
 const OPENERS: [&str; 1] = ["explorer.exe"];
 
-/// Returns what opens an address: `BROWSER`, or what the desktop brings. `None` where a browser would have no screen.
+/// Returns the program that opens an address: `BROWSER`, or the desktop's. `None` if there is no display.
 #[must_use]
 pub(crate) fn find(env: &Env) -> Option<PathBuf> {
     let path = env.var_os("PATH");
     if let Some(browser) = env.var("BROWSER") {
-        // BROWSER may list several, as it does for xdg-open; the first that is there is taken.
+        // As for xdg-open, BROWSER may list several programs; the first that exists is used.
         return browser
             .split(':')
             .find_map(|name| process::find_program(name, path));
@@ -39,10 +39,10 @@ pub(crate) fn find(env: &Env) -> Option<PathBuf> {
         .flatten()
 }
 
-/// Starts a program that opens an address, which may end at once, or be the browser itself.
+/// Starts a program that opens an address. It may exit at once, or be the browser itself.
 ///
 /// # Errors
-/// What the system says if the program cannot be started.
+/// The system's error if the program cannot be started.
 pub(crate) fn open(browser: &Path, address: &str) -> io::Result<Child> {
     process::start_detached(browser, &[OsString::from(address)])
 }

@@ -1,19 +1,19 @@
-//! Whether standard output was closed when this process began.
+//! Whether standard output was closed when this process started.
 //!
-//! Before `main`, Rust's runtime opens `/dev/null` in the place of each standard stream that is closed. A result would vanish
-//! there, and its writer would be told that all is well. So this is found out before the runtime begins, by [`look`].
+//! Before `main`, Rust's runtime opens `/dev/null` in place of each standard stream that is closed. Output written there
+//! would be lost without an error, so [`look`] checks before the runtime starts.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static WAS_CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Tells whether standard output was closed when this process began, as far as the system lets that be known.
+/// Returns whether standard output was closed when this process started; `false` where the system cannot tell.
 #[must_use]
 pub(crate) fn was_closed() -> bool {
     WAS_CLOSED.load(Ordering::Relaxed)
 }
 
-/// Finds out whether standard output is closed; to be called before the runtime begins.
+/// Records whether standard output is closed. Call it before the runtime starts.
 pub extern "C" fn look() {
     #[cfg(unix)]
     if rustix::io::fcntl_getfd(rustix::stdio::stdout()).is_err() {

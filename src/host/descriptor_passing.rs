@@ -1,12 +1,12 @@
-//! Giving a connection to the program that started us, as `ProxyUseFDPass` of `ssh_config(5)` has it: ssh gets the descriptor
-//! by a message of its own over our standard output, and goes on with it as if it had connected by itself.
+//! Passes a connection to the parent process, as `ProxyUseFDPass` of `ssh_config(5)` describes: ssh receives the descriptor
+//! in a message over our standard output, and uses it as if it had opened the connection itself.
 
 use std::io;
 
 use tokio::net::TcpStream;
 
-/// Tells whether whoever started us waits for a descriptor. ssh makes one socket both input and output then; a program that
-/// wants to talk through us has two pipes, or two sockets.
+/// Returns whether the parent process waits for a descriptor. ssh then makes one socket both input and output; a parent that
+/// relays bytes through us uses two pipes, or two sockets.
 #[cfg(unix)]
 #[must_use]
 pub(crate) fn is_awaited() -> bool {
@@ -21,10 +21,10 @@ pub(crate) fn is_awaited() -> bool {
         && getsockname(&output).is_ok_and(|name| name.address_family() == AddressFamily::UNIX)
 }
 
-/// Gives a connection away over standard output.
+/// Passes a connection to the parent process over standard output.
 ///
 /// # Errors
-/// What the system says, most likely that whoever waited has gone.
+/// The system's error, most likely because the parent process has exited.
 #[cfg(unix)]
 pub(crate) fn pass(connection: TcpStream) -> io::Result<()> {
     pass_over(&io::stdout(), connection)
@@ -38,7 +38,7 @@ fn pass_over(socket: &impl std::os::fd::AsFd, connection: TcpStream) -> io::Resu
 
     use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
     let connection = connection.into_std()?;
-    // As ssh would have opened it: that it does not block is a property of the connection, and not of our descriptor.
+    // ssh expects a blocking socket, and the flag belongs to the connection, not to our descriptor.
     connection.set_nonblocking(false)?;
     let descriptors = [connection.as_fd()];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -46,7 +46,7 @@ fn pass_over(socket: &impl std::os::fd::AsFd, connection: TcpStream) -> io::Resu
     if !message.push(SendAncillaryMessage::ScmRights(&descriptors)) {
         return Err(io::ErrorKind::OutOfMemory.into());
     }
-    // A descriptor travels with a byte, and with nothing else ssh takes it for one.
+    // A descriptor has to accompany at least one byte, and ssh expects exactly one.
     let byte = [IoSlice::new(&[0])];
     loop {
         match sendmsg(socket, &byte, &mut message, SendFlags::empty()) {
@@ -56,14 +56,14 @@ fn pass_over(socket: &impl std::os::fd::AsFd, connection: TcpStream) -> io::Resu
     }
 }
 
-/// Tells that nobody waits for a descriptor: this system passes none.
+/// Returns `false`: this system cannot pass descriptors.
 #[cfg(not(unix))]
 #[must_use]
 pub const fn is_awaited() -> bool {
     false
 }
 
-/// Fails: this system passes no descriptors.
+/// Fails: this system cannot pass descriptors.
 ///
 /// # Errors
 /// `Unsupported`.

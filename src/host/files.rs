@@ -1,4 +1,4 @@
-//! Files: read with a limit, written whole or not at all.
+//! Reads files up to a limit, and writes them atomically.
 
 mod draft;
 mod error;
@@ -19,7 +19,7 @@ pub(crate) use self::metadata::{entries, is_same, modified, names};
 pub(crate) use self::read::{read_capped, read_if_there, read_stream_capped, read_text_if_there};
 pub(crate) use self::text::decode_text;
 
-/// Tells whether the disk is why something could not be written: it is read-only or full.
+/// Returns whether a write failed because the disk is read-only or full.
 #[must_use]
 pub(crate) fn cannot_be_written(error: &io::Error) -> bool {
     matches!(
@@ -30,21 +30,21 @@ pub(crate) fn cannot_be_written(error: &io::Error) -> bool {
     )
 }
 
-/// Writes a file whole: into a sibling that is synced and then renamed, so that a reader sees the old text or the new
-/// one and nothing between. A symbolic link is followed, and the file that it names is replaced. What a process has left that
-/// was killed while it wrote a private file there is removed.
+/// Writes a file atomically: into a temporary file beside it that is synced and then renamed, so that a reader sees either
+/// the old contents or the new ones. Follows a symbolic link and replaces its target. Removes temporary files that a killed
+/// process left there while it wrote a private file.
 ///
 /// # Errors
-/// As [`Draft::new`] and [`Draft::keep`]; the old file is then as it was.
+/// As [`Draft::new`] and [`Draft::keep`]; the old file is then unchanged.
 pub(crate) fn write(path: &Path, contents: &[u8], access: Access) -> io::Result<()> {
     Draft::new(path, contents, access)?.keep()
 }
 
-/// Writes a file that the user names: into a pipe, a terminal or another device, or behind what is in an open file of this
-/// process (`/dev/stdout`); a regular file as [`write()`] does, for everyone to read.
+/// Writes a file that the user names. Writes to a pipe, a terminal or another device, appends to an open file of this
+/// process (`/dev/stdout`), and replaces a regular file as [`write()`] does, readable by all users.
 ///
 /// # Errors
-/// As [`write()`]; [`io::ErrorKind::TimedOut`] if nobody reads from a pipe within ten seconds.
+/// As [`write()`]; [`io::ErrorKind::TimedOut`] if a pipe has no reader within ten seconds.
 pub(crate) fn write_named(path: &Path, contents: &[u8]) -> io::Result<()> {
     match fs::metadata(path) {
         Ok(metadata) if is_stream(&metadata) || links::is_open_file(path) => {
@@ -67,11 +67,10 @@ fn is_stream(_metadata: &Metadata) -> bool {
     false
 }
 
-/// Opens a file to write at its end, made for the owner alone if it is not there. A pipe needs a reader.
+/// Opens a file for appending, and creates it with mode 0600 if it does not exist. A pipe must have a reader.
 ///
 /// # Errors
-/// What the system says; [`io::ErrorKind::PermissionDenied`] for a link that another user has put into a folder that everyone may
-/// write to.
+/// The system's error; [`io::ErrorKind::PermissionDenied`] for a link that another user created in a world-writable folder.
 pub(crate) fn append_privately(path: &Path) -> io::Result<File> {
     links::refuse_foreign_links(path)?;
     let mut options = fs::OpenOptions::new();
@@ -81,21 +80,21 @@ pub(crate) fn append_privately(path: &Path) -> io::Result<File> {
         use rustix::fs::OFlags;
         use std::os::unix::fs::OpenOptionsExt as _;
         options.mode(0o600);
-        // A pipe that nobody reads is refused, and not waited for.
+        // Opening a pipe without a reader fails instead of blocking.
         options.custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed());
     }
     options.open(path)
 }
 
-/// Makes a folder, and those above it, that only the owner may enter. A folder that is there stays as it is.
+/// Creates a folder and its parents, accessible only to the owner. Leaves an existing folder unchanged.
 ///
 /// # Errors
-/// What the system says; [`io::ErrorKind::PermissionDenied`] if the folder is there but others may write to it.
+/// The system's error; [`io::ErrorKind::PermissionDenied`] if the folder exists but other users may write to it.
 pub(crate) fn make_private_folder(folder: &Path) -> io::Result<()> {
     private::make_folder(folder)
 }
 
-/// Tells whether this process is root's, and something is there that is another user's.
+/// Returns whether this process runs as root and another user owns the file at `path`.
 #[must_use]
 pub(crate) fn is_foreign_to_root(path: &Path) -> bool {
     #[cfg(unix)]
@@ -111,18 +110,18 @@ pub(crate) fn is_foreign_to_root(path: &Path) -> bool {
     }
 }
 
-/// Takes a file or socket away from everyone but its owner: 0600.
+/// Restricts a file or socket to its owner: mode 0600.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub(crate) fn make_private(path: &Path) -> io::Result<()> {
     private::make_file(path)
 }
 
-/// Points a symbolic link at a path, in place of the link that is there. A reader sees the old link or the new one.
+/// Points a symbolic link at a path, and atomically replaces an existing link.
 ///
 /// # Errors
-/// What the system says; [`io::ErrorKind::AlreadyExists`] if something else than a link is there.
+/// The system's error; [`io::ErrorKind::AlreadyExists`] if something other than a link exists there.
 #[cfg(unix)]
 pub(crate) fn point_link(link: &Path, target: &Path) -> io::Result<()> {
     match fs::symlink_metadata(link) {
@@ -138,10 +137,10 @@ pub(crate) fn point_link(link: &Path, target: &Path) -> io::Result<()> {
     fs::rename(&beside, link)
 }
 
-/// Removes a file; that there is none is fine.
+/// Removes a file. A missing file is not an error.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub(crate) fn remove_if_there(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -188,7 +187,7 @@ mod private {
     use std::io;
     use std::path::Path;
 
-    /// A user's profile folder is private on Windows by inheritance.
+    /// On Windows, a folder in the user's profile is private by inheritance.
     pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
         fs::create_dir_all(folder)
     }

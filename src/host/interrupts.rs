@@ -1,11 +1,11 @@
-//! Being told to stop.
+//! Signals that stop this process.
 
 use std::io;
 
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What asks this process to stop: `SIGINT`, as Ctrl-C sends it, and `SIGTERM`. Once this is open, they no longer end it.
+/// The signals that stop this process: `SIGINT` (Ctrl-C) and `SIGTERM`. Once opened, they no longer terminate it.
 #[cfg(unix)]
 #[derive(Debug)]
 pub(crate) struct Interrupts {
@@ -15,10 +15,10 @@ pub(crate) struct Interrupts {
 
 #[cfg(unix)]
 impl Interrupts {
-    /// Begins to listen. Call it within a tokio runtime.
+    /// Starts to listen. Call it within a tokio runtime.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub(crate) fn open() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
@@ -26,7 +26,7 @@ impl Interrupts {
         })
     }
 
-    /// Waits until this process is asked to stop, or asked once more.
+    /// Waits for the next signal.
     pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
@@ -35,22 +35,22 @@ impl Interrupts {
     }
 }
 
-/// What asks this process to stop: Ctrl-C. Once it was waited for, it no longer ends it.
+/// The signal that stops this process: Ctrl-C. After the first call of `next`, it no longer terminates it.
 #[cfg(not(unix))]
 #[derive(Debug)]
 pub struct Interrupts;
 
 #[cfg(not(unix))]
 impl Interrupts {
-    /// Begins to listen. Call it within a tokio runtime.
+    /// Starts to listen. Call it within a tokio runtime.
     ///
     /// # Errors
-    /// None; other systems have some.
+    /// None on this system.
     pub fn open() -> io::Result<Self> {
         Ok(Self)
     }
 
-    /// Waits until this process is asked to stop, or asked once more.
+    /// Waits for the next signal.
     pub async fn next(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending().await

@@ -1,25 +1,25 @@
-//! TCP connections that notice when the other end is gone.
+//! TCP connections that detect a dead peer.
 
 use std::io;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
 
-/// How long a connection may be idle before it is probed.
+/// How long a connection may be idle before the first probe.
 const IDLE: Duration = Duration::from_secs(30);
-/// How often it is probed then.
+/// The interval between probes.
 const PROBE_INTERVAL: Duration = Duration::from_secs(10);
 /// How many probes may go unanswered.
 const PROBES: u32 = 3;
-/// How long what was sent may go unacknowledged, in milliseconds. A peer that takes nothing but answers is not gone.
+/// How long sent data may go unacknowledged, in milliseconds. A peer that accepts no data but answers is not dead.
 #[cfg(target_os = "linux")]
 const UNACKNOWLEDGED_MILLISECONDS: u32 = 60_000;
 
-/// Sends small pieces at once, and sees to it that a link that has died is noticed within about a minute, whether it idles
-/// or sends.
+/// Disables Nagle's algorithm, and enables the detection of a dead peer within about a minute, whether the connection is
+/// idle or sending.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub(crate) fn set(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     #[cfg(unix)]

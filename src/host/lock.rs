@@ -1,7 +1,7 @@
-//! Locks between processes: advisory locks on files, which the system releases when their owner dies.
+//! Locks between processes: advisory locks on files, which the system releases when their owner exits.
 //!
-//! So no lock can outlive its owner. What is written into the file says who holds it, for whoever waits in vain for one that
-//! lives and hangs: `{process} {when it started}`, the latter in the system's own ticks.
+//! No lock can outlive its owner, but a live owner can hang. The file therefore names it, so that a process that waits in
+//! vain can report it: `{process ID} {start time}`, the latter in clock ticks.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Seek as _, Write as _};
@@ -13,12 +13,12 @@ use tokio::time::{Instant, sleep};
 use super::files;
 
 const POLL: Duration = Duration::from_millis(20);
-/// The longest lock file that is read, in bytes.
+/// The maximum size of a lock file, in bytes.
 const MAX_OWNER_BYTES: usize = 256;
 
-/// A lock that is held; dropping it releases it.
+/// A held lock. Dropping it releases it.
 ///
-/// The file stays: removing it would let a third process lock a new file of the same name beside a waiting second one.
+/// The file stays: if it were removed, a third process could lock a new file of the same name while a second one waits.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: File,
@@ -28,7 +28,7 @@ impl Lock {
     /// Takes the lock `name` in `folder`, waiting for at most `patience`.
     ///
     /// # Errors
-    /// [`io::ErrorKind::TimedOut`] if another process kept it longer; else what the system says.
+    /// [`io::ErrorKind::TimedOut`] if another process held it longer; otherwise the system's error.
     pub(crate) async fn take(folder: &Path, name: &str, patience: Duration) -> io::Result<Self> {
         let deadline = Instant::now() + patience;
         loop {
@@ -56,7 +56,7 @@ impl Lock {
     /// Takes the lock `name` in `folder` if it is free.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub(crate) fn try_take(folder: &Path, name: &str) -> io::Result<Option<Self>> {
         let path = folder.join(name);
         let file = files::make_private_folder(folder)
@@ -70,7 +70,7 @@ impl Lock {
             .map_err(|error| about(&path, &error))?;
         match file.try_lock() {
             Ok(()) => {
-                // Whoever waits could not be told who this is, and that is all.
+                // If this fails, a waiting process cannot report who holds the lock; nothing else depends on it.
                 let _signed = sign(&file);
                 Ok(Some(Self { _file: file }))
             }
@@ -79,7 +79,7 @@ impl Lock {
         }
     }
 
-    /// Returns the process that took the lock `name` in `folder` last, if it still runs.
+    /// Returns the process that last took the lock `name` in `folder`, if it is still running.
     #[must_use]
     pub(crate) fn owner(folder: &Path, name: &str) -> Option<u32> {
         let text = files::read_text_if_there(&folder.join(name), MAX_OWNER_BYTES).ok()??;
@@ -89,13 +89,13 @@ impl Lock {
     }
 }
 
-/// Returns an error that names the lock.
+/// Adds the path of the lock to an error.
 fn about(path: &Path, error: &io::Error) -> io::Error {
     let text = format!("cannot open the lock `{}`: {error}", path.display());
     io::Error::new(error.kind(), text)
 }
 
-/// Writes into a lock file who holds it.
+/// Records this process as the owner in a lock file.
 fn sign(mut file: &File) -> io::Result<()> {
     let process = std::process::id();
     file.set_len(0)?;
@@ -104,7 +104,7 @@ fn sign(mut file: &File) -> io::Result<()> {
     file.write_all(format!("{process} {started}\n").as_bytes())
 }
 
-/// Returns when a process started, which tells it from a later one of the same number. Only Linux says so.
+/// Returns when a process started, to distinguish it from a later one with the same ID. `None` except on Linux.
 fn started_at(process: u32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // The second field is a name in parentheses, which may hold anything; the start is the 22nd.
@@ -151,7 +151,7 @@ mod tests {
     fn a_file_that_a_dead_process_left_locks_nobody_out_and_names_nobody() {
         let folder = tempfile::tempdir().unwrap();
         files::make_private_folder(folder.path()).unwrap();
-        // Another process has this number now.
+        // Another process has this ID now.
         let left = format!("{} 1\n", std::process::id());
         files::write(
             &folder.path().join("a"),

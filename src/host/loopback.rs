@@ -1,4 +1,4 @@
-//! A listener on this machine that a browser is sent back to (RFC 8252, section 7.3).
+//! The loopback listener that a browser is redirected to (RFC 8252, section 7.3).
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -14,28 +14,28 @@ use tokio::time::timeout;
 
 use crate::line::Line;
 
-/// The longest request head that is read, in bytes. An authorization code is one to two thousand.
+/// The maximum size of a request head, in bytes. An authorization code takes one to two thousand.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
-/// How long a browser may take to send its request, or to take the answer.
+/// How long a browser may take to send its request, or to receive the response.
 const REQUEST_LIMIT: Duration = Duration::from_secs(5);
-/// How many connections are served at a time; for one more the oldest is closed. Browsers open a few ahead and leave them idle.
+/// The maximum number of open connections; one more closes the oldest. Browsers open a few in advance and leave them idle.
 const MAX_CONNECTIONS: usize = 64;
-/// How many ports are tried until one is free at both addresses.
+/// How many ports to try until one is free on both addresses.
 const MAX_PORTS: usize = 32;
 
-/// A listener on a port of its own, for this machine only: at `127.0.0.1` and, on the same port, at `[::1]`, either of which a
-/// browser may take `localhost` for. Silent connections do not keep others waiting.
+/// A loopback listener on a free port, at `127.0.0.1` and, on the same port, at `[::1]`: a browser may resolve `localhost`
+/// to either. Idle connections do not block others.
 #[derive(Debug)]
 pub(crate) struct Loopback {
     listeners: Vec<TcpListener>,
     port: u16,
     connections: JoinSet<Option<Visit>>,
-    /// The connections, the oldest first.
+    /// The open connections, oldest first.
     oldest: VecDeque<AbortHandle>,
     limit: Duration,
 }
 
-/// A request for the page that a browser was sent back to. It waits for its answer.
+/// A request for the page that a browser was redirected to. It waits for its response.
 #[derive(Debug)]
 pub(crate) struct Visit {
     stream: TcpStream,
@@ -46,7 +46,7 @@ impl Loopback {
     /// Opens a listener.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub(crate) async fn open() -> io::Result<Self> {
         Self::with_limit(REQUEST_LIMIT).await
     }
@@ -62,16 +62,16 @@ impl Loopback {
         })
     }
 
-    /// Returns the address that a browser can be sent back to; of `http://localhost` Entra takes any port.
+    /// Returns the redirect URI. For `http://localhost`, Entra accepts any port.
     #[must_use]
     pub(crate) fn redirect_uri(&self) -> String {
         format!("http://localhost:{}", self.port)
     }
 
-    /// Waits for a request with a query. Whatever else comes (an icon is asked for, a port is scanned) is turned away.
+    /// Waits for a request with a query. Turns other requests away, such as for an icon or from a port scan.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub(crate) async fn visit(&mut self) -> io::Result<Visit> {
         loop {
             tokio::select! {
@@ -88,7 +88,7 @@ impl Loopback {
         }
     }
 
-    /// Shows a page beside the wait for the next request.
+    /// Shows a page in the background, while the listener waits for the next request.
     pub(crate) fn turn_away(
         &mut self,
         visit: Visit,
@@ -115,8 +115,8 @@ impl Loopback {
     }
 }
 
-/// Listens at the same port of both addresses; where the system has no IPv6 (or no IPv4), at that of the other one. A port
-/// that another program holds at one of them is not taken: the browser might go there, with the code.
+/// Listens on the same port of both addresses, or of one if the system has no IPv6 (or no IPv4). Skips a port that another
+/// program uses on either address: the browser might send the code there.
 async fn listen() -> io::Result<(Vec<TcpListener>, u16)> {
     let (four, six) = (
         IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -142,7 +142,7 @@ async fn listen() -> io::Result<(Vec<TcpListener>, u16)> {
     Err(refusal)
 }
 
-/// Accepts a connection at whichever listener has one.
+/// Accepts a connection from any of the listeners.
 async fn accept(listeners: &[TcpListener]) -> io::Result<TcpStream> {
     poll_fn(|context| {
         for listener in listeners {
@@ -155,7 +155,7 @@ async fn accept(listeners: &[TcpListener]) -> io::Result<TcpStream> {
     .await
 }
 
-/// Reads a request. Returns it if it has a query; any other is answered here.
+/// Reads a request. Returns it if it has a query; otherwise sends the response itself.
 async fn visit_of(mut stream: TcpStream, limit: Duration) -> Option<Visit> {
     let head = timeout(limit, read_head(&mut stream)).await;
     let head = head.ok().and_then(Result::ok);
@@ -200,7 +200,7 @@ fn query_of(head: &str) -> Option<&str> {
     version.starts_with("HTTP/1.").then_some(query)
 }
 
-/// Writes an answer; a browser that has gone needs none.
+/// Writes a response. A closed connection is not an error.
 async fn respond(stream: &mut TcpStream, status: &str, body: &str) {
     let answer = format!(
         "HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\nCache-Control: no-store\r\n\
@@ -242,7 +242,7 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Longer than any test takes: what waits for it never ends.
+    /// Longer than any test runs, so that a wait for it never ends.
     const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
     const REDIRECT: &str = "GET /?code=1&state=2 HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
@@ -333,7 +333,7 @@ mod tests {
     #[tokio::test]
     async fn both_addresses_of_localhost_lead_here() {
         if TcpListener::bind(("::1", 0)).await.is_err() {
-            // This system has no IPv6.
+            // This system does not support IPv6.
             return;
         }
         let mut loopback = Loopback::open().await.unwrap();

@@ -7,9 +7,9 @@ use tokio::net::tcp::OwnedWriteHalf;
 use super::poll::Watched;
 use super::standard_streams;
 
-/// Where carried bytes go: an output that can be closed, and that can tell whether it still has a reader.
+/// An output for relayed bytes, which can be closed and knows whether it still has a reader.
 pub trait Output: AsyncWrite + Unpin {
-    /// Tells whether this output has no reader any more.
+    /// Returns whether this output has lost its reader.
     fn is_abandoned(&self) -> bool {
         false
     }
@@ -23,7 +23,7 @@ pub trait Output: AsyncWrite + Unpin {
     }
 }
 
-/// A client's end of a TCP connection.
+/// The client's end of a TCP connection.
 impl Output for OwnedWriteHalf {}
 
 impl Output for standard_streams::Output {

@@ -1,4 +1,4 @@
-//! Sockets of this user's: who made the folder, and who listens, is checked before anything is said.
+//! Sockets of this user. The owners of the folder and of the listener are checked before anything is sent.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,48 +9,48 @@ use tokio::time::{Instant, sleep};
 use super::local_socket::{LocalStream, this_user};
 use super::places::MAX_SOCKET_PATH_BYTES;
 
-/// How long to wait for a listener that has no room for another connection.
+/// How long to wait for a listener whose backlog is full.
 const BUSY_LIMIT: Duration = Duration::from_secs(10);
-/// How often to try meanwhile.
+/// How often to retry meanwhile.
 const BUSY_POLL: Duration = Duration::from_millis(5);
 
-/// Why a socket is not to be used.
+/// Why a socket cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SocketError {
-    /// The system does not connect.
+    /// Connecting to the socket failed.
     #[error("cannot connect to `{}`", socket.display())]
     Connect {
         /// The socket.
         socket: PathBuf,
-        /// Why.
+        /// The system's error.
         source: io::Error,
     },
-    /// The folder is another user's, who could put any socket there.
+    /// Another user owns the folder, and could put any socket there.
     #[error("the folder `{}` of the socket belongs to another user (uid {owner}), not to you (uid {user})", folder.display())]
     ForeignFolder {
         /// The folder.
         folder: PathBuf,
-        /// Whose it is.
+        /// The ID of its owner.
         owner: u32,
-        /// Who asks.
+        /// The ID of this user.
         user: u32,
     },
-    /// A program of another user listens.
+    /// A program of another user listens on the socket.
     #[error("a program of another user (uid {owner}) listens at `{}`", socket.display())]
     ForeignListener {
         /// The socket.
         socket: PathBuf,
-        /// Whose program it is.
+        /// The ID of the user who runs it.
         owner: u32,
     },
-    /// Others may put sockets into the folder.
+    /// Other users may write to the folder, and could put any socket there.
     #[error("other users may write to the folder `{}` of the socket", folder.display())]
     SharedFolder {
         /// The folder.
         folder: PathBuf,
     },
-    /// The path does not fit into an address.
+    /// The path is too long for a socket address.
     #[error(
         "the path of the socket `{}` has {} bytes; a socket can have {MAX_SOCKET_PATH_BYTES}",
         socket.display(), socket.as_os_str().len()
@@ -62,7 +62,7 @@ pub enum SocketError {
 }
 
 impl SocketError {
-    /// Tells whether nobody listens there: the socket is not there, or nobody has it open any more.
+    /// Returns whether no process listens on the socket: it does not exist, or it is stale.
     #[must_use]
     pub fn is_nobody(&self) -> bool {
         matches!(self, Self::Connect { source, .. } if matches!(
@@ -72,7 +72,7 @@ impl SocketError {
     }
 }
 
-/// Connects to a socket in a folder that only this user may write to, at which a program of this user listens.
+/// Connects to a socket, if only this user may write to its folder and a program of this user listens on it.
 ///
 /// # Errors
 /// [`SocketError`].
@@ -85,7 +85,7 @@ pub(crate) async fn connect(socket: &Path) -> Result<LocalStream, SocketError> {
     let deadline = Instant::now() + BUSY_LIMIT;
     let stream = loop {
         match LocalStream::connect(socket).await {
-            // Too many wait to be accepted.
+            // The backlog is full.
             Err(error)
                 if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < deadline =>
             {
@@ -105,10 +105,10 @@ pub(crate) async fn connect(socket: &Path) -> Result<LocalStream, SocketError> {
     }
 }
 
-/// Checks that a socket can lie there, and that its folder, if it is there, is this user's alone.
+/// Checks that the path is short enough for a socket, and that only this user can write to its folder.
 ///
 /// # Errors
-/// [`SocketError`]; that there is no folder is none.
+/// [`SocketError`]. A missing folder is not an error.
 pub(crate) fn check(socket: &Path) -> Result<(), SocketError> {
     if socket.as_os_str().len() > MAX_SOCKET_PATH_BYTES {
         return Err(SocketError::TooLong {
@@ -176,7 +176,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_folder_of_another_user_is_not_believed() {
-        // Of root, or, for root, of any other user.
+        // Owned by root, or, if root runs this test, by any other user.
         let folder = tempfile::tempdir().unwrap();
         let foreign = if this_user() == 0 {
             std::os::unix::fs::chown(folder.path(), Some(12345), None).unwrap();

@@ -1,4 +1,4 @@
-//! Where our files lie: XDG folders, `~/.ssh`, the agent's socket.
+//! The paths of our files: XDG folders, `~/.ssh`, the agent's socket.
 
 use std::path::{Path, PathBuf};
 
@@ -9,32 +9,33 @@ use super::places::Places;
 /// The name of the agent's socket.
 const AGENT_SOCKET: &str = "agent.sock";
 
-/// The places of our files.
+/// The paths of our files.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Paths {
     /// The home folder.
     pub home: PathBuf,
     /// Profiles: `$XDG_CONFIG_HOME/entra-ssh`.
     pub config: PathBuf,
-    /// The file keyring, if someone asked for it: `$XDG_DATA_HOME/entra-ssh`.
+    /// The file keyring, if the user chose it: `$XDG_DATA_HOME/entra-ssh`.
     pub data: PathBuf,
-    /// What is remembered of earlier runs: `$XDG_STATE_HOME/entra-ssh`.
+    /// State kept between runs: `$XDG_STATE_HOME/entra-ssh`.
     pub state: PathBuf,
-    /// Locks and the agent's socket: `$XDG_RUNTIME_DIR/entra-ssh`, if it is there and the user's.
+    /// Locks and the agent's socket: `$XDG_RUNTIME_DIR/entra-ssh`, if it exists and the user owns it.
     pub runtime: PathBuf,
-    /// Where the agent's socket may be that a program of this user has started, which saw another runtime folder.
+    /// The folders where an agent's socket may be that this user started with another `XDG_RUNTIME_DIR`.
     pub runtimes: Vec<PathBuf>,
 }
 
 impl Paths {
-    /// Finds the places from the environment.
+    /// Derives the paths from the environment.
     ///
-    /// Where `XDG_RUNTIME_DIR` is not set, gone, another user's, or too long for a socket, `/run/user/{uid}` takes its place, then
-    /// `$XDG_STATE_HOME/entra-ssh`, then `/tmp/entra-ssh-{uid}`: a shell and a cron job of one user must meet at one socket.
+    /// If `XDG_RUNTIME_DIR` is not set, does not exist, belongs to another user, or is too long for a socket, falls back to
+    /// `/run/user/{uid}`, then `$XDG_STATE_HOME/entra-ssh`, then `/tmp/entra-ssh-{uid}`: a shell and a cron job of one user
+    /// must use the same socket.
     ///
     /// # Errors
     /// [`PathsError::NoHome`] if neither the environment nor the system names a home folder, [`PathsError::RelativeHome`] if it
-    /// is relative, and [`PathsError::ControlCharacter`] if one of the folders could not be written into a config.
+    /// is relative, and [`PathsError::ControlCharacter`] if one of the folders cannot be written to a config.
     pub fn of(env: &Env) -> Result<Self, PathsError> {
         if let Some(home) = env.var_os("HOME").map(Path::new)
             && home.is_relative()
@@ -79,8 +80,8 @@ impl Paths {
         Ok(paths)
     }
 
-    /// Checks that the home folder is not another user's: `sudo -E` keeps `HOME`, and would leave root's files there and ask the
-    /// other user's agent. A home that merely has another owner, as in containers, is taken.
+    /// Checks that the home folder is not another user's: `sudo -E` keeps `HOME`, so that root would leave files there and
+    /// use the other user's agent. Accepts a home that merely has another owner, as in containers.
     ///
     /// # Errors
     /// [`PathsError::ForeignHome`].
@@ -105,12 +106,12 @@ impl Paths {
         self.runtime.join(AGENT_SOCKET)
     }
 
-    /// Returns where the agent's socket may be, for any environment of this user.
+    /// Returns the possible paths of the agent's socket in any environment of this user.
     pub fn agent_sockets(&self) -> impl Iterator<Item = PathBuf> {
         self.runtimes.iter().map(|folder| folder.join(AGENT_SOCKET))
     }
 
-    /// Returns the link that the managed ssh config names in place of the agent's socket, which may come to lie elsewhere.
+    /// Returns the link that the managed ssh config names instead of the agent's socket, whose path may change.
     #[must_use]
     pub fn agent_link(&self) -> PathBuf {
         self.home.join(".ssh").join("entra-ssh").join("agent.sock")
@@ -128,7 +129,7 @@ impl Paths {
         self.runtime.join("locks")
     }
 
-    /// Returns where the last failure is kept.
+    /// Returns the file that records the last failure.
     #[must_use]
     pub fn last_failure(&self) -> PathBuf {
         self.state.join("last-failure.json")
@@ -147,26 +148,26 @@ impl Paths {
         self.home.join(".ssh").join("config")
     }
 
-    /// Returns the ssh config that is ours, which the user's includes.
+    /// Returns the managed ssh config, which the user's config includes.
     #[must_use]
     pub fn managed_ssh_config(&self) -> PathBuf {
         self.home.join(".ssh").join("entra-ssh").join("config")
     }
 
-    /// Returns the folder of keys and certificates that are kept in files, for clients without agents.
+    /// Returns the folder of keys and certificates stored in files, for clients that do not support agents.
     #[must_use]
     pub fn ssh_keys(&self) -> PathBuf {
         self.home.join(".ssh").join("entra-ssh").join("keys")
     }
 
-    /// Returns the known hosts of managed machines, each under a name made from its resource ID.
+    /// Returns the known hosts file of managed machines, each under a name derived from its resource ID.
     #[must_use]
     pub fn known_hosts(&self) -> PathBuf {
         self.home.join(".ssh").join("entra-ssh").join("known_hosts")
     }
 }
 
-/// Makes sure that a path holds no control characters: in a config, the end of a line begins another line.
+/// Checks that a path contains no control characters: in a config, a newline would start another line.
 ///
 /// # Errors
 /// [`PathsError::ControlCharacter`].
@@ -179,14 +180,14 @@ pub(crate) fn without_control_characters(path: &Path) -> Result<(), PathsError> 
     Ok(())
 }
 
-/// XDG says: a path that is not absolute is to be ignored.
+/// Returns an absolute path from a variable. The XDG specification requires that relative paths be ignored.
 fn absolute(env: &Env, name: &str) -> Option<PathBuf> {
     env.var_os(name)
         .map(PathBuf::from)
         .filter(|path| path.is_absolute())
 }
 
-/// Where everybody may make folders, whatever the environment says.
+/// Returns the folder in which all users may create folders, regardless of the environment.
 fn temporary_folder() -> &'static Path {
     Path::new(if cfg!(unix) {
         "/tmp"
@@ -216,28 +217,28 @@ const fn owner(_path: &Path) -> Option<u32> {
     None
 }
 
-/// Why the places could not be found.
+/// Why the paths could not be derived.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PathsError {
-    /// A path holds the end of a line, an escape or the like.
+    /// A path contains a control character, such as a newline or an escape.
     #[error("the path `{}` contains a control character", .path.display().to_string().escape_debug())]
     ControlCharacter {
         /// The path.
         path: PathBuf,
     },
-    /// The home folder is another user's.
+    /// Another user owns the home folder.
     #[error("the home folder `{}` belongs to `{owner}`, not to you", home.display())]
     ForeignHome {
         /// The folder.
         home: PathBuf,
-        /// The name of its owner, or the ID if that has no name.
+        /// The name of its owner, or the user ID if it has no name.
         owner: String,
     },
-    /// Nothing names a home folder.
+    /// Neither the environment nor the system names a home folder.
     #[error("there is no home folder: `HOME` is not set")]
     NoHome,
-    /// The home folder would be another one in every folder.
+    /// The home folder is relative, so that it would depend on the current folder.
     #[error("the home folder `{}` is not an absolute path", .home.display().to_string().escape_debug())]
     RelativeHome {
         /// The value of `HOME`.
@@ -279,10 +280,10 @@ mod tests {
             let paths = Paths::of(&Env::from(home)).unwrap();
             paths.check_owner(&Env::from(variables))
         };
-        // One's own, whoever called sudo.
+        // The user's own home, no matter who ran sudo.
         let own = user().to_string();
         assert_eq!(paths(home.path(), [("SUDO_UID", &own)]), Ok(()));
-        // A folder of another user: root's, or, for root, that of a user who has no name.
+        // Another user's folder: root's, or, for root, one of a user without a name.
         let (foreign, owner) = if user() == 0 {
             std::os::unix::fs::chown(home.path(), Some(54321), None).unwrap();
             (home.path(), "54321")
@@ -310,7 +311,7 @@ mod tests {
             "XDG_RUNTIME_DIR",
             "XDG_STATE_HOME",
         ] {
-            // The last value of a name counts.
+            // The last value of a variable wins.
             let env = Env::from([("HOME", "/home/alice"), (name, "/tmp/a\nMatch exec true")]);
             let refusal = Paths::of(&env).unwrap_err();
             assert!(

@@ -1,34 +1,34 @@
-//! The folder for sockets and locks: one that is there, is this user's alone, and has a path short enough for a socket.
+//! The folder for sockets and locks: it exists, only this user can write to it, and its path is short enough for a socket.
 //!
-//! Every command of a user derives the same folder, whatever its environment: a shell, a cron job after the last logout, and a
-//! container without a home.
+//! All commands of a user derive the same folder, regardless of the environment: in a shell, in a cron job after the last
+//! logout, and in a container without a home.
 
 use std::path::{Path, PathBuf};
 
-/// The longest path of a socket, in bytes: `sun_path` of `unix(7)` without its NUL; the BSDs and macOS have four less.
+/// The maximum length of a socket path, in bytes: `sun_path` of `unix(7)` without its NUL; four less on the BSDs and macOS.
 pub(super) const MAX_SOCKET_PATH_BYTES: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
-/// What is appended to `{folder}/` at most: the longer of the agent's two sockets.
+/// The longest name in the folder: the longer of the agent's two sockets.
 const LONGEST_SOCKET_NAME: &str = "agent.sock.ask";
-/// The name of our folder in a folder of the user's.
+/// The name of our folder in one of the user's folders.
 const OURS: &str = "entra-ssh";
 
-/// Where the folder may lie.
+/// The candidates for the parent of the folder.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Places<'a> {
-    /// What `XDG_RUNTIME_DIR` says.
+    /// The value of `XDG_RUNTIME_DIR`.
     pub(super) runtime: Option<&'a Path>,
-    /// Where the system makes the runtime folders of users.
+    /// The folder in which the system creates the users' runtime folders.
     pub(super) of_all_users: &'a Path,
-    /// What `XDG_STATE_HOME` says, or its default.
+    /// The value of `XDG_STATE_HOME`, or its default.
     pub(super) state: &'a Path,
-    /// Where everybody may make folders.
+    /// The folder in which all users may create folders.
     pub(super) temporary: &'a Path,
 }
 
 impl Places<'_> {
-    /// Returns the first of these folders that can be used: ours in the runtime folder of the environment, in that of the
-    /// system, and in the state folder. The last resort is one below the temporary folder that has the user's ID in its name;
-    /// its owner and mode are checked when it is used.
+    /// Returns the first usable folder: in the runtime folder of the environment, in the runtime folder of the system, or in
+    /// the state folder. The last resort is a folder in the temporary folder, with the user's ID in its name; callers check
+    /// its owner and mode when they use it.
     pub(super) fn choose(&self, user: u32) -> PathBuf {
         let of_system = self.of_all_users.join(user.to_string());
         let runtimes = [self.runtime, Some(of_system.as_path())];
@@ -44,7 +44,7 @@ impl Places<'_> {
         self.of_last_resort(user)
     }
 
-    /// Returns all folders that [`Places::choose`] may have returned, here or where another of them was there.
+    /// Returns all folders that [`Places::choose`] may return, now or when other candidates exist.
     pub(super) fn all(&self, user: u32) -> Vec<PathBuf> {
         let of_system = self.of_all_users.join(user.to_string());
         let bases = [self.runtime, Some(of_system.as_path()), Some(self.state)];
@@ -57,24 +57,24 @@ impl Places<'_> {
     }
 }
 
-/// Tells whether our folder can be in this folder, which must be there.
+/// Returns whether `base` exists and can hold our folder.
 fn is_usable(base: &Path, user: u32) -> bool {
     base.is_dir() && is_own(base, user) && is_usable_if_there(&base.join(OURS), user)
 }
 
-/// Tells whether our folder is not another user's, and a socket in it can have a name.
+/// Returns whether a socket path in our folder is short enough, and the folder is this user's if it exists.
 fn is_usable_if_there(folder: &Path, user: u32) -> bool {
     let is_short_enough =
         folder.join(LONGEST_SOCKET_NAME).as_os_str().len() <= MAX_SOCKET_PATH_BYTES;
     is_short_enough && (folder.symlink_metadata().is_err() || is_own(folder, user))
 }
 
-/// Returns the nearest folder above that is there, or the folder itself.
+/// Returns the folder itself if it exists, or else its nearest existing parent.
 fn nearest(folder: &Path) -> Option<&Path> {
     folder.ancestors().find(|above| above.is_dir())
 }
 
-/// Tells whether a folder is this user's, who may write to it, and nobody else may.
+/// Returns whether this user owns a folder and is the only one who may write to it.
 #[cfg(unix)]
 fn is_own(folder: &Path, user: u32) -> bool {
     use std::os::unix::fs::MetadataExt as _;
@@ -164,7 +164,7 @@ mod tests {
         let machine = Machine::new();
         machine.make("home", 0o777);
         assert_eq!(machine.choose(None), "tmp/entra-ssh-UID");
-        // A home that is not there, in a folder of another user: `/`, say.
+        // A missing home in another user's folder, such as `/`.
         let places = Places {
             runtime: None,
             of_all_users: Path::new("/nowhere"),
@@ -195,7 +195,7 @@ mod tests {
             state: &machine.path("home/.local/state"),
             temporary: Path::new("/tmp"),
         };
-        // Another user, root included, is led elsewhere: `sudo -E`.
+        // Another user, root included, gets another folder: `sudo -E`.
         let root = machine.user ^ 1;
         assert_eq!(
             other.choose(root),

@@ -1,7 +1,7 @@
-//! Waiting for a handful of descriptors by `poll(2)`, for a process that has nothing else to do.
+//! Waits for a handful of descriptors with `poll(2)`, in a process that has nothing else to do.
 //!
-//! A runtime that can wait for thousands of things takes its time to find the one that has happened: of every ping that is
-//! relayed, a twentieth. What is read and written here is polled for like anything else; only who waits is another.
+//! A runtime that can wait for thousands of events needs time to find the one that occurred: a twentieth of the round trip
+//! of each relayed ping. Reads and writes here are polled like any other future; only the wait is different.
 
 use std::cell::Cell;
 use std::io;
@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
-/// How often one descriptor may be read or written in a turn. Then deadlines are looked at, and the others.
+/// How often to read or write one descriptor per turn, before deadlines and the other descriptors are checked.
 const CALLS_A_TURN: u8 = 64;
 
 /// Waits for descriptors.
@@ -24,7 +24,7 @@ pub(crate) struct Poller {
     watched: Vec<Rc<Shared>>,
 }
 
-/// A descriptor in non-blocking mode that a [`Poller`] waits for. It can be read and written within [`Poller::until`] alone.
+/// A descriptor in non-blocking mode that a [`Poller`] waits for. It can be read and written only within [`Poller::until`].
 #[derive(Debug)]
 pub(crate) struct Watched {
     shared: Rc<Shared>,
@@ -33,9 +33,9 @@ pub(crate) struct Watched {
 #[derive(Debug)]
 struct Shared {
     descriptor: OwnedFd,
-    /// What the descriptor can be asked to do without a refusal, as far as is known.
+    /// The operations that will not block, as far as is known.
     ready: Cell<PollFlags>,
-    /// What is waited for.
+    /// The operations to wait for.
     wanted: Cell<PollFlags>,
     calls_left: Cell<u8>,
 }
@@ -53,10 +53,10 @@ impl Poller {
         Watched { shared }
     }
 
-    /// Does a job until it is ready: whenever it is not, waits until one of the descriptors is that it could not go on with.
-    /// Returns `None` once the deadline has passed.
+    /// Polls a job until it is ready: whenever it is pending, waits for one of the descriptors that block it. Returns `None`
+    /// once the deadline has passed.
     ///
-    /// The thread does nothing else meanwhile, so that a runtime on it stands still, and the job's waker wakes nobody.
+    /// This blocks the thread, so that a runtime on it makes no progress, and the job's waker does nothing.
     pub(crate) fn until<T>(
         &self,
         deadline: Instant,
@@ -77,7 +77,7 @@ impl Poller {
             }
             let limit = Timespec::try_from(left).ok();
             let mut polled: Vec<_> = self.wanted().map(Shared::to_poll).collect();
-            // If a signal has come in between, nothing is known of any.
+            // If a signal interrupted the call, the events are undefined.
             if poll(&mut polled, limit.as_ref()).is_ok() {
                 for (shared, polled) in self.wanted().zip(&polled) {
                     shared.on_events(polled.revents());
@@ -86,7 +86,7 @@ impl Poller {
         }
     }
 
-    /// Returns what is waited for. A descriptor that was hung up on would else end every wait at once.
+    /// Returns the descriptors to wait for. Any other that was hung up would end every wait at once.
     fn wanted(&self) -> impl Iterator<Item = &Shared> {
         let watched = self.watched.iter().map(AsRef::as_ref);
         watched.filter(|shared: &&Shared| !shared.wanted.get().is_empty())
@@ -100,12 +100,12 @@ impl Shared {
 
     fn on_events(&self, events: PollFlags) {
         let is_broken = events.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL);
-        // Reading or writing tells what has happened to it.
+        // The next read or write reports what happened to it.
         let ready = if is_broken { self.wanted.get() } else { events };
         self.ready.set(self.ready.get() | ready);
     }
 
-    /// Reads or writes, if that is ready; if not, it is waited for.
+    /// Reads or writes if the descriptor is ready; otherwise registers it for the next wait.
     fn attempt(
         &self,
         event: PollFlags,
@@ -122,7 +122,7 @@ impl Shared {
                 Err(error) => return Poll::Ready(Err(error.into())),
                 Ok(bytes) => {
                     if bytes < wanted_bytes {
-                        // That was all; another call would only be refused.
+                        // A short count: another call would only fail with EAGAIN.
                         self.ready.set(self.ready.get() - event);
                     }
                     return Poll::Ready(Ok(bytes));
@@ -135,14 +135,14 @@ impl Shared {
 }
 
 impl Watched {
-    /// Tells whether this is a pipe's end for writing, and nobody has the other one any more.
+    /// Returns whether this is the write end of a pipe whose read end is closed.
     #[must_use]
     pub(crate) fn has_no_reader(&self) -> bool {
         has_no_reader(&self.shared.descriptor)
     }
 }
 
-/// Tells whether this is a pipe's end for writing, and nobody has the other one any more.
+/// Returns whether this is the write end of a pipe whose read end is closed.
 pub(super) fn has_no_reader(descriptor: &impl AsFd) -> bool {
     let mut polled = [PollFd::new(descriptor, PollFlags::empty())];
     let at_once = Timespec::default();
@@ -183,7 +183,7 @@ impl AsyncWrite for Watched {
         Poll::Ready(Ok(()))
     }
 
-    /// Ends our half of a connection; a pipe has none, and ends when it is dropped.
+    /// Shuts down our half of a connection. A pipe has no halves, and closes when it is dropped.
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         use rustix::net::{Shutdown, shutdown};
         Poll::Ready(match shutdown(&self.shared.descriptor, Shutdown::Write) {
@@ -286,7 +286,7 @@ mod tests {
             turns += 1;
             read(&mut silent, context).map(drop)
         });
-        // One if this thread was held up before it could wait.
+        // Only one if this thread was delayed before it could wait.
         assert!(ended.is_none() && turns <= 2, "{turns}");
         assert!(begun.elapsed() >= MOMENT);
     }

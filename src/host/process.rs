@@ -1,4 +1,4 @@
-//! Other programs: `ssh`, whose place we take, and our own agent, which outlives us.
+//! Other programs: `ssh`, which replaces this process, and our own agent, which outlives it.
 
 mod captured;
 
@@ -13,9 +13,9 @@ use zeroize::Zeroizing;
 pub(crate) use self::captured::Captured;
 pub(crate) use self::captured::capture;
 
-/// What leads to the file that a process runs, on Linux, also if it has no name any more.
+/// On Linux, a link to the executable of this process, even if that was removed.
 pub(super) const RUNNING: &str = "/proc/self/exe";
-/// Variables that carry secrets and that no child of ours is to see.
+/// Variables that carry secrets, which child processes must not inherit.
 pub(crate) const SECRET_VARIABLES: [&str; 5] = [
     "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
     "AZURE_CLIENT_CERTIFICATE_PASSWORD",
@@ -24,19 +24,19 @@ pub(crate) const SECRET_VARIABLES: [&str; 5] = [
     "SYSTEM_ACCESSTOKEN",
 ];
 
-/// The longest file of `/proc` that is read, in bytes.
+/// The maximum size of a `/proc` file, in bytes.
 #[cfg(unix)]
 const MAX_PROC_BYTES: usize = 256 * 1024;
 
-/// Keeps what this process has in memory from being written to core files and, where the system can do that, from other
-/// processes of the user. Programs that are started later are not affected.
+/// Keeps the memory of this process out of core files and, where the system supports it, hidden from other processes of the
+/// user. Programs started later inherit only the limit on core files, and may raise it again.
 pub(crate) fn harden() {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
         let none = Rlimit {
             current: Some(0),
-            // Only root may raise it, and sudo may have lowered it.
+            // Only root may raise this, and sudo may have lowered it.
             maximum: getrlimit(Resource::Core).maximum,
         };
         let limited = setrlimit(Resource::Core, none);
@@ -50,10 +50,10 @@ pub(crate) fn harden() {
     }
 }
 
-/// Runs a program in our place: on Unix this process becomes it, elsewhere we wait for it and pass its exit status on.
+/// Replaces this process with a program on Unix; elsewhere waits for the program and passes on its exit status.
 ///
 /// # Errors
-/// What the system says if the program cannot be started. On Unix this function returns only then.
+/// The system's error if the program cannot be started. On Unix this function returns only then.
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place that starts programs"
@@ -82,19 +82,19 @@ fn become_it(mut command: Command) -> io::Result<u8> {
         .unwrap_or(255))
 }
 
-/// Starts a program that goes on without us: no terminal, no pipe of ours, no secret of ours. It need not be waited for.
+/// Starts a program that outlives us, without our terminal, pipes and secrets. The caller need not wait for it.
 ///
 /// # Errors
-/// What the system says if the program cannot be started.
+/// The system's error if the program cannot be started.
 pub(crate) fn start_detached(program: &Path, arguments: &[OsString]) -> io::Result<Child> {
     spawn_detached(program, arguments, Stdio::null())
 }
 
-/// Starts a program as [`start_detached`] does, and gives it this to read, on a thread of its own: a program that does not read
-/// holds nobody up.
+/// Starts a program as [`start_detached`] does, and writes `input` to its standard input on a separate thread, so that a
+/// program that does not read cannot block the caller.
 ///
 /// # Errors
-/// What the system says if the program cannot be started.
+/// The system's error if the program cannot be started.
 pub(crate) fn start_detached_with(
     program: &Path,
     arguments: &[OsString],
@@ -103,7 +103,7 @@ pub(crate) fn start_detached_with(
     let mut child = spawn_detached(program, arguments, Stdio::piped())?;
     if let Some(mut pipe) = child.stdin.take() {
         std::thread::spawn(move || {
-            // A program that ends without reading has failed, as its exit status tells.
+            // A program that exits without reading has failed, as its exit status shows.
             let _written = pipe.write_all(&input);
         });
     }
@@ -129,22 +129,22 @@ fn spawn_detached(program: &Path, arguments: &[OsString], stdin: Stdio) -> io::R
         use std::os::unix::process::CommandExt as _;
         command.current_dir("/");
         if program == Path::new(RUNNING) {
-            // It is to be found by its name, whatever leads to it.
+            // So that ps and pgrep find it by its name, not by the path that started it.
             command.arg0(env!("CARGO_PKG_NAME"));
         }
     }
     command.spawn()
 }
 
-/// Returns the words that this process was started with, the program's own name first.
+/// Returns the arguments of this process, starting with the program's name.
 pub(crate) fn arguments() -> impl Iterator<Item = OsString> {
     std::env::args_os()
 }
 
-/// Returns the folder that relative paths start at.
+/// Returns the current folder, which relative paths refer to.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub(crate) fn current_folder() -> io::Result<PathBuf> {
     std::env::current_dir()
 }
@@ -158,7 +158,7 @@ pub(crate) struct OwnProcess {
     pub arguments: Vec<OsString>,
 }
 
-/// Returns the processes that run as this user, but this one; none where the system has no `/proc`.
+/// Returns the other processes of this user; none where the system has no `/proc`.
 #[must_use]
 pub(crate) fn of_this_user() -> Vec<OwnProcess> {
     #[cfg(unix)]
@@ -175,8 +175,8 @@ pub(crate) fn of_this_user() -> Vec<OwnProcess> {
     Vec::new()
 }
 
-/// Reads what `proc(5)` says of a process, if it is one of this user's. The folder itself is root's for those that keep
-/// debuggers out, as ours do.
+/// Reads a process from `proc(5)`, if it belongs to this user. Root owns the folder itself if the process keeps debuggers
+/// out, as ours do.
 #[cfg(unix)]
 fn own_process(id: u32) -> Option<OwnProcess> {
     use std::os::unix::ffi::OsStringExt as _;
@@ -196,15 +196,15 @@ fn own_process(id: u32) -> Option<OwnProcess> {
         .split(|byte| *byte == 0)
         .map(|word| OsString::from_vec(word.to_vec()))
         .collect();
-    // Each ends with a NUL.
+    // Each argument ends with a NUL.
     arguments.pop();
     Some(OwnProcess { id, arguments })
 }
 
-/// Ends a process at once.
+/// Kills a process.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub(crate) fn kill(id: u32) -> io::Result<()> {
     #[cfg(unix)]
     {
@@ -220,23 +220,23 @@ pub(crate) fn kill(id: u32) -> io::Result<()> {
     }
 }
 
-/// Leaves the session of the terminal, so that closing it does not end us. That we lead a group already is fine.
+/// Leaves the session of the terminal, so that closing it does not end us. Does nothing if we lead a process group.
 pub(crate) fn leave_session() {
     #[cfg(unix)]
     if rustix::process::setsid().is_err() {
-        // We lead a process group: whoever started us has taken care of this.
+        // We already lead a process group: the parent process has taken care of this.
     }
 }
 
-/// Has the thread that calls this give way to everything else on the machine. Where only a whole process can, nothing changes.
+/// Lowers the priority of the calling thread to the minimum, where the system has priorities per thread.
 pub(crate) fn give_way() {
     #[cfg(target_os = "linux")]
     if rustix::process::setpriority_process(None, 19).is_err() {
-        // It goes on at the priority that it has.
+        // It keeps its current priority.
     }
 }
 
-/// Tells whether a process is stopped (SIGSTOP, a debugger, Ctrl-Z). Only Linux says so.
+/// Returns whether a process is stopped (SIGSTOP, a debugger, Ctrl-Z); always `false` except on Linux.
 #[must_use]
 pub(crate) fn is_stopped(process: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat"));
@@ -247,20 +247,20 @@ pub(crate) fn is_stopped(process: u32) -> bool {
     })
 }
 
-/// Finds a program the way a shell does: the first file of that name on the `PATH` that may be executed.
+/// Finds a program as a shell does: the first executable file of that name on the `PATH`.
 #[must_use]
 pub(crate) fn find_program(name: &str, path_variable: Option<&OsStr>) -> Option<PathBuf> {
     find_programs(name, path_variable?).next()
 }
 
-/// Finds all files of that name on the `PATH` that may be executed, in its order.
+/// Finds all executable files of that name on the `PATH`, in its order.
 pub(crate) fn find_programs(name: &str, path_variable: &OsStr) -> impl Iterator<Item = PathBuf> {
     std::env::split_paths(path_variable)
         .map(move |folder| folder.join(name))
         .filter(|candidate| is_executable(candidate))
 }
 
-/// Tells whether a path leads to a file that this process may execute.
+/// Returns whether this process may execute the file at `path`.
 #[must_use]
 pub(crate) fn is_executable(path: &Path) -> bool {
     #[cfg(unix)]

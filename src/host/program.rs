@@ -1,4 +1,4 @@
-//! The file that this process runs, which an upgrade replaces while it runs.
+//! The executable of this process, which an upgrade may replace while it runs.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use super::env::Env;
 use super::process::{self, RUNNING};
 
-/// The file of a program as it was when this was made.
+/// An executable as it was when this value was created.
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
     path: PathBuf,
@@ -19,13 +19,13 @@ pub(crate) struct Program {
 type Identity = (u64, Option<SystemTime>, u64);
 
 impl Program {
-    /// Returns the program that this process runs.
+    /// Returns the executable of this process.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub(crate) fn of_this_process() -> io::Result<Self> {
         let (path, is_there) = place()?;
-        // What runs may have been replaced already, and is known to the system under no other name.
+        // The executable may have been replaced already, and only this link still leads to it.
         let running = Path::new(RUNNING);
         let file = if is_there { &path } else { running };
         Ok(Self {
@@ -42,28 +42,28 @@ impl Program {
         })
     }
 
-    /// Returns where the file is.
+    /// Returns the path of the executable.
     #[must_use]
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Tells whether another file has taken its place. One that is gone for the moment counts as the same: it is being
-    /// replaced, or it has been removed, and nothing can be started from it.
+    /// Returns whether another file has replaced the executable. A missing file does not count as replaced: the replacement
+    /// is in progress, or the file was removed and cannot be started.
     #[must_use]
     pub(crate) fn is_replaced(&self) -> bool {
         fs::metadata(&self.path).is_ok_and(|metadata| identity(&metadata) != self.identity)
     }
 }
 
-/// Returns the path under which this program is found from now on, for configs that outlive an upgrade.
+/// Returns a path of this executable that stays valid after an upgrade, for use in configs.
 ///
-/// Package managers keep each version in a folder of its own, and a link to it in one that is on the `PATH`
-/// (`/opt/homebrew/bin/entra-ssh` to `Cellar/0.1.0/bin/entra-ssh`). What the link names is gone after an upgrade, so that the
-/// link is returned: the one on the `PATH`, or the absolute path by which this process was called, if it is the same file.
+/// Some package managers install each version in its own folder, with a link to it in a folder on the `PATH`
+/// (`/opt/homebrew/bin/entra-ssh` to `Cellar/0.1.0/bin/entra-ssh`). An upgrade removes the target, so this returns the link:
+/// the one on the `PATH`, or the absolute path that started this process, if it is the same file.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub(crate) fn lasting_path(env: &Env) -> io::Result<PathBuf> {
     let (path, _) = place()?;
     let called = std::env::args_os().next().map(PathBuf::from);
@@ -86,11 +86,11 @@ fn lasting(path: &Path, path_variable: Option<&OsStr>, called: Option<PathBuf>) 
         .unwrap_or_else(|| path.to_path_buf())
 }
 
-/// Returns a path by which this program can be started again: the file that has taken its place if it was replaced, or else what
-/// runs, which the system keeps as long as it does.
+/// Returns a path that starts this program again: the new file if the executable was replaced, or else the running one,
+/// which the system keeps as long as this process runs.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub(crate) fn startable_path() -> io::Result<PathBuf> {
     let (path, is_there) = place()?;
     if is_there || process::is_executable(&path) {
@@ -100,7 +100,7 @@ pub(crate) fn startable_path() -> io::Result<PathBuf> {
     }
 }
 
-/// Returns where the file of this process lies, and whether it still does. Linux puts a word behind the path of one that was
+/// Returns the path of this executable, and whether it still exists. Linux appends a word to the path of a file that was
 /// removed or replaced.
 fn place() -> io::Result<(PathBuf, bool)> {
     let path = std::env::current_exe()?;
@@ -187,10 +187,10 @@ mod tests {
         let word = Path::new("entra-ssh");
         assert_eq!(found(Some(&variable), word), bin);
         assert_eq!(found(Some(other_folder.as_os_str()), word), cellar);
-        // Called by its path, as from a cron job.
+        // Started by its path, as from a cron job.
         assert_eq!(found(None, &bin), bin);
         assert_eq!(found(None, &other), cellar);
-        // A folder that is relative is another one tomorrow.
+        // A relative folder depends on the current folder.
         assert_eq!(
             found(Some(OsStr::new("bin")), Path::new("bin/entra-ssh")),
             cellar

@@ -1,8 +1,8 @@
 //! Standard input and output for relayed bytes.
 //!
-//! Where the descriptor is a pipe, as it is under `ssh`, it is made non-blocking and enlarged, and bytes take no detour
-//! through a thread: tokio's own standard streams cost a third of the throughput and twice the latency. A terminal or a
-//! file goes through tokio's streams, since a terminal must never be left in non-blocking mode.
+//! If the descriptor is a pipe, as it is under `ssh`, it is made non-blocking and enlarged, and used without a helper
+//! thread: tokio's own standard streams cost a third of the throughput and twice the latency. A terminal or a file goes
+//! through tokio's streams, since a terminal must never be left in non-blocking mode.
 
 use std::io;
 #[cfg(unix)]
@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf, Stdin, Stdou
 #[cfg(unix)]
 use tokio::net::unix::pipe::{Receiver, Sender};
 
-/// How large a pipe is made where the system allows it, in bytes.
+/// The size of an enlarged pipe, in bytes, where the system allows it.
 #[cfg(target_os = "linux")]
 const PIPE_BYTES: usize = 1024 * 1024;
 
@@ -51,7 +51,7 @@ impl Input {
 }
 
 impl Output {
-    /// Tells whether whoever read this has gone. That of anything but a pipe shows only when it is written to.
+    /// Returns whether the reader of a pipe is gone. For anything else, only a write reveals that.
     #[must_use]
     pub fn is_abandoned(&self) -> bool {
         match self {
@@ -61,10 +61,10 @@ impl Output {
         }
     }
 
-    /// Lets whoever reads standard output see its end, once all of it is written.
+    /// Flushes and closes standard output, so that its reader sees the end.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub async fn close(mut self) -> io::Result<()> {
         self.flush().await?;
         drop(self);
@@ -90,7 +90,7 @@ fn open_pipe<P: AsFd>(descriptor: &impl AsFd, open: fn(OwnedFd) -> io::Result<P>
     Ok(pipe)
 }
 
-/// Closes the descriptor itself, too; what is printed from now on goes nowhere.
+/// Closes the descriptor itself, too; later output is discarded.
 #[cfg(unix)]
 fn leave_standard_output() -> io::Result<()> {
     use rustix::fs::{Mode, OFlags, open};
@@ -98,7 +98,7 @@ fn leave_standard_output() -> io::Result<()> {
     Ok(rustix::stdio::dup2_stdout(nowhere)?)
 }
 
-/// It is closed when this process ends.
+/// Does nothing: the system closes it when this process exits.
 #[cfg(not(unix))]
 const fn leave_standard_output() -> io::Result<()> {
     Ok(())
@@ -107,7 +107,7 @@ const fn leave_standard_output() -> io::Result<()> {
 #[cfg(target_os = "linux")]
 fn enlarge(pipe: &impl AsFd) {
     if rustix::pipe::fcntl_setpipe_size(pipe, PIPE_BYTES).is_err() {
-        // The user's quota of pipe memory is used up: the pipe works all the same.
+        // The user's quota of pipe memory is used up; the pipe works at its old size.
     }
 }
 

@@ -1,4 +1,4 @@
-//! TCP connections: to whichever address of a host answers first (RFC 8305), and noticing when the other end is gone.
+//! TCP connections: to the first address of a host that answers (RFC 8305), with detection of a dead peer.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,19 +11,19 @@ use tokio::time::{sleep, timeout};
 
 use super::liveness;
 
-/// How long one address is given before the next one is tried beside it (RFC 8305, section 5).
+/// How long to wait for one address before the next attempt starts in parallel (RFC 8305, section 5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
-/// How many addresses of a host are tried at most.
+/// The maximum number of addresses of a host to try.
 const MAX_ADDRESSES: usize = 16;
 
 /// Opens a connection to a host name or an address, within `limit` in all.
 ///
-/// The addresses are tried in the order of the system, the two families in turn, each a moment after the one before it or
-/// as soon as that one has failed; the first that answers is taken. The connection sends small pieces at once and notices
-/// when the other end is gone ([`liveness::set`]).
+/// It tries the addresses in the order of the system, alternating between the two families. Each attempt starts shortly
+/// after the previous one, or as soon as that has failed, and the first to succeed wins. The connection does not delay small
+/// writes, and detects a dead peer ([`liveness::set`]).
 ///
 /// # Errors
-/// What the system says of the name, or of the first address that failed; `TimedOut` if the limit has passed.
+/// The system's error for the name, or for the first address that failed; `TimedOut` if the limit has passed.
 pub(crate) async fn connect(host: &str, port: u16, limit: Duration) -> io::Result<TcpStream> {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     within(limit, async {
@@ -59,7 +59,7 @@ async fn connect_to_any(addresses: impl Iterator<Item = SocketAddr>) -> io::Resu
     Ok(stream)
 }
 
-/// Orders addresses so that the families take turns, beginning with the first one's.
+/// Orders addresses so that the families alternate, starting with that of the first address.
 fn interleave(addresses: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     let mut first_family = Vec::new();
     let mut other_family = Vec::new();
@@ -82,7 +82,7 @@ fn interleave(addresses: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     ordered
 }
 
-/// Begins one attempt after another, and returns the first that succeeds, or how the first one failed.
+/// Starts one attempt after another. Returns the first success, or the first error if all fail.
 async fn race<T>(
     addresses: Vec<SocketAddr>,
     attempt: impl Fn(SocketAddr) -> Pin<Box<dyn Future<Output = io::Result<T>> + Send>>,

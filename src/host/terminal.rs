@@ -1,7 +1,7 @@
-//! A terminal that a user pastes into.
+//! Reads long pasted lines from a terminal.
 //!
-//! A terminal hands on at most 4,095 characters of a line and drops the rest, and the address at which a sign-in ends may be
-//! longer. So lines are read here as they are typed (non-canonical mode, `termios(3)`), and the terminal is put back as it was.
+//! A terminal passes on at most 4,095 characters of a line and drops the rest, but the address at the end of a sign-in may
+//! be longer. So this reads characters as they are typed (non-canonical mode, `termios(3)`), and then restores the terminal.
 
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -19,33 +19,33 @@ use zeroize::Zeroizing;
 
 use super::interrupts::Interrupts;
 
-/// The longest line that is kept, in bytes; the rest of a longer one is dropped.
+/// The maximum length of a line, in bytes; the rest of a longer one is dropped.
 pub(crate) const MAX_LINE_BYTES: usize = 64 * 1024;
-/// How many bytes are read at a time.
+/// How many bytes to read at a time.
 const CHUNK_BYTES: usize = 4096;
-/// How often to check whether the terminal is ours again, while another job has it.
+/// How often to check whether this job is in the foreground again.
 const FOREGROUND_POLL: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 500_000_000,
 };
-/// The exit status of a program that Ctrl-C has ended, as shells have it.
+/// The exit status that shells report for a program terminated by Ctrl-C.
 const INTERRUPTED: i32 = 130;
 
-/// Standard input, a terminal that hands on lines of any length until this is dropped.
+/// Standard input as a terminal that passes on lines longer than 4,095 characters until this is dropped.
 #[derive(Debug)]
 pub(crate) struct LongLines {
     read: mpsc::Receiver<Chunk>,
-    /// Closed when this is dropped: then the thread that reads ends, and takes nothing from whoever reads next.
+    /// Closed on drop, so that the reading thread ends and takes no input from the next reader.
     _reading: OwnedFd,
     before: Arc<Before>,
     line: Line,
-    /// What was read and not looked at yet.
+    /// Bytes that were read but not processed yet.
     pending: Zeroizing<Vec<u8>>,
 }
 
 type Chunk = io::Result<Zeroizing<Vec<u8>>>;
 
-/// How the terminal was before.
+/// The original settings of the terminal.
 #[derive(Debug)]
 struct Before {
     terminal: OwnedFd,
@@ -53,12 +53,12 @@ struct Before {
 }
 
 impl LongLines {
-    /// Begins to read from the terminal at standard input. Call it within a tokio runtime.
+    /// Starts to read from the terminal at standard input. Call it within a tokio runtime.
     ///
-    /// From now on Ctrl-C and SIGTERM end this process with exit status 130, after the terminal was put back.
+    /// From now on, Ctrl-C and SIGTERM restore the terminal and end this process with exit status 130.
     ///
     /// # Errors
-    /// What the system says; [`io::ErrorKind::ResourceBusy`] while another job has the terminal.
+    /// The system's error; [`io::ErrorKind::ResourceBusy`] if another job is in the foreground.
     pub(crate) fn open() -> io::Result<Self> {
         let terminal = io::stdin().as_fd().try_clone_to_owned()?;
         if !is_in_foreground(&terminal) {
@@ -86,10 +86,10 @@ impl LongLines {
         })
     }
 
-    /// Returns the next line without its end; `None` once the terminal is closed or Ctrl-D was typed.
+    /// Returns the next line without its newline; `None` once the terminal is closed or the user types Ctrl-D.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub(crate) async fn next(&mut self) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
         loop {
             let pending = std::mem::take(&mut self.pending);
@@ -121,19 +121,19 @@ impl Drop for LongLines {
 }
 
 impl Before {
-    /// Puts the terminal back, once. While another job has it, that job's settings hold.
+    /// Restores the terminal, once. Leaves it alone while another job is in the foreground.
     fn restore(&self) {
         let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(settings) = settings.take()
             && is_in_foreground(&self.terminal)
         {
-            // A terminal that has gone needs nothing.
+            // A closed terminal needs no restoring.
             let _restored = tcsetattr(&self.terminal, OptionalActions::Now, &settings);
         }
     }
 }
 
-/// Does what the system would do by itself if nobody listened, and puts the terminal back before.
+/// Restores the terminal on a signal, and then ends this process as the default action would.
 #[expect(
     clippy::exit,
     reason = "the signal would have ended the process, and now ends only the wait for it"
@@ -155,7 +155,7 @@ fn is_in_foreground(terminal: &OwnedFd) -> bool {
     tcgetpgrp(terminal).is_ok_and(|group| group == getpgrp())
 }
 
-/// Reads until the other end of `stop` is closed, or the terminal is.
+/// Reads until the other end of `stop` or the terminal is closed.
 fn read_until_stopped(terminal: &OwnedFd, stop: &OwnedFd, chunks: &mpsc::Sender<Chunk>) {
     while let Some(chunk) = read_chunk(terminal, stop).transpose() {
         let is_last = chunk.is_err();
@@ -165,7 +165,7 @@ fn read_until_stopped(terminal: &OwnedFd, stop: &OwnedFd, chunks: &mpsc::Sender<
     }
 }
 
-/// Reads what is typed next; `None` if the other end of `stop` is closed, or the terminal is.
+/// Reads the next input; `None` if the other end of `stop` or the terminal is closed.
 fn read_chunk(terminal: &OwnedFd, stop: &OwnedFd) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     loop {
         let mut waited = [
@@ -173,7 +173,7 @@ fn read_chunk(terminal: &OwnedFd, stop: &OwnedFd) -> io::Result<Option<Zeroizing
             PollFd::new(terminal, PollFlags::IN),
         ];
         retry_on_intr(|| poll(&mut waited, None))?;
-        // The system stops a job in the background that reads.
+        // The system stops a background job that reads.
         if !is_in_foreground(terminal) {
             let mut waited = [PollFd::new(stop, PollFlags::IN)];
             retry_on_intr(|| poll(&mut waited, Some(&FOREGROUND_POLL)))?;
@@ -187,7 +187,7 @@ fn read_chunk(terminal: &OwnedFd, stop: &OwnedFd) -> io::Result<Option<Zeroizing
         }
         let mut bytes = Zeroizing::new(vec![0; CHUNK_BYTES]);
         return match retry_on_intr(|| rustix::io::read(terminal, &mut bytes[..])) {
-            // The terminal has gone.
+            // The terminal is closed.
             Ok(0) | Err(Errno::IO) => Ok(None),
             Ok(length) => {
                 bytes.truncate(length);
@@ -198,25 +198,25 @@ fn read_chunk(terminal: &OwnedFd, stop: &OwnedFd) -> io::Result<Option<Zeroizing
     }
 }
 
-/// Takes so many columns of what the terminal has echoed off the screen.
+/// Erases this many columns of echoed text from the screen.
 fn erase(columns: usize) {
-    // What cannot be shown is erased all the same.
+    // If this fails, the characters are still erased from the line.
     let _shown = io::stderr().write_all("\u{8} \u{8}".repeat(columns).as_bytes());
 }
 
-/// A line that is being typed, with the editing that the terminal does otherwise.
+/// A line being typed, with the editing that the terminal provides in canonical mode.
 #[derive(Debug, Default)]
 struct Line {
     typed: Zeroizing<Vec<u8>>,
 }
 
-/// What a byte has done.
+/// The effect of a typed byte.
 #[derive(Debug, Eq, PartialEq)]
 enum Typed {
     Character,
-    /// The terminal is closed, as far as the user is concerned.
+    /// The user typed Ctrl-D: end of input.
     End,
-    /// Something was erased; of it and of the key this many columns are on the screen.
+    /// The user erased text; it and the echoed key take this many columns on the screen.
     Erased {
         echoed: usize,
     },
@@ -225,7 +225,7 @@ enum Typed {
 
 impl Line {
     fn push(&mut self, byte: u8) -> Typed {
-        /// What a terminal shows of a control character: `^U`.
+        /// The width of an echoed control character: `^U`.
         const KEY_COLUMNS: usize = 2;
         match byte {
             b'\n' | b'\r' => Typed::Line(std::mem::take(&mut self.typed)),

@@ -1,4 +1,4 @@
-//! Secrets in the memory of a process: the agent's own, or, for every other program of the user, the agent's by way of its
+//! Secrets in the memory of a process: in the agent its own memory, in other programs of the user the agent's, over its
 //! socket.
 
 use std::collections::BTreeMap;
@@ -9,25 +9,25 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::secret::SecretBytes;
 
-/// How many secrets are held: far more than anybody has accounts and tenants.
+/// The maximum number of secrets: far more than a user has accounts and tenants.
 const MAX_SECRETS: usize = 4096;
 
-/// Secrets, each under a name. A call may block.
+/// Stores secrets by name. Calls may block.
 pub trait Vault: fmt::Debug + Send + Sync {
-    /// Returns the secret of this name.
+    /// Returns the secret of this name, if there is one.
     ///
     /// # Errors
-    /// Whatever keeps the owner of the memory from answering.
+    /// The error that keeps the owner of the memory from replying.
     fn load(&self, name: &str) -> io::Result<Option<SecretBytes>>;
 
-    /// Holds a secret in place of the one of this name.
+    /// Stores a secret, and replaces an existing one of this name.
     ///
     /// # Errors
-    /// As [`Vault::load`]; [`io::ErrorKind::StorageFull`] if there are too many; [`io::ErrorKind::WouldBlock`] if nothing can
-    /// change for the moment.
+    /// As [`Vault::load`]; [`io::ErrorKind::StorageFull`] if there are too many; [`io::ErrorKind::WouldBlock`] while
+    /// changes are frozen.
     fn save(&self, name: &str, secret: &SecretBytes) -> io::Result<()>;
 
-    /// Forgets a secret, and tells whether there was one.
+    /// Removes a secret. Returns whether there was one.
     ///
     /// # Errors
     /// As [`Vault::load`].
@@ -42,7 +42,7 @@ pub struct OwnMemory {
 }
 
 impl OwnMemory {
-    /// Returns all that is held.
+    /// Returns all secrets.
     #[must_use]
     pub fn all(&self) -> Vec<(String, SecretBytes)> {
         let secrets = self.lock();
@@ -52,18 +52,18 @@ impl OwnMemory {
             .collect()
     }
 
-    /// Returns the names of all that is held.
+    /// Returns the names of all secrets.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         self.lock().keys().cloned().collect()
     }
 
-    /// Lets nothing change from now on: a change is answered with [`io::ErrorKind::WouldBlock`].
+    /// Refuses changes from now on, with [`io::ErrorKind::WouldBlock`].
     pub fn freeze(&self) {
         self.is_frozen.store(true, Ordering::SeqCst);
     }
 
-    /// Lets it change again.
+    /// Allows changes again.
     pub fn thaw(&self) {
         self.is_frozen.store(false, Ordering::SeqCst);
     }

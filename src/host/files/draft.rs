@@ -10,25 +10,25 @@ use super::leftovers::{self, UNFINISHED};
 use super::links;
 use super::read::{not_regular, read_regular};
 
-/// Who may read a file that is written.
+/// Who may read a written file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Access {
-    /// The owner alone: 0600.
+    /// Only the owner: mode 0600.
     Private,
-    /// Everyone: 0644. For public keys and certificates that the user asked for by name.
+    /// All users: mode 0644. For public keys and certificates that the user requested by name.
     Public,
-    /// Whoever may read the file that is there; the owner alone if there is none.
+    /// The mode of the existing file, or 0600 if there is none.
     AsBefore,
 }
 
-/// A file that is written whole and takes the place of another one when it is kept; dropping it removes it.
+/// A complete temporary file that replaces another file when it is kept. Dropping it removes it.
 pub(crate) struct Draft {
     file: NamedTempFile,
     target: PathBuf,
     access: Access,
     /// They may be secret.
     contents: Zeroizing<Vec<u8>>,
-    /// Whether nothing can take the place of the old file, as far as is known.
+    /// Whether the old file can only be overwritten, because its folder is not writable.
     must_stay: bool,
 }
 
@@ -41,12 +41,12 @@ impl fmt::Debug for Draft {
 }
 
 impl Draft {
-    /// Writes what is to be the file at `path` into a sibling of it, and syncs it. Symbolic links are followed, and the file that
-    /// they name is to be replaced, also one that is not there. A file that is there keeps its owner if root replaces it.
+    /// Writes the new contents of `path` to a temporary file beside it, and syncs that. Follows symbolic links: their
+    /// target, which need not exist, is the file to replace. An existing file keeps its owner if root replaces it.
     ///
     /// # Errors
-    /// What the system says; [`io::ErrorKind::InvalidInput`] if something else than a regular file is there, and
-    /// [`io::ErrorKind::PermissionDenied`] for a link that another user has put into a folder that everyone may write to.
+    /// The system's error; [`io::ErrorKind::InvalidInput`] if something other than a regular file is there, and
+    /// [`io::ErrorKind::PermissionDenied`] for a link that another user created in a world-writable folder.
     pub(crate) fn new(path: &Path, contents: &[u8], access: Access) -> io::Result<Self> {
         let target = links::follow(path)?;
         let before = regular_file(&target)?;
@@ -54,11 +54,11 @@ impl Draft {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
-        // Created 0600, whatever the umask says.
+        // Created with mode 0600, regardless of the umask.
         let begin = |folder: &Path| Builder::new().prefix(UNFINISHED).tempfile_in(folder);
         let (mut file, must_stay) = match begin(folder) {
             Ok(file) => (file, false),
-            // A file that may be written in a folder that may not.
+            // The file is writable, but its folder is not.
             Err(_) if before.is_some() && OpenOptions::new().write(true).open(&target).is_ok() => {
                 (begin(&std::env::temp_dir())?, true)
             }
@@ -80,17 +80,17 @@ impl Draft {
         })
     }
 
-    /// Returns where it lies until it is kept.
+    /// Returns the path of the temporary file.
     #[must_use]
     pub(crate) fn path(&self) -> &Path {
         self.file.path()
     }
 
-    /// Puts it in the place of the old file. Where a file is mounted by itself, as into a container, nothing can take its place,
-    /// and its contents are replaced.
+    /// Replaces the old file. A file that is a mount point, as in a container, cannot be replaced; its contents are
+    /// overwritten instead.
     ///
     /// # Errors
-    /// What the system says; the old file is then as it was.
+    /// The system's error; the old file is then unchanged.
     pub(crate) fn keep(self) -> io::Result<()> {
         let written = self.file.as_file().metadata()?.modified();
         if self.must_stay {
@@ -99,12 +99,12 @@ impl Draft {
         match self.file.persist(&self.target) {
             Ok(_kept) => {}
             Err(refused) if refused.error.kind() == io::ErrorKind::ResourceBusy => {
-                // The new contents lie beside it, on a disk, until they are in their place.
+                // The synced temporary file stays beside the old one until the new contents are written.
                 replace_contents(&self.target, &self.contents, self.access)?;
             }
             Err(refused) => return Err(refused.error),
         }
-        // In a folder of others, nothing is looked for: what is left there holds no secret.
+        // Only after a private file: other leftovers hold no secret.
         if let (Access::Private, Ok(written)) = (self.access, written)
             && let Some(folder) = self.target.parent()
         {
@@ -114,7 +114,7 @@ impl Draft {
     }
 }
 
-/// Replaces the contents of a file that must stay the same file. If that fails, the old ones are put back.
+/// Overwrites the contents of a file in place. If that fails, restores the old ones.
 fn replace_contents(path: &Path, contents: &[u8], access: Access) -> io::Result<()> {
     let old = Zeroizing::new(read_regular(path, usize::MAX)?);
     let mut file = OpenOptions::new().write(true).open(path)?;
@@ -122,7 +122,7 @@ fn replace_contents(path: &Path, contents: &[u8], access: Access) -> io::Result<
         give_access(&file, access, None)?;
     }
     overwrite(&mut file, contents).inspect_err(|_| {
-        // The file had room for them a moment ago.
+        // The old contents fit before.
         let _restored = overwrite(&mut file, &old);
     })
 }
@@ -134,7 +134,7 @@ fn overwrite(file: &mut File, contents: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Returns what is known of the file at a path, if one is there.
+/// Returns the metadata of the file at `path`, if it exists.
 fn regular_file(path: &Path) -> io::Result<Option<Metadata>> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => Ok(Some(metadata)),
@@ -165,7 +165,7 @@ fn make_private(_file: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Gives a file that root writes to the owner of the one whose place it takes.
+/// If root replaces a file, gives the new one to the owner of the old one.
 #[cfg(unix)]
 fn keep_owner(file: &File, before: &Metadata) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt as _;

@@ -2,14 +2,14 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// How many symbolic links in a row are followed, as on Linux.
+/// The maximum number of symbolic links to follow in a row, as on Linux.
 const MAX_LINKS: usize = 40;
 
-/// Follows the symbolic links of the last part of a path to a file, which need not be there.
+/// Follows symbolic links in the last component of a path. The target need not exist.
 ///
 /// # Errors
-/// What the system says; [`io::ErrorKind::PermissionDenied`] for a link that another user has put into a folder that everyone
-/// may write to, such as `/tmp`.
+/// The system's error; [`io::ErrorKind::PermissionDenied`] for a link that another user created in a world-writable folder,
+/// such as `/tmp`.
 pub(super) fn follow(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_path_buf();
     for _ in 0..MAX_LINKS {
@@ -23,7 +23,7 @@ pub(super) fn follow(path: &Path) -> io::Result<PathBuf> {
             return Ok(path);
         }
         let target = fs::read_link(&path)?;
-        // An absolute one takes the place of the whole path.
+        // An absolute target replaces the whole path.
         path = path.parent().unwrap_or(&path).join(target);
     }
     Err(io::Error::new(
@@ -32,7 +32,7 @@ pub(super) fn follow(path: &Path) -> io::Result<PathBuf> {
     ))
 }
 
-/// Tells whether a path leads to an open file of this process: `/dev/stdout`, `/dev/fd/3`, `/proc/self/fd/3`.
+/// Returns whether a path refers to an open file of this process: `/dev/stdout`, `/dev/fd/3`, `/proc/self/fd/3`.
 pub(super) fn is_open_file(path: &Path) -> bool {
     let mut path = path.to_path_buf();
     for _ in 0..MAX_LINKS {
@@ -50,8 +50,8 @@ pub(super) fn is_open_file(path: &Path) -> bool {
     false
 }
 
-/// Refuses a path that goes by a symbolic link which another user may have put there: one in a folder that everyone may write to
-/// and that belongs neither to this user nor to the folder's owner, as Linux does with `fs.protected_symlinks`.
+/// Refuses a path through a symbolic link that another user may have planted: one in a world-writable folder that is owned
+/// neither by this user nor by the folder's owner, as Linux does with `fs.protected_symlinks`.
 #[cfg(unix)]
 pub(super) fn refuse_foreign_links(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt as _;
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn reject_a_link_of_another_user_in_a_folder_that_all_may_write_to() {
         if !rustix::process::geteuid().is_root() {
-            // Only root can make links that are another user's.
+            // Only root can create a link that another user owns.
             return;
         }
         let folder = tempfile::tempdir().unwrap();

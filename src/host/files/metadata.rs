@@ -13,10 +13,10 @@ pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
     entries.map(|entry| entry.path()).collect()
 }
 
-/// Returns the names of the entries of a folder, in no particular order; none if there is no such folder.
+/// Returns the names of the entries of a folder, in no particular order; none if the folder does not exist.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub(crate) fn names(folder: &Path) -> io::Result<Vec<OsString>> {
     match fs::read_dir(folder) {
         Ok(entries) => Ok(entries.flatten().map(|entry| entry.file_name()).collect()),
@@ -25,14 +25,14 @@ pub(crate) fn names(folder: &Path) -> io::Result<Vec<OsString>> {
     }
 }
 
-/// Tells whether two paths lead to one file.
+/// Returns whether two paths refer to the same file.
 #[must_use]
 pub(crate) fn is_same(one: &Path, other: &Path) -> bool {
     one == other
         || matches!((fs::canonicalize(one), fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
 }
 
-/// Returns when a file was written last, if the file system says so.
+/// Returns when a file was last modified, if the file system records it.
 #[must_use]
 pub(crate) fn modified(path: &Path) -> Option<UnixTime> {
     let time = fs::metadata(path).and_then(|metadata| metadata.modified());

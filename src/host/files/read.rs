@@ -1,4 +1,4 @@
-//! Reads files whole, up to a limit.
+//! Reads entire files, up to a limit.
 
 use std::fs::Metadata;
 use std::io::{self, Read as _};
@@ -9,11 +9,11 @@ use zeroize::Zeroizing;
 use super::streams;
 use super::text::decode_text;
 
-/// Reads a file of at most `limit` bytes that the user names. It may be a pipe or a device, whose other end has ten seconds.
+/// Reads a file of at most `limit` bytes that the user names. It may be a pipe or a device, which must end in ten seconds.
 ///
 /// # Errors
-/// What the system says; [`io::ErrorKind::FileTooLarge`] if the file is longer than `limit`, and [`io::ErrorKind::TimedOut`] if
-/// a pipe or device did not end.
+/// The system's error; [`io::ErrorKind::FileTooLarge`] if the file is longer than `limit`, and [`io::ErrorKind::TimedOut`]
+/// if a pipe or device did not end.
 pub(crate) fn read_capped(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     let file = streams::open(path)?;
     if file.metadata()?.is_file() {
@@ -23,7 +23,7 @@ pub(crate) fn read_capped(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Reads a text file of at most `limit` bytes, or nothing if there is no such file.
+/// Reads a text file of at most `limit` bytes. Returns `None` if the file does not exist.
 ///
 /// # Errors
 /// As [`read_capped`]; [`io::ErrorKind::InvalidData`] if the file is not text ([`decode_text`]).
@@ -40,10 +40,10 @@ pub(crate) fn read_text_if_there(path: &Path, limit: usize) -> io::Result<Option
     }
 }
 
-/// Reads a regular file of at most `limit` bytes as it is, or nothing if there is no such file.
+/// Reads a regular file of at most `limit` bytes. Returns `None` if the file does not exist.
 ///
 /// # Errors
-/// What the system says; [`io::ErrorKind::FileTooLarge`] if the file is longer than `limit`, and
+/// The system's error; [`io::ErrorKind::FileTooLarge`] if the file is longer than `limit`, and
 /// [`io::ErrorKind::InvalidInput`] if it is a pipe, a device or a folder.
 pub(crate) fn read_if_there(path: &Path, limit: usize) -> io::Result<Option<Vec<u8>>> {
     if_there(read_regular(path, limit))

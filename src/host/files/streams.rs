@@ -1,24 +1,24 @@
-//! Files that are streams: pipes, terminals and other devices, which are waited for and never replaced.
+//! Pipes, terminals and other devices, which we wait for and never replace.
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-/// How long a pipe or device may keep this program waiting.
+/// How long to wait for a pipe or device.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Opens a file to read it, without waiting for anybody to write into it.
+/// Opens a file for reading, without waiting for a writer.
 pub(super) fn open(path: &Path) -> io::Result<File> {
     imp::open(path)
 }
 
-/// Reads a stream to its end, at most `limit` bytes and one more, within ten seconds.
+/// Reads a stream to its end within ten seconds, but at most `limit` bytes and one more.
 pub(super) fn read(stream: &File, limit: usize) -> io::Result<Vec<u8>> {
     imp::read(stream, limit, LIMIT)
 }
 
-/// Writes into a pipe or device, whose reader has ten seconds to come.
+/// Writes to a pipe or device, and waits up to ten seconds for a reader.
 pub(super) fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
     imp::write(path, contents, LIMIT)
 }
@@ -37,7 +37,7 @@ mod imp {
     use rustix::fs::OFlags;
     use zeroize::Zeroizing;
 
-    /// How often a reader of a pipe is looked for.
+    /// How often to check for a reader of a pipe.
     const POLL: Duration = Duration::from_millis(20);
 
     fn without_waiting() -> i32 {
@@ -76,7 +76,7 @@ mod imp {
                 .custom_flags(without_waiting())
                 .open(path);
             match opened {
-                // A pipe that nobody reads yet.
+                // The pipe has no reader yet.
                 Err(error)
                     if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error())
                         && Instant::now() < deadline =>
@@ -100,7 +100,7 @@ mod imp {
         Ok(())
     }
 
-    /// Waits until a stream can be read or written, or has ended.
+    /// Waits until a stream is readable or writable, or has ended.
     fn wait(stream: &File, wanted: PollFlags, deadline: Instant) -> io::Result<()> {
         let left = deadline.saturating_duration_since(Instant::now());
         let left = left.try_into().map_err(io::Error::other)?;

@@ -10,7 +10,7 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::super::files;
 
-/// A connection between two processes of this machine.
+/// A connection between two processes on this machine.
 #[derive(Debug)]
 pub(crate) struct LocalStream(UnixStream);
 
@@ -18,20 +18,20 @@ impl LocalStream {
     /// Connects to a socket.
     ///
     /// # Errors
-    /// What the system says; [`io::ErrorKind::WouldBlock`] if too many callers wait to be accepted.
+    /// The system's error; [`io::ErrorKind::WouldBlock`] if the listener's backlog is full.
     pub(crate) async fn connect(socket: &Path) -> io::Result<Self> {
         UnixStream::connect(socket).await.map(Self)
     }
 
-    /// Returns the ID of the user whose program is at the other end.
+    /// Returns the user ID of the process at the other end.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub(crate) fn peer_user(&self) -> io::Result<u32> {
         Ok(self.0.peer_cred()?.uid())
     }
 
-    /// Returns the ID of the process at the other end, where the system tells it.
+    /// Returns the ID of the process at the other end, if the system provides it.
     pub(crate) fn peer_process(&self) -> Option<u32> {
         let process = self.0.peer_cred().ok()?.pid()?;
         u32::try_from(process).ok()
@@ -77,10 +77,10 @@ impl AsyncWrite for LocalStream {
 pub(crate) struct LocalListener(UnixListener);
 
 impl LocalListener {
-    /// Listens on a socket that only this user can open, in place of one that no program listens on any more.
+    /// Listens on a socket that only this user can open. Replaces a stale socket that has no listener.
     ///
     /// # Errors
-    /// What the system says; [`io::ErrorKind::AlreadyExists`] if something other than a socket is there.
+    /// The system's error; [`io::ErrorKind::AlreadyExists`] if something other than a socket exists there.
     pub(crate) fn bind(socket: &Path) -> io::Result<Self> {
         remove_stale(socket)?;
         let listener = UnixListener::bind(socket)?;
@@ -88,11 +88,11 @@ impl LocalListener {
         Ok(Self(listener))
     }
 
-    /// As [`LocalListener::bind`], in place of a socket that another program may still listen on: a caller reaches the one or the
-    /// other at any moment.
+    /// As [`LocalListener::bind`], but also replaces a socket that another program still listens on. The replacement is
+    /// atomic: a client always reaches one of the two.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub(crate) fn bind_over(socket: &Path) -> io::Result<Self> {
         let mut beside = socket.as_os_str().to_owned();
         beside.push(".new");
@@ -104,7 +104,7 @@ impl LocalListener {
     /// Waits for the next connection.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub(crate) async fn accept(&self) -> io::Result<LocalStream> {
         self.0.accept().await.map(|(stream, _)| LocalStream(stream))
     }
@@ -119,10 +119,10 @@ pub(crate) struct SocketFile {
 }
 
 impl SocketFile {
-    /// Returns the file that is there now.
+    /// Returns the socket file that exists at `path` now.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub(crate) fn at(path: &Path) -> io::Result<Self> {
         Ok(Self {
             path: path.to_owned(),
@@ -130,15 +130,15 @@ impl SocketFile {
         })
     }
 
-    /// Tells whether it is still the one at its path.
+    /// Returns whether this file is still the one at its path.
     pub(crate) fn is_there(&self) -> bool {
         identity(&self.path).is_ok_and(|identity| identity == self.identity)
     }
 
-    /// Removes it if it is still there.
+    /// Removes this file if it is still the one at its path.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub(crate) fn remove(&self) -> io::Result<()> {
         if self.is_there() {
             remove_stale(&self.path)?;
@@ -152,7 +152,7 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
     Ok((metadata.dev(), metadata.ino()))
 }
 
-/// Removes a socket; that there is none is fine.
+/// Removes a socket. A missing socket is not an error.
 fn remove_stale(socket: &Path) -> io::Result<()> {
     match socket.symlink_metadata() {
         Ok(metadata) if metadata.file_type().is_socket() => files::remove_if_there(socket),
@@ -165,17 +165,17 @@ fn remove_stale(socket: &Path) -> io::Result<()> {
     }
 }
 
-/// Takes the sockets that systemd listens on for this process (`sd_listen_fds(3)`), in the order of the unit's `ListenStream`
-/// lines: none if another program started it. They can be taken once.
+/// Returns the sockets that systemd passed to this process (`sd_listen_fds(3)`), in the order of the unit's `ListenStream`
+/// lines; none if systemd did not start it. Only the first call returns them.
 ///
 /// # Errors
-/// What the system says; [`io::ErrorKind::InvalidInput`] if one of them is something else.
+/// The system's error; [`io::ErrorKind::InvalidInput`] if one of them is not a Unix socket.
 pub(crate) fn inherited_listeners() -> io::Result<Vec<LocalListener>> {
     let mut inherited = ListenFd::from_env();
     let mut listeners = Vec::new();
     for index in 0..inherited.len() {
         if let Some(listener) = inherited.take_unix_listener(index)? {
-            // An event loop is going to wait on it.
+            // The event loop requires it.
             listener.set_nonblocking(true)?;
             listeners.push(LocalListener(UnixListener::from_std(listener)?));
         }

@@ -31,7 +31,7 @@ pub(crate) struct Captured {
 /// longer than `limit` is killed.
 ///
 /// # Errors
-/// What the system says if the program cannot be started; [`io::ErrorKind::TimedOut`] if it took too long.
+/// The system's error if the program cannot be started; [`io::ErrorKind::TimedOut`] if it took too long.
 #[expect(
     clippy::disallowed_methods,
     reason = "one of the few places that start programs"
