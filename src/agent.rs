@@ -1,21 +1,21 @@
-//! The agent: one process a user that holds keys and relay credentials in memory, renews what expires, and answers ssh.
+//! The agent: one process for each user that holds keys and relay credentials in memory, renews them and answers ssh.
 //!
-//! It is an ssh agent (PROTOCOL.agent, draft-ietf-sshm-ssh-agent) on a socket that only its user can open, and it answers our
-//! own programs on a socket beside it through an extension of that protocol ([`ask`]). Whoever needs it starts it, or
-//! systemd does; after an hour without a question it ends. It asks nobody anything: what needs a person is told to whoever
-//! asked.
+//! It is an ssh agent (PROTOCOL.agent, draft-ietf-sshm-ssh-agent) on a socket that only its user can open. It answers our own
+//! programs on a socket beside it, through an extension of that protocol ([`ask`]). The first caller starts it, or systemd does;
+//! it stops after an hour without a request. It never prompts: if the user has to act, the caller gets an error that says so.
 //!
 //! ```text
-//! server ── connection ── requests     what ssh and its kin ask: list, sign, remove
-//!   │           │─ answers             what our own programs ask
-//!   │           └─ bindings            which session a connection is for, and what may be signed through it
-//!   ├─ accounts ── account             what is held for each profile
-//!   │              └─ addresses        where it has seen VMs
-//!   └─ tend         └─ renewal         in the background, before anybody has to wait
+//! server ── connection ── requests     from ssh and related tools: list, sign, remove
+//!   │           │─ answers             to our own programs, which ask through `client`
+//!   │           └─ bindings            the session that a connection is for, and what may be signed through it
+//!   ├─ sockets                         opened, or handed over by systemd or by the agent of an older program
+//!   └─ state ── accounts ── account    what is held for each profile
+//!               │           └─ certificates, renewal
+//!               └─ background          renews before a caller has to wait
 //! ```
 //!
-//! What `ssh-add -d` or `-D` removes is forgotten here and not in the keyring: ssh does not see it any more until one of our
-//! own programs asks for it, as the `ProxyCommand` of a managed host does.
+//! What `ssh-add -d` or `-D` removes is forgotten here and stays in the keyring: ssh does not see it until one of our own
+//! programs asks for it, as the `ProxyCommand` of a managed host does.
 
 mod account;
 mod accounts;
@@ -28,7 +28,6 @@ pub(crate) mod caller;
 mod certificates;
 pub(crate) mod client;
 mod connection;
-mod doors;
 pub(crate) mod hand_over;
 pub(crate) mod memory;
 pub(crate) mod orphans;
@@ -37,6 +36,7 @@ mod places;
 mod renewal;
 mod requests;
 mod server;
+mod sockets;
 mod state;
 pub(crate) mod systemd;
 

@@ -80,7 +80,7 @@ impl Account {
 
     /// Returns the account as this caller reaches it. If that differs from the last caller's network or keyring, what failed
     /// before may work.
-    pub(super) async fn come_from(&self, host: &Host) -> Result<Self, SessionError> {
+    pub(super) async fn for_caller(&self, host: &Host) -> Result<Self, SessionError> {
         let session = self.session.for_caller(host).await?;
         if session.link_number() != self.session.link_number() {
             self.wake();
@@ -107,8 +107,8 @@ impl Account {
     }
 
     /// Serves ssh again: one of our own programs asks.
-    pub(super) fn readmit(&self) {
-        self.held.issued.readmit();
+    pub(super) fn restore(&self) {
+        self.held.issued.restore();
     }
 
     pub(super) fn is_withdrawn(&self) -> bool {

@@ -26,7 +26,7 @@ const MAX_ENVIRONMENTS: usize = 16;
 
 /// Who asks, and from where.
 #[derive(Debug)]
-pub(super) struct From {
+pub(super) struct Origin {
     /// This machine, with the caller's variables.
     host: Host,
     /// The account that the caller's variables name.
@@ -58,18 +58,18 @@ impl Accounts {
     }
 
     /// Returns who asks, as far as the caller says so.
-    pub(super) fn caller(&self, caller: &Caller) -> Result<From, Failure> {
+    pub(super) fn caller(&self, caller: &Caller) -> Result<Origin, Failure> {
         let host = Host {
             env: caller.env()?,
             ..self.host.clone()
         };
         let identity = caller.identity()?;
-        Ok(From { host, identity })
+        Ok(Origin { host, identity })
     }
 
     /// Returns this process as the one that asks.
-    pub(super) fn this_process(&self) -> From {
-        From {
+    pub(super) fn this_process(&self) -> Origin {
+        Origin {
             host: self.host.clone(),
             identity: None,
         }
@@ -79,7 +79,7 @@ impl Accounts {
     /// since is opened again.
     pub(super) async fn open(
         &self,
-        from: &From,
+        from: &Origin,
         name: &ProfileName,
         tenancy: &Tenancy,
     ) -> Result<Arc<Account>, Failure> {
@@ -120,8 +120,8 @@ impl Accounts {
     }
 
     /// Returns an account that is open as the caller reaches it, which is how it is renewed in the background from now on.
-    async fn as_reached(&self, from: &From, account: &Account) -> Result<Arc<Account>, Failure> {
-        let reached = Arc::new(account.come_from(&from.host).await?);
+    async fn as_reached(&self, from: &Origin, account: &Account) -> Result<Arc<Account>, Failure> {
+        let reached = Arc::new(account.for_caller(&from.host).await?);
         let mut opened = self.opened.lock().await;
         if let Some(held) = opened.iter_mut().find(|held| held.is_same(&reached)) {
             *held = Arc::clone(&reached);
@@ -154,7 +154,7 @@ impl Accounts {
     /// Returns the tenant of a subscription, if the cloud knows the subscription.
     pub(super) async fn tenant_of(
         &self,
-        from: &From,
+        from: &Origin,
         cloud_name: &CloudName,
         subscription: &SubscriptionId,
     ) -> Result<Option<TenantId>, Failure> {
@@ -174,7 +174,7 @@ impl Accounts {
     /// Returns the ID of a tenant that is named by a domain.
     pub(super) async fn tenant_id(
         &self,
-        from: &From,
+        from: &Origin,
         cloud_name: &CloudName,
         tenant: TenantId,
     ) -> Result<TenantId, Failure> {
@@ -254,6 +254,6 @@ impl Accounts {
     }
 }
 
-fn http(from: &From, cloud: &Cloud) -> Result<Http, Failure> {
+fn http(from: &Origin, cloud: &Cloud) -> Result<Http, Failure> {
     Ok(Http::for_cloud(cloud, &from.host.env)?)
 }

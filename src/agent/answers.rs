@@ -1,7 +1,7 @@
 //! What our own programs ask: one method a question.
 
 use super::account::Account;
-use super::accounts::From;
+use super::accounts::Origin;
 use super::ask::{
     AddressQuestion, Answer, AskResult, Asked, CertificateAnswer, MachinesQuestion, Question,
     RelayAnswer, RelayQuestion, RenewedAnswer, Tenancy,
@@ -57,12 +57,12 @@ impl Agent {
 
     async fn certificate(
         &self,
-        from: &From,
+        from: &Origin,
         profile: &ProfileName,
         tenancy: &Tenancy,
     ) -> AskResult {
         let account = self.accounts.open(from, profile, tenancy).await?;
-        account.readmit();
+        account.restore();
         let issued = account.certificate().await?;
         let explanation = issued.certificate.explain();
         Ok(Answer::Certificate(CertificateAnswer {
@@ -73,7 +73,7 @@ impl Agent {
         }))
     }
 
-    async fn relay_credentials(&self, from: &From, question: &RelayQuestion) -> AskResult {
+    async fn relay_credentials(&self, from: &Origin, question: &RelayQuestion) -> AskResult {
         let RelayQuestion {
             profile,
             tenancy,
@@ -91,7 +91,7 @@ impl Agent {
         )))
     }
 
-    async fn vm_addresses(&self, from: &From, question: &AddressQuestion) -> AskResult {
+    async fn vm_addresses(&self, from: &Origin, question: &AddressQuestion) -> AskResult {
         let AddressQuestion {
             profile,
             tenancy,
@@ -103,7 +103,7 @@ impl Agent {
         Ok(Answer::VmAddresses(found.await?))
     }
 
-    async fn machines(&self, from: &From, question: &MachinesQuestion) -> AskResult {
+    async fn machines(&self, from: &Origin, question: &MachinesQuestion) -> AskResult {
         let MachinesQuestion {
             profile,
             name,
@@ -121,13 +121,13 @@ impl Agent {
 
     async fn renew(
         &self,
-        from: &From,
+        from: &Origin,
         profile: &ProfileName,
         tenancy: &Tenancy,
         when: RenewWhen,
     ) -> AskResult {
         let account = self.accounts.open(from, profile, tenancy).await?;
-        account.readmit();
+        account.restore();
         let now = self.host.clock.now();
         let is_good = |issued: &Issued| !issued.lifetime().needs_renewal(when, now);
         let (issued, is_new) = account.certificate_that(is_good).await?;

@@ -17,7 +17,7 @@ const LARGEST_DRIFT: Duration = Duration::from_secs(5);
 
 impl Accounts {
     /// Looks after the accounts that are open, for ever.
-    pub(super) async fn tend(&self) {
+    pub(super) async fn keep_renewed(&self) {
         let mut watch = Watch::new(self.clock());
         loop {
             let mut pause = LOOK_INTERVAL;
@@ -26,7 +26,7 @@ impl Accounts {
                 if has_jumped {
                     account.wake();
                 }
-                pause = pause.min(account.tend());
+                pause = pause.min(account.renew_if_due());
             }
             tokio::select! {
                 () = sleep(pause.max(SHORTEST_PAUSE)) => {}

@@ -23,7 +23,7 @@ impl Account {
     /// the renewal waited for. Of any number of askers one renews.
     pub(super) async fn certificate(self: &Arc<Self>) -> Result<Issued, Failure> {
         self.held.issued.record_use();
-        let held = self.certificate_at_hand().await;
+        let held = self.current_certificate().await;
         let now = self.session.clock.now();
         match held {
             Some(held) if !held.is_due(now) => Ok(held),
@@ -48,7 +48,7 @@ impl Account {
         let settings = self.session.link_number();
         let seen = self.held.renewal().tries();
         let _turn = self.held.turn.lock().await;
-        let held = self.certificate_at_hand().await;
+        let held = self.current_certificate().await;
         {
             let renewal = self.held.renewal();
             match (held, renewal.failure_with(settings)) {
@@ -65,7 +65,7 @@ impl Account {
     }
 
     /// Renews what is due and in use; returns how long until it is worth another look.
-    pub(super) fn tend(self: &Arc<Self>) -> Duration {
+    pub(super) fn renew_if_due(self: &Arc<Self>) -> Duration {
         if !self.session.unsaved_warnings().is_empty() {
             let session = self.session.clone();
             tokio::spawn(async move { session.retry_unsaved().await });
@@ -180,7 +180,7 @@ impl Account {
     }
 
     /// Returns the newest certificate that is held or stored and still lives, without asking Entra for one.
-    pub(super) async fn certificate_at_hand(&self) -> Option<Issued> {
+    pub(super) async fn current_certificate(&self) -> Option<Issued> {
         if self.held.issued.newest().is_none()
             && let Ok(Some(stored)) = issue::stored(&self.session).await
         {

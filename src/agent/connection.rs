@@ -27,7 +27,7 @@ const QUERY: &str = "query";
 
 /// Where a question comes from.
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub(super) enum Door {
+pub(super) enum Entrance {
     /// Our own programs' socket, which never leaves the machine.
     OwnPrograms,
     /// The socket that ssh is told of, which `ssh -A` carries to other machines.
@@ -35,7 +35,7 @@ pub(super) enum Door {
 }
 
 /// Answers one connection until it ends, is silent for too long, or sends what is no message.
-pub(super) async fn converse(agent: &Agent, mut stream: LocalStream, door: Door) {
+pub(super) async fn converse(agent: &Agent, mut stream: LocalStream, entrance: Entrance) {
     let mut bindings = Bindings::default();
     let mut first = [0];
     let mut forwarded = None;
@@ -44,9 +44,9 @@ pub(super) async fn converse(agent: &Agent, mut stream: LocalStream, door: Door)
         let Ok(Ok(message)) = rest.await else {
             return;
         };
-        agent.is_asked();
+        agent.record_request();
         let response = match Request::decode(&message) {
-            Some(request) => respond(agent, request, door, &mut bindings).await,
+            Some(request) => respond(agent, request, entrance, &mut bindings).await,
             None => Response::Failure,
         };
         if bindings.is_forwarded() && forwarded.is_none() {
@@ -57,7 +57,7 @@ pub(super) async fn converse(agent: &Agent, mut stream: LocalStream, door: Door)
         }
         let bytes = Zeroizing::new(response.encode());
         let written = timeout(MESSAGE_LIMIT, stream.write_all(&bytes)).await;
-        agent.has_answered();
+        agent.record_answer();
         if !matches!(written, Ok(Ok(()))) {
             return;
         }
@@ -67,7 +67,7 @@ pub(super) async fn converse(agent: &Agent, mut stream: LocalStream, door: Door)
 async fn respond(
     agent: &Agent,
     request: Request<'_>,
-    door: Door,
+    entrance: Entrance,
     bindings: &mut Bindings,
 ) -> Response {
     match request {
@@ -89,7 +89,7 @@ async fn respond(
         Request::Extension {
             name: ASK,
             contents,
-        } if door == Door::OwnPrograms => answer(agent, contents).await,
+        } if entrance == Entrance::OwnPrograms => answer(agent, contents).await,
         Request::Extension { name: QUERY, .. } => Response::Extensions(EXTENSIONS),
         // Taken note of while the agent is locked, too: that it is unlocked later makes no forwarded connection a local one.
         Request::Extension {
@@ -177,7 +177,7 @@ mod tests {
         // It goes on until the client is gone.
         tokio::select! {
             answer = client => answer,
-            () = converse(&agent, ours, Door::Ssh) => None,
+            () = converse(&agent, ours, Entrance::Ssh) => None,
         }
     }
 

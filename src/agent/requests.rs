@@ -36,7 +36,7 @@ impl Agent {
     }
 
     async fn offer_of(&self, account: &Arc<Account>) -> Option<OfferedKey> {
-        let held = account.certificate_at_hand().await?;
+        let held = account.current_certificate().await?;
         let issued = renewed_or(held, account.certificate()).await;
         Some(OfferedKey {
             blob: issued.certificate.blob().to_vec(),

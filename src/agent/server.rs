@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::connection::{Door, converse};
-use super::doors::Doors;
+use super::connection::{Entrance, converse};
 use super::hand_over;
+use super::sockets::Sockets;
 use super::state::{Agent, MAX_CONNECTIONS};
 use crate::failure::{Failure, file_failure};
 use crate::host::Host;
@@ -18,11 +18,11 @@ use crate::host::vault::OwnMemory;
 /// How long the agent stays without a question, in seconds.
 pub(crate) const DEFAULT_IDLE_SECONDS: u32 = 3600;
 /// How long the agent stays after it was told to stop, for the answer to get out.
-const LAST_WORDS: Duration = Duration::from_millis(20);
+const LAST_ANSWER_TIME: Duration = Duration::from_millis(20);
 /// How long an agent that cannot hand its memory over waits until it tries again.
 const LOOK_INTERVAL: Duration = Duration::from_secs(60);
 /// How long an agent that another version has replaced stays for the connections that it has.
-const FAREWELL_LIMIT: Duration = Duration::from_secs(3600);
+const DRAIN_LIMIT: Duration = Duration::from_secs(3600);
 
 /// Why an agent no longer takes connections.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -49,52 +49,52 @@ pub(crate) async fn serve(
 ) -> Result<(), Failure> {
     let failed = |error: io::Error| file_failure("open the agent's socket", socket, &error);
     let opened = match &inherited {
-        Some(_) => Doors::take_over(socket).await.map(Some),
-        None => Doors::open(socket).await,
+        Some(_) => Sockets::take_over(socket).await.map(Some),
+        None => Sockets::open(socket).await,
     };
-    let Some(doors) = opened.map_err(failed)? else {
+    let Some(sockets) = opened.map_err(failed)? else {
         return Ok(());
     };
     let memory = Arc::new(inherited.unwrap_or_default());
     let is_memory_locked = memory::keep_out_of_swap();
     let agent = Arc::new(Agent::new(host, memory, is_memory_locked));
     let end = tokio::select! {
-        () = agent.accept(&doors.for_ssh, Door::Ssh) => End::Leave,
-        () = agent.accept(&doors.for_us, Door::OwnPrograms) => End::Leave,
+        () = agent.accept(&sockets.for_ssh, Entrance::Ssh) => End::Leave,
+        () = agent.accept(&sockets.for_us, Entrance::OwnPrograms) => End::Leave,
         () = agent.stop.notified() => End::Leave,
         () = agent.wait_until_idle(idle) => End::Leave,
-        end = agent.wait_until_succeeded(socket, idle, &doors) => end,
-        () = agent.accounts.tend() => End::Leave,
+        end = agent.wait_until_succeeded(socket, idle, &sockets) => end,
+        () = agent.accounts.keep_renewed() => End::Leave,
     };
     // Whoever comes now starts another one; whoever is being answered gets the answer. systemd starts the next one only when
     // this one has ended.
-    let stays = end == End::Replaced && !doors.are_inherited();
-    doors.close().map_err(failed)?;
+    let stays = end == End::Replaced && !sockets.are_inherited();
+    sockets.close().map_err(failed)?;
     if stays {
-        agent.see_connections_off().await;
+        agent.drain_connections().await;
     }
-    tokio::time::sleep(LAST_WORDS).await;
+    tokio::time::sleep(LAST_ANSWER_TIME).await;
     Ok(())
 }
 
 impl Agent {
     /// Returns when the sockets are gone or another agent's, or when the next agent may take this one's place. While there is
     /// something to hand over, the next agent takes it by itself.
-    async fn wait_until_succeeded(&self, socket: &Path, idle: Duration, doors: &Doors) -> End {
+    async fn wait_until_succeeded(&self, socket: &Path, idle: Duration, sockets: &Sockets) -> End {
         loop {
             tokio::select! {
-                () = doors.wait_until_gone() => return End::Leave,
+                () = sockets.wait_until_gone() => return End::Leave,
                 () = self.wait_until_replaced() => {}
             }
             if self.sign_ins() == 0 {
                 return End::Replaced;
             }
-            if !doors.are_inherited()
+            if !sockets.are_inherited()
                 && let Some(program) = &self.program
                 && let Ok(next) = hand_over::start(program.path(), socket, idle, &self.memory)
             {
                 tokio::select! {
-                    () = doors.wait_until_gone() => return End::Replaced,
+                    () = sockets.wait_until_gone() => return End::Replaced,
                     () = hand_over::fail(next, &self.memory) => {}
                 }
             }
@@ -103,17 +103,17 @@ impl Agent {
                 "the agent of a program that was replaced goes on: it holds the only copy of a sign-in"
             );
             tokio::select! {
-                () = doors.wait_until_gone() => return End::Leave,
+                () = sockets.wait_until_gone() => return End::Leave,
                 () = tokio::time::sleep(LOOK_INTERVAL) => {}
             }
         }
     }
 
-    async fn accept(self: &Arc<Self>, listener: &LocalListener, door: Door) {
+    async fn accept(self: &Arc<Self>, listener: &LocalListener, entrance: Entrance) {
         let [for_ssh, for_us] = &self.places;
-        let places = match door {
-            Door::Ssh => for_ssh,
-            Door::OwnPrograms => for_us,
+        let places = match entrance {
+            Entrance::Ssh => for_ssh,
+            Entrance::OwnPrograms => for_us,
         };
         loop {
             let Ok(place) = Arc::clone(places).acquire_owned().await else {
@@ -123,7 +123,7 @@ impl Agent {
                 Ok(stream) if is_ours(&stream) => {
                     let agent = Arc::clone(self);
                     tokio::spawn(async move {
-                        converse(&agent, stream, door).await;
+                        converse(&agent, stream, entrance).await;
                         drop(place);
                     });
                 }
@@ -135,18 +135,18 @@ impl Agent {
     }
 
     /// Returns when no connection is left, or they have had time enough.
-    async fn see_connections_off(&self) {
+    async fn drain_connections(&self) {
         let all = u32::try_from(MAX_CONNECTIONS).unwrap_or(u32::MAX);
         let wait = async {
             for places in &self.places {
                 let _all_places = places.acquire_many(all).await;
             }
         };
-        let _waited = timeout(FAREWELL_LIMIT, wait).await;
+        let _waited = timeout(DRAIN_LIMIT, wait).await;
     }
 }
 
-/// The socket's folder keeps other users out; this is the second lock on the door.
+/// The socket's folder keeps other users out; this is the second lock on the entrance.
 fn is_ours(stream: &LocalStream) -> bool {
     stream.peer_user().is_ok_and(|user| user == this_user())
 }
@@ -166,10 +166,10 @@ mod tests {
         for (lasts, waited) in [
             (Duration::ZERO, Duration::ZERO),
             (
-                FAREWELL_LIMIT.saturating_sub(moment),
-                FAREWELL_LIMIT.saturating_sub(moment),
+                DRAIN_LIMIT.saturating_sub(moment),
+                DRAIN_LIMIT.saturating_sub(moment),
             ),
-            (FAREWELL_LIMIT + moment, FAREWELL_LIMIT),
+            (DRAIN_LIMIT + moment, DRAIN_LIMIT),
         ] {
             let [_, for_us] = &agent.places;
             let place = Arc::clone(for_us).acquire_owned().await.unwrap();
@@ -179,7 +179,7 @@ mod tests {
                 drop(place);
             };
             let seen_off = async {
-                agent.see_connections_off().await;
+                agent.drain_connections().await;
                 begun.elapsed()
             };
             let (after, ()) = tokio::join!(seen_off, connection);

@@ -42,7 +42,7 @@ pub(super) struct Agent {
     started_at: UnixTime,
     /// When the last question came, in seconds after the start.
     asked: AtomicU64,
-    /// A place for each connection, by door.
+    /// A place for each connection, by entrance.
     pub(super) places: [Arc<Semaphore>; 2],
     /// The places for forwarded connections, which have one of the others, too.
     pub(super) forwarded: Arc<Semaphore>,
@@ -84,7 +84,7 @@ impl Agent {
     }
 
     /// Takes note that somebody has got an answer.
-    pub(super) fn has_answered(&self) {
+    pub(super) fn record_answer(&self) {
         self.answered.notify_one();
     }
 
@@ -96,7 +96,7 @@ impl Agent {
     }
 
     /// Takes note that somebody asks.
-    pub(super) fn is_asked(&self) {
+    pub(super) fn record_request(&self) {
         let seconds = self.started.elapsed().as_secs();
         self.asked.store(seconds, Ordering::Relaxed);
     }

@@ -63,7 +63,7 @@ impl IssuedCertificates {
     }
 
     /// Shows the account to ssh again.
-    pub(in super::super) fn readmit(&self) {
+    pub(in super::super) fn restore(&self) {
         self.is_withdrawn.store(false, Ordering::Relaxed);
     }
 

@@ -20,7 +20,7 @@ const TAKE_OVER_POLL: Duration = Duration::from_millis(10);
 
 /// The two sockets of the agent, and the lock that one agent holds.
 #[derive(Debug)]
-pub(super) struct Doors {
+pub(super) struct Sockets {
     /// The socket that ssh is told of.
     pub(super) for_ssh: LocalListener,
     /// The socket that our own programs ask at.
@@ -31,7 +31,7 @@ pub(super) struct Doors {
     _lock: Lock,
 }
 
-impl Doors {
+impl Sockets {
     /// Opens the sockets, or takes those that systemd hands over. Returns `None` if another agent has them.
     pub(super) async fn open(socket: &Path) -> io::Result<Option<Self>> {
         let ask_socket = ask_socket(socket);
@@ -159,10 +159,10 @@ mod tests {
     async fn sockets_that_are_gone_are_noticed_and_those_of_another_agent_stay() {
         let parent = tempfile::tempdir().unwrap();
         let socket = parent.path().join("run").join("agent.sock");
-        let first = Doors::open(&socket).await.unwrap().unwrap();
+        let first = Sockets::open(&socket).await.unwrap().unwrap();
         std::fs::rename(socket.parent().unwrap(), parent.path().join("moved")).unwrap();
         first.wait_until_gone().await;
-        let second = Doors::open(&socket).await.unwrap().unwrap();
+        let second = Sockets::open(&socket).await.unwrap().unwrap();
         first.wait_until_gone().await;
         first.close().unwrap();
         assert!(second.ours.iter().all(SocketFile::is_there));
