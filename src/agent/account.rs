@@ -5,7 +5,7 @@
 //! ```text
 //! 1  Accounts::opening            while a keyring is opened
 //! 2  Held::turn                   while a certificate is issued
-//!    a page of relays, addresses  while Azure is asked about one machine
+//!    a page of relays, addresses  while a request about one machine runs
 //! 3  Accounts::opened, tenants,   for a moment
 //!    domains, the books' pages
 //! 4  Held::renewal, then issued   never across an await
@@ -34,7 +34,7 @@ use crate::issue::{Issued, SpareKeys};
 use crate::session::{Retry, Session, SessionError};
 use crate::time::{Spoken, UnixTime};
 
-/// How often Entra or Azure is asked while a caller waits.
+/// How many requests to Entra or Azure a waiting caller is worth.
 pub(super) const MAX_TRIES: u32 = 3;
 /// The pause between two of these tries.
 pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(300);
@@ -91,7 +91,7 @@ impl Account {
         })
     }
 
-    /// Tells whether this is the same account, as another caller reaches it.
+    /// Returns whether this is the same account, as another caller reaches it.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.held, &other.held)
     }
@@ -115,7 +115,7 @@ impl Account {
         self.held.issued.is_withdrawn()
     }
 
-    /// Tells whether the key may be used from the machines that the agent is forwarded to.
+    /// Returns whether the key may be used from the machines that the agent is forwarded to.
     pub(super) const fn may_be_forwarded(&self) -> bool {
         self.session.profile.keys.may_be_forwarded
     }
@@ -150,7 +150,7 @@ impl Account {
         self.held.relays.find(machine, refused, now, fetch).await
     }
 
-    /// Returns the addresses of a VM. Cached ones where nobody answered are looked up again.
+    /// Returns the addresses of a VM. Cached ones that did not answer are looked up again.
     pub(super) async fn vm_addresses(
         &self,
         vm: &ResourceId,
@@ -160,7 +160,7 @@ impl Account {
         self.held.addresses.find(vm, unreached, look_up).await
     }
 
-    /// Asks Azure Resource Manager. A failure that may pass is met by another try, a few times.
+    /// Sends a request to Azure Resource Manager, and retries a few times if it may pass.
     pub(super) async fn ask_azure<T, F>(
         &self,
         question: impl Fn(Arc<ResourceManager>) -> F,

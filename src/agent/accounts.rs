@@ -33,7 +33,7 @@ pub(super) struct Origin {
     identity: Option<EnvironmentIdentity>,
 }
 
-/// What the agent holds: the accounts that somebody has asked for, the last one asked for first.
+/// The accounts that the agent holds, the one requested last first.
 #[derive(Debug)]
 pub(super) struct Accounts {
     host: Host,
@@ -188,14 +188,14 @@ impl Accounts {
         Ok(id)
     }
 
-    /// Returns the accounts that are open, or, if none is, those of all profiles: somebody looks with `ssh-add -l`.
+    /// Returns the accounts that are open, or, if none is, those of all profiles, for `ssh-add -l`.
     pub(super) async fn all(&self) -> Vec<Arc<Account>> {
         let is_empty = self.opened.lock().await.is_empty();
         if is_empty {
             let from = &self.this_process();
             let names = Profiles::new(&self.host.paths).names().unwrap_or_default();
             for name in names.iter().rev() {
-                // An account that cannot be opened has no key to offer; whoever asks for it is told why.
+                // An account that cannot be opened has no key to offer; its next caller gets the error.
                 let Ok(account) = self.open(from, name, &Tenancy::Home).await else {
                     continue;
                 };

@@ -1,7 +1,7 @@
 //! What our own programs ask the agent, framed as an extension of PROTOCOL.agent.
 //!
-//! It is answered on a socket of its own beside the one that ssh is told of: `ssh -A` carries the latter to other machines,
-//! and nobody there is to be given relay credentials.
+//! The agent answers on a second socket beside the one for ssh: `ssh -A` carries the latter to other machines, which must not
+//! get relay credentials.
 //!
 //! ```text
 //! request     byte 27 (SSH_AGENTC_EXTENSION), string "ask@entra-ssh", a question in JSON
@@ -147,7 +147,7 @@ pub(crate) struct AddressQuestion {
     pub tenancy: Tenancy,
     /// The VM.
     pub machine: ResourceId,
-    /// The addresses that nobody answered at, if it was so: they are looked up anew then.
+    /// The addresses that did not answer, if any: the agent looks them up again.
     pub unreached: Option<VmAddresses>,
 }
 
@@ -306,6 +306,5 @@ pub(crate) type AskResult = Result<Answer, Failure>;
 /// Returns the failure of an agent and a program that do not understand each other.
 #[must_use]
 pub(crate) fn another_version() -> Failure {
-    Failure::new("the running agent is of another version")
-        .hint("start it anew: entra-ssh agent stop")
+    Failure::new("the running agent is of another version").hint("restart it: entra-ssh agent stop")
 }

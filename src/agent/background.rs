@@ -1,4 +1,4 @@
-//! Renewing in the background what is in use, so that nobody waits for it.
+//! Renews certificates in use in the background, so that no caller waits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,7 +50,7 @@ impl Watch {
         }
     }
 
-    /// Tells whether the machine has slept or its clock has been set since the last look.
+    /// Returns whether the machine has slept or its clock has been set since the last look.
     fn has_jumped(&mut self, wall: UnixTime, steady: Instant) -> bool {
         let passed = steady.saturating_duration_since(self.steady);
         let expected = self.wall.after(passed);

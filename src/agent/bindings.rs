@@ -15,7 +15,7 @@ pub(super) const MAX_BINDINGS: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct Bindings {
     held: Vec<Binding>,
-    /// A binding was tried that does not hold: somebody pretends.
+    /// A binding with a wrong signature was tried.
     is_tainted: bool,
 }
 
@@ -27,7 +27,7 @@ struct Binding {
 }
 
 impl Bindings {
-    /// Takes note of a binding; tells whether it is one.
+    /// Records a binding, and returns whether it is valid.
     pub(super) fn bind(&mut self, contents: &[u8]) -> bool {
         let Some(bind) = SessionBind::decode(contents) else {
             self.is_tainted = true;
@@ -35,8 +35,8 @@ impl Bindings {
         };
         match host_key::verify(bind.host_key, bind.session_id, bind.signature) {
             Verdict::Holds => self.add(&bind),
-            // A rare kind of host key must not make logins fail: such a connection is treated as that of an older client. If
-            // it is forwarded, though, whoever it is forwarded to must not profit from a host key that nobody here can read.
+            // A rare kind of host key must not make logins fail: the agent treats the connection as one of an older
+            // client. But if it is forwarded, the other machine must not profit from a host key that the agent cannot read.
             Verdict::Unsupported if self.held.is_empty() && !bind.is_forwarding => false,
             Verdict::Fails | Verdict::Unsupported => {
                 self.is_tainted = true;
@@ -63,24 +63,24 @@ impl Bindings {
         true
     }
 
-    /// Tells whether a key may be seen through this connection.
+    /// Returns whether a key may be listed through this connection.
     pub(super) fn let_see(&self, may_be_forwarded: bool) -> bool {
         !self.is_tainted && (may_be_forwarded || !self.is_forwarded())
     }
 
-    /// Tells whether another machine speaks over this connection.
+    /// Returns whether another machine is at the other end.
     pub(super) fn is_forwarded(&self) -> bool {
         self.held.iter().any(|held| held.is_forwarding)
     }
 
-    /// Tells whether this connection may lock and unlock the agent and remove keys from it: that is for the programs of this
+    /// Returns whether this connection may lock and unlock the agent and remove keys from it: that is for the programs of this
     /// machine, which ask over connections that are bound to no session. Another machine, which `ssh -A` lends the agent to,
     /// could lock its owner out.
     pub(super) const fn let_manage(&self) -> bool {
         !self.is_tainted && self.held.is_empty()
     }
 
-    /// Tells whether a key may sign `data` through this connection: on one that is bound, a login of the last session that it
+    /// Returns whether a key may sign `data` through this connection: on one that is bound, a login of the last session that it
     /// was bound to, and nothing else.
     pub(super) fn let_sign(&self, key: &[u8], data: &[u8], may_be_forwarded: bool) -> bool {
         if !self.let_see(may_be_forwarded) {

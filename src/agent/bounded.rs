@@ -4,7 +4,7 @@ use std::hash::Hash;
 /// How many machines to keep something of for one account: relay credentials, addresses.
 pub(super) const MAX_MACHINES: usize = 10_000;
 
-/// A map that holds so many entries and no more. One more empties it: what it held is asked for again.
+/// A map with a limited number of entries. One more empties it, and lookups fill it again.
 #[derive(Debug)]
 pub(super) struct Bounded<K, V> {
     entries: HashMap<K, V>,

@@ -1,8 +1,8 @@
 //! Who asks the agent, and from where: the variables that say how the network and the keyring are reached, and, for a process
 //! whose variables name an account, that account.
 //!
-//! The agent outlives the process that started it, and its own variables are those of that process. So whatever is asked is
-//! done with the proxy, the roots and the D-Bus of the caller, and what is renewed in the background with those of the last
+//! The agent outlives the process that started it, and its own variables are those of that process. So the agent serves
+//! each request with the proxy, the roots and the D-Bus of its caller, and renews in the background with those of the last
 //! caller.
 
 use std::fmt;
@@ -143,8 +143,8 @@ fn variables() -> impl Iterator<Item = &'static str> {
         .chain(std::iter::once(SESSION_BUS_VARIABLE))
 }
 
-/// Writes what is asked, without leaving copies of secrets behind: a buffer that grows leaves its old places as they were, so that
-/// its length is counted first.
+/// Serializes a request without leaving copies of secrets behind: a growing buffer leaves its old memory as it was, so the length
+/// is counted first.
 pub(super) fn to_json(asked: &impl Serialize) -> serde_json::Result<Zeroizing<Vec<u8>>> {
     let mut length = Length(0);
     serde_json::to_writer(&mut length, asked)?;

@@ -100,7 +100,7 @@ impl Account {
     fn renew_in_background(self: &Arc<Self>) {
         let account = Arc::clone(self);
         tokio::spawn(async move {
-            // It is tried again later; whoever needs it then is told why it fails.
+            // The background tries again later; a caller that needs it gets the error.
             let _renewed = account.renew().await;
             account.shared.changed.notify_one();
         });
@@ -134,7 +134,7 @@ impl Account {
             .await
     }
 
-    /// Issues, unless what is stored `is_good`. A failure that may pass is met by another try, if there are any.
+    /// Acquires a certificate unless the stored one `is_good`. Retries failures that may pass, within the given number of tries.
     async fn issue(
         &self,
         tries: u32,

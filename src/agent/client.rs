@@ -190,13 +190,13 @@ impl AgentClient {
         }
     }
 
-    /// Stops the agent, and tells whether one ran.
+    /// Stops the agent, and returns whether one ran.
     pub(crate) async fn stop(&self) -> Result<bool, Failure> {
         let answer = exchange::ask_if_running(&self.socket, &Question::Stop);
         answer.await.map(|answer| answer.is_some())
     }
 
-    /// Has the agent forget all that it holds for a profile, and tells whether it runs.
+    /// Has the agent forget all that it holds for a profile, and returns whether it runs.
     pub(crate) async fn forget(&self, profile: &ProfileName) -> Result<bool, Failure> {
         let question = Question::Forget {
             profile: profile.clone(),

@@ -21,7 +21,7 @@ const MESSAGE_LIMIT: Duration = Duration::from_secs(10);
 /// How long one question of our own programs may take.
 const QUESTION_LIMIT: Duration = Duration::from_secs(90);
 
-/// The extensions that ssh and its kin may use, as the extension `query` lists them.
+/// The extensions that ssh and related tools may use, as the extension `query` lists them.
 const EXTENSIONS: &[&str] = &[QUERY, session_bind::EXTENSION];
 const QUERY: &str = "query";
 
@@ -30,7 +30,7 @@ const QUERY: &str = "query";
 pub(super) enum Entrance {
     /// Our own programs' socket, which never leaves the machine.
     OwnPrograms,
-    /// The socket that ssh is told of, which `ssh -A` carries to other machines.
+    /// The socket for ssh, which `ssh -A` carries to other machines.
     Ssh,
 }
 
@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(begun.elapsed().as_secs(), QUESTION_LIMIT.as_secs());
     }
 
-    /// Asks an agent that knows nobody for its keys, byte by byte after these pauses, and returns the answer's type; none if
+    /// Asks an agent without accounts for its keys, byte by byte after these pauses, and returns the answer's type; none if
     /// the connection ends without one.
     async fn type_after(pauses: [Duration; 5]) -> Option<u8> {
         let home = tempfile::tempdir().unwrap();

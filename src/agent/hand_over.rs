@@ -1,7 +1,7 @@
 //! Handing the memory over to the agent of an upgraded program, which reads it from its standard input.
 //!
-//! The new agent puts its sockets in the place of the old one's, which notices and leaves: at no moment is there nobody, or
-//! somebody who knows less. If the new program does not get that far, the old agent goes on.
+//! The new agent replaces the sockets of the old one, which notices and exits: at every moment one agent with all secrets
+//! answers. If the new program does not get that far, the old agent continues.
 //!
 //! ```text
 //! string  name            (RFC 4251, section 5)

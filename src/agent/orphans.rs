@@ -1,4 +1,4 @@
-//! Agents that nobody can reach any more, since the folder of their sockets is gone. They end by themselves when they notice;
+//! Agents that cannot be reached any more, since the folder of their sockets is gone. They exit when they notice;
 //! one that is stopped or hangs does not.
 
 use std::ffi::OsString;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// Returns the socket that our own programs ask at: it lies beside the one that ssh is told of.
+/// Returns the socket for our own programs, beside the one for ssh.
 pub(super) fn ask_socket(socket: &Path) -> PathBuf {
     let mut name = socket.as_os_str().to_owned();
     name.push(".ask");

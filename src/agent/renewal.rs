@@ -9,7 +9,7 @@ use crate::session::Retry;
 const FIRST_REST: Duration = Duration::from_secs(2);
 /// How long a rest is at most.
 const LONGEST_REST: Duration = Duration::from_secs(60);
-/// How long nothing is tried after a failure that only a person can mend.
+/// How long to pause after a failure that only the user can fix.
 const REST_FOR_A_PERSON: Duration = Duration::from_secs(600);
 
 /// How long to send no request after Entra refused a request loop, for any caller: each further request prolongs the refusal.
@@ -18,7 +18,7 @@ const REST_AFTER_A_LOOP: Duration = Duration::from_secs(300);
 /// How the renewals of one account have gone. It holds no certificate and does no renewing.
 #[derive(Debug, Default)]
 pub(super) struct Renewal {
-    /// How many tries have ended, well or not: whoever waited for one that failed need not make another.
+    /// How many tries have ended, well or not: a caller that waited for a failed one need not try again.
     tries: u64,
     /// How many have failed since one went well.
     failures: u32,

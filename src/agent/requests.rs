@@ -1,4 +1,4 @@
-//! What ssh and its kin ask: which keys there are, a signature, and to forget keys.
+//! Requests of ssh and related tools: list keys, sign, forget keys.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ impl Agent {
     pub(super) async fn offer(&self, bindings: &Bindings) -> Vec<OfferedKey> {
         let mut accounts = self.accounts_through(bindings).await;
         let mut seen = Vec::new();
-        // Of an account that variables name, the one that was asked for last: sshd counts every key that it refuses.
+        // Of accounts that variables name, only the last one requested: sshd counts every key that it refuses.
         accounts.retain(|account| {
             let session = &account.session;
             let key = (session.profile.account.clone(), session.tenant.clone());
@@ -82,7 +82,7 @@ impl Agent {
         }
     }
 
-    /// Forgets the account that a key or certificate belongs to; tells whether there was one.
+    /// Forgets the account that a key or certificate belongs to; returns whether there was one.
     pub(super) async fn remove(&self, bindings: &Bindings, key: &[u8]) -> bool {
         for account in self.accounts_through(bindings).await {
             if account.key_pair(key).await.is_some() {
@@ -93,7 +93,7 @@ impl Agent {
         false
     }
 
-    /// Forgets all accounts; tells whether that was allowed.
+    /// Forgets all accounts; returns whether that was allowed.
     pub(super) async fn remove_all(&self, bindings: &Bindings) -> bool {
         if self.passphrase_lock.is_locked() {
             return false;

@@ -17,7 +17,7 @@ use crate::host::vault::OwnMemory;
 
 /// How long the agent stays without a question, in seconds.
 pub(crate) const DEFAULT_IDLE_SECONDS: u32 = 3600;
-/// How long the agent stays after it was told to stop, for the answer to get out.
+/// How long the agent stays after a request to stop, for the answer to get out.
 const LAST_ANSWER_TIME: Duration = Duration::from_millis(20);
 /// How long an agent that cannot hand its memory over waits until it tries again.
 const LOOK_INTERVAL: Duration = Duration::from_secs(60);
@@ -27,13 +27,13 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(3600);
 /// Why an agent no longer takes connections.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum End {
-    /// It was told to stop, nobody asked for long, or nobody can.
+    /// A client stopped it, it is idle, or its sockets are gone.
     Leave,
     /// Its program was replaced.
     Replaced,
 }
 
-/// Runs the agent until it is told to stop or nobody has asked for as long as `idle`. Returns if another one runs on this
+/// Runs the agent until a client stops it or it has been idle for this long. Returns if another one runs on this
 /// socket. With `inherited` secrets it takes the place of the agent that handed them over.
 ///
 /// Once its program has been replaced, it opens the way for the next agent after the next answer, and stays only for the
@@ -66,7 +66,7 @@ pub(crate) async fn serve(
         end = agent.wait_until_succeeded(socket, idle, &sockets) => end,
         () = agent.accounts.keep_renewed() => End::Leave,
     };
-    // Whoever comes now starts another one; whoever is being answered gets the answer. systemd starts the next one only when
+    // A new client starts another agent; open connections get their answers. systemd starts the next one only when
     // this one has ended.
     let stays = end == End::Replaced && !sockets.are_inherited();
     sockets.close().map_err(failed)?;

@@ -21,7 +21,7 @@ const TAKE_OVER_POLL: Duration = Duration::from_millis(10);
 /// The two sockets of the agent, and the lock that one agent holds.
 #[derive(Debug)]
 pub(super) struct Sockets {
-    /// The socket that ssh is told of.
+    /// The socket for ssh.
     pub(super) for_ssh: LocalListener,
     /// The socket that our own programs ask at.
     pub(super) for_us: LocalListener,
@@ -40,7 +40,7 @@ impl Sockets {
         let folder = socket.parent().unwrap_or(Path::new("/"));
         let lock = lock_name(socket);
         if let (Some(for_ssh), Some(for_us)) = inherited {
-            // Whoever connects reaches systemd's sockets and nobody else's: an agent that still ends has no say.
+            // Clients reach systemd's sockets only: an agent that is still exiting does not matter.
             let lock = Lock::take(folder, &lock, TAKE_OVER_LIMIT).await?;
             return Ok(Some(Self {
                 for_ssh,
@@ -100,12 +100,12 @@ impl Sockets {
         }
     }
 
-    /// Tells whether systemd listens, and starts the next agent.
+    /// Returns whether systemd listens, and starts the next agent.
     pub(super) fn are_inherited(&self) -> bool {
         self.ours.is_empty()
     }
 
-    /// Closes the sockets and lets go of the lock: whoever comes now starts another agent.
+    /// Closes the sockets and releases the lock: the next client starts another agent.
     pub(super) fn close(self) -> io::Result<()> {
         self.ours.iter().try_for_each(SocketFile::remove)
     }
@@ -143,12 +143,12 @@ async fn become_the_agent(
 mod tests {
     use super::*;
 
-    /// Waits for an agent that holds the lock for so long and does not answer; tells whether its place was taken.
+    /// Waits for an agent that holds the lock for so long and does not answer; returns whether another agent took its place.
     async fn takes_over_from_one_that_leaves_after(time: Duration) -> bool {
         let folder = tempfile::tempdir().unwrap();
         let held = Lock::try_take(folder.path(), "lock").unwrap().unwrap();
-        let nobody = folder.path().join("nobody");
-        let (taken, ()) = tokio::join!(become_the_agent(folder.path(), "lock", &nobody), async {
+        let unused = folder.path().join("unused");
+        let (taken, ()) = tokio::join!(become_the_agent(folder.path(), "lock", &unused), async {
             sleep(time).await;
             drop(held);
         });

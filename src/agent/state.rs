@@ -36,7 +36,7 @@ pub(super) struct Agent {
     /// The file that this process runs; none if the system does not tell.
     pub(super) program: Option<Program>,
     pub(super) stop: Notify,
-    /// Rung when somebody has been answered.
+    /// Notified after each answer.
     answered: Notify,
     started: Instant,
     started_at: UnixTime,
@@ -83,7 +83,7 @@ impl Agent {
         self.program.as_ref().is_some_and(Program::is_replaced)
     }
 
-    /// Takes note that somebody has got an answer.
+    /// Records an answer.
     pub(super) fn record_answer(&self) {
         self.answered.notify_one();
     }
@@ -95,7 +95,7 @@ impl Agent {
         }
     }
 
-    /// Takes note that somebody asks.
+    /// Records a request.
     pub(super) fn record_request(&self) {
         let seconds = self.started.elapsed().as_secs();
         self.asked.store(seconds, Ordering::Relaxed);
@@ -121,7 +121,7 @@ impl Agent {
         }
     }
 
-    /// Returns when nobody has asked for as long as `idle`, unless a sign-in would be lost.
+    /// Returns once the agent has been idle for this long, unless a sign-in would be lost.
     pub(super) async fn wait_until_idle(&self, idle: Duration) {
         loop {
             let asked = Duration::from_secs(self.asked.load(Ordering::Relaxed));
@@ -145,7 +145,7 @@ pub(super) mod tests {
     use crate::host::env::Env;
     use crate::host::paths::Paths;
 
-    /// Returns an agent that knows nobody.
+    /// Returns an agent without accounts.
     pub(in super::super) fn agent(home: &Path) -> Agent {
         let env = ["HOME", "XDG_RUNTIME_DIR"].map(|name| (name, home.to_str().unwrap()));
         let env = Env::from(env);

@@ -1,4 +1,4 @@
-//! The units that have systemd start the agent when somebody knocks (`systemd.socket(5)`, `systemd.service(5)`).
+//! The units that have systemd start the agent on the first connection (`systemd.socket(5)`, `systemd.service(5)`).
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ pub(crate) const SERVICE_UNIT: &str = "entra-ssh-agent.service";
 /// Returns the socket unit of an agent whose socket lies at `socket`.
 ///
 /// # Errors
-/// [`UnwritableUnitError`] if systemd cannot be told this path.
+/// [`UnwritableUnitError`] if a unit cannot express this path.
 pub(crate) fn socket_unit(socket: &Path) -> Result<String, UnwritableUnitError> {
     Ok(format!(
         "[Unit]\n\
@@ -36,7 +36,7 @@ pub(crate) fn socket_unit(socket: &Path) -> Result<String, UnwritableUnitError> 
 /// Returns the service unit of an agent that `program` is.
 ///
 /// # Errors
-/// [`UnwritableUnitError`] if systemd cannot be told one of the paths.
+/// [`UnwritableUnitError`] if a unit cannot express one of the paths.
 pub(crate) fn service_unit(
     program: &Path,
     socket: &Path,

@@ -229,7 +229,7 @@ mod tests {
     async fn an_output_that_nobody_reads_ends_it() {
         let mut it = carried().await;
         drop(it.output);
-        it.machine.write_all(b"for nobody").await.unwrap();
+        it.machine.write_all(b"unread").await.unwrap();
         assert_eq!(it.outcome.await.unwrap(), Ok(()));
         drop(it.input);
     }

@@ -15,7 +15,7 @@ pub enum DirectError {
         source: io::Error,
     },
     /// The connection could not be passed to ssh.
-    #[error("the connection to `{machine}` cannot be given to ssh")]
+    #[error("cannot pass the connection to `{machine}` to ssh")]
     NotTaken {
         /// The machine.
         machine: String,

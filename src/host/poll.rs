@@ -309,7 +309,7 @@ mod tests {
         let mut writer = poller.watch(writer);
         drop(reader);
         let written = poller.until(soon(), |context| {
-            Pin::new(&mut writer).poll_write(context, b"for nobody")
+            Pin::new(&mut writer).poll_write(context, b"unread")
         });
         let error = written.unwrap().unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);

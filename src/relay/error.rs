@@ -94,6 +94,6 @@ fn close_text(code: u16, reason: &str) -> String {
         1008 => "the relay token has expired".to_owned(),
         1009 => "a message was longer than the machine's listener accepts".to_owned(),
         1011 => "the relay service failed".to_owned(),
-        _ => "no reason was given".to_owned(),
+        _ => "no reason".to_owned(),
     }
 }

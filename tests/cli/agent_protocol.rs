@@ -1,4 +1,4 @@
-//! What ssh's own programs do with the agent, and what it does for nobody.
+//! What ssh's own programs do with the agent, and what it refuses to any client.
 
 mod bound;
 

@@ -110,7 +110,7 @@ fn what_is_answered_and_asked_for_again_is_not_asked_a_third_time() {
     assert!(
         output
             .stdout
-            .contains("hint: this was answered just now and is asked for again"),
+            .contains("hint: the policy asks again for what the user just answered"),
         "{output}"
     );
     assert_eq!(world.certificate_requests(), 2);

@@ -9,11 +9,11 @@ use crate::azure::VmAddresses;
 use crate::ids::ResourceId;
 use crate::session::SessionError;
 
-/// How long a VM is taken to be where it was. That it has moved shows when nobody answers there, and then it is looked up
-/// anew; until then, a playbook or a loop of a hundred connections asks Azure once.
+/// How long the addresses of a VM are cached. If it does not answer there, they are looked up again at once; until then, a
+/// playbook or a loop of a hundred connections asks Azure once.
 const LIFETIME: Duration = Duration::from_secs(300);
-/// How long that nobody answers, or that the VM does not run, is no reason to look again: a hundred connections that fail
-/// at once ask Azure once, too.
+/// How long not to look again even if the VM does not answer or does not run: a hundred connections that fail at once ask
+/// Azure once, too.
 const LEAST_LIFETIME: Duration = Duration::from_secs(2);
 
 /// Where an account has seen VMs.
@@ -29,7 +29,7 @@ struct Seen {
 }
 
 impl AddressBook {
-    /// Returns what is at hand if it is good enough, or else what is looked up. Of any number of askers one looks it up.
+    /// Returns the cached addresses if they are good enough, or else looks them up, once for all callers.
     pub(in super::super) async fn find(
         &self,
         vm: &ResourceId,

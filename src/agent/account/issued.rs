@@ -29,7 +29,7 @@ impl IssuedCertificates {
             held.is_live(now) && held.certificate.blob() != issued.certificate.blob()
         });
         if !all.is_empty() {
-            // What is asked from now on is a reason for the next one.
+            // Only later requests are a reason for the next renewal.
             self.is_used.store(false, Ordering::Relaxed);
         }
         all.insert(0, issued);
@@ -46,12 +46,12 @@ impl IssuedCertificates {
         held.map(|held| Arc::clone(&held.key_pair))
     }
 
-    /// Records that somebody has asked for the certificate: one that nobody uses is not renewed.
+    /// Records a request for the certificate: the agent does not renew one that is not used.
     pub(in super::super) fn record_use(&self) {
         self.is_used.store(true, Ordering::Relaxed);
     }
 
-    /// Tells whether somebody has asked since the newest certificate was issued.
+    /// Returns whether the certificate was requested since it was issued.
     pub(in super::super) fn is_used(&self) -> bool {
         self.is_used.load(Ordering::Relaxed)
     }

@@ -23,7 +23,7 @@ use crate::openssh::agent_stream::read_message;
 const ANSWER_LIMIT: Duration = Duration::from_secs(100);
 /// How often to check an agent that does not answer.
 const STOPPED_LOOK_INTERVAL: Duration = Duration::from_secs(1);
-/// How many looks in a row must find it stopped: somebody may be about to let it go on.
+/// How many checks in a row must find it stopped: SIGCONT may be on its way.
 const STOPPED_LOOKS: u32 = 3;
 
 /// Asks the agent on behalf of a caller. It is started if it does not run; one that dies over the question has its place taken
@@ -76,7 +76,7 @@ async fn send_if_running(
     }
 }
 
-/// Tells whether there is nobody any more at the other end.
+/// Returns whether the other end is gone.
 fn has_died(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -198,7 +198,7 @@ mod tests {
             sleep(time).await;
             let answer = serde_json::to_vec::<AskResult>(&Ok(Answer::Done)).unwrap();
             let response = Response::Success(Zeroizing::new(answer));
-            // Whoever asks may have left by then.
+            // The caller may have gone by then.
             let _written = stream.write_all(&response.encode()).await;
         };
         tokio::join!(ask_if_running(&socket, &Question::Stop), agent).0

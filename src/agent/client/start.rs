@@ -63,7 +63,7 @@ async fn reach(socket: &Path, agent: &mut Child) -> Result<LocalStream, SocketEr
         match own_socket::connect(&ask_socket(socket)).await {
             Ok(stream) => {
                 if !is_answered_by(&stream, agent.id()) {
-                    // Ours came too late. It must not take its chance when the other one is told to stop.
+                    // Ours came too late. It must not take over when the other one stops.
                     let _ended = agent.kill().and_then(|()| agent.wait());
                 }
                 return Ok(stream);
@@ -78,7 +78,7 @@ async fn reach(socket: &Path, agent: &mut Child) -> Result<LocalStream, SocketEr
     }
 }
 
-/// Tells whether this process, as far as the system says, opened the socket at the other end.
+/// Returns whether the system says that this process opened the socket at the other end.
 fn is_answered_by(stream: &LocalStream, process: u32) -> bool {
     stream.peer_process().is_none_or(|other| other == process)
 }
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
     use crate::host::local_socket::LocalListener;
 
-    /// Starts an agent that opens its socket after so long, and tells whether it was reached.
+    /// Starts an agent that opens its socket after so long, and returns whether the client reached it.
     async fn is_reached_after(time: Duration) -> bool {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("agent.sock");

@@ -28,7 +28,7 @@ impl Context {
         step_up::answer(ui, self, &profile, challenge).await?;
         job().await.map_err(|failure| match failure.challenge {
             Some(_) => failure.hint(
-                "this was answered just now and is asked for again: ask an administrator of the tenant",
+                "the policy asks again for what the user just answered: ask an administrator of the tenant",
             ),
             None => failure,
         })

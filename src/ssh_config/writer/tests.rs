@@ -180,7 +180,7 @@ fn reject_control_characters_in_every_position() {
         for refusal in refusals {
             let told = refusal.unwrap().to_string();
             assert!(told.contains("control character"), "{told}");
-            assert!(!told.contains(sign), "it is told without it: {told:?}");
+            assert!(!told.contains(sign), "the message holds it: {told:?}");
         }
     }
 }
