@@ -259,7 +259,7 @@ mod tests {
             Poll::Ready(())
         };
         let ended = poller.until(soon(), |context| fill(&mut writer, context, &mut sent));
-        assert_eq!(ended, None, "nobody reads");
+        assert_eq!(ended, None, "the reader is gone");
         let reading = thread::spawn(move || {
             let mut taken = vec![0; 1 << 20];
             rustix::io::ioctl_fionbio(&reader, false).unwrap();

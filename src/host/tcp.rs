@@ -101,7 +101,7 @@ async fn race<T>(
             Some(Ok(stream)) => return Ok(stream),
             Some(Err(error)) => failure = failure.or(Some(error)),
             None => {
-                return Err(failure.unwrap_or_else(|| io::Error::other("there is no address")));
+                return Err(failure.unwrap_or_else(|| io::Error::other("no address")));
             }
         }
     }

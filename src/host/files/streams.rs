@@ -110,7 +110,7 @@ mod imp {
         ) {
             Ok(0) => Err(io::Error::new(
                 io::ErrorKind::TimedOut,
-                "nobody is at the other end",
+                "the other end is closed",
             )),
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
             Err(error) => Err(error.into()),
