@@ -50,7 +50,7 @@ fn demonstrate() -> Outcome<()> {
     let sandbox = Sandbox::start(Options::default())?;
     let home = Home::make(&sandbox)?;
     say(
-        "# A stand-in for Microsoft's cloud runs on this machine; everything else is real: the command, ssh, the agent.",
+        "# A stand-in for Microsoft's cloud runs on this machine. Everything else is real: entra-ssh, ssh, the agent.",
     );
     say(&format!(
         "# The home folder of this demonstration is {}.\n",
@@ -61,14 +61,12 @@ fn demonstrate() -> Outcome<()> {
     home.type_in("entra-ssh", &["config", "add", "web01"])?;
     let config = home.path().join(".ssh/config").display().to_string();
     say(
-        "# Now plain ssh knows the machine. (-F because this home is not yours; accept-new because nobody is asked here.)",
+        "# Now plain ssh knows the machine. (-F: this home is not yours. accept-new: no prompts here.)",
     );
     let accept = "StrictHostKeyChecking=accept-new";
     let command = "echo \"hello from a machine without an address, $USER\"";
     home.type_in("ssh", &["-F", &config, "-o", accept, "web01", command])?;
-    say(
-        "# The second time everything is at hand: nothing is asked of Entra or of Azure Resource Manager.",
-    );
+    say("# The second time everything is cached: no request to Entra or Azure Resource Manager.");
     sandbox.clear_requests();
     let begun = Instant::now();
     home.type_in("ssh", &["-F", &config, "web01", "true"])?;
@@ -157,7 +155,7 @@ impl Home {
     fn sign_in(&self, sandbox: &Sandbox) -> Outcome<()> {
         if self.keyring == "file" {
             say(
-                "# This machine has no keyring; secrets go into private files, which is only done when it is asked for:",
+                "# This machine has no keyring. Keep secrets in private files, which entra-ssh does only on request:",
             );
             say("$ export ENTRA_SSH_KEYRING=file");
         }

@@ -36,9 +36,8 @@ pub enum Ending {
 
 /// Carries bytes both ways until one side ends.
 ///
-/// Passes on everything received before it returns. When the machine's side closes, it returns at once, whatever `input`
-/// does. When `input` ends, it goes on receiving until the machine has been silent for a while, since a WebSocket has no
-/// half close.
+/// Passes on everything received before it returns. Returns at once when the machine's side closes; when `input` ends, keeps
+/// receiving until the machine has been silent for a while, since a WebSocket has no half close.
 ///
 /// # Errors
 /// [`RelayError`] if the connection was closed for a reason, or broke.
