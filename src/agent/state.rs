@@ -101,7 +101,7 @@ impl Agent {
         self.asked.store(seconds, Ordering::Relaxed);
     }
 
-    /// Has [`serve`] return.
+    /// Makes the server return.
     pub(super) fn stop(&self) {
         self.stop.notify_one();
     }
