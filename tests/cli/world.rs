@@ -41,6 +41,7 @@ pub(crate) use self::processes::{Process, ProcessGroups};
 pub(crate) use self::requests::is_token_request;
 pub(crate) use self::run::{Invocation, Output, Running};
 pub(crate) use self::secret_service::{PASSWORD, SecretService};
+pub(crate) use self::stored::is_unfinished;
 
 /// A user who may log in to every machine.
 pub(crate) const ADA: &str = "ada@contoso.example";

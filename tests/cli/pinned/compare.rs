@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 /// Fields whose values differ from run to run, or are sentences; their type stays.
-const FREE: [&str; 25] = [
+const FREE: [&str; 26] = [
     "at",
     "bind",
     "bytes",
@@ -15,6 +15,7 @@ const FREE: [&str; 25] = [
     "error",
     "forgets",
     "hint",
+    "is_memory_locked",
     "kept",
     "memory_locked",
     "pid",

@@ -11,7 +11,7 @@ use super::hosts::HOSTS;
 use super::{Files, Version, entries, spoken};
 use crate::world::{
     ADA, CONTOSO, DEPLOY, DEPLOY_SECRET, Forward, GRACE, Invocation, Output, OwnAgent, World,
-    files_below, mode, options,
+    files_below, is_unfinished, mode, options,
 };
 
 /// The application that pipelines, pods and machines become.
@@ -302,12 +302,13 @@ impl Recorder<'_> {
         }
     }
 
-    /// Keeps which files there are, and whose they are.
+    /// Keeps which files there are, and whose they are; not what a process is writing just now.
     fn tree(&mut self) {
         let home = self.version.world.home();
         let mut lines: Vec<String> = files_below(&home)
             .iter()
             .filter(|path| !path.starts_with(self.version.world.keyring_folder()))
+            .filter(|path| !is_unfinished(path))
             .map(|path| format!("{:o} {}\n", mode(path), path.display()))
             .collect();
         lines.sort();

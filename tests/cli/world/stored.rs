@@ -63,7 +63,7 @@ impl World {
     }
 }
 
-fn is_unfinished(path: &Path) -> bool {
+pub(crate) fn is_unfinished(path: &Path) -> bool {
     let name = path.file_name().unwrap().to_str().unwrap();
     name.starts_with(".entra-ssh-")
 }
