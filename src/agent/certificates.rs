@@ -13,7 +13,7 @@ use crate::host::random;
 use crate::issue::{self, Issued};
 use crate::session::Retry;
 
-/// How often an account is looked at, at least: a machine that has slept is noticed after so long.
+/// The longest pause between two checks of an account, so that the agent notices within it that the machine has slept.
 pub(super) const LOOK_INTERVAL: Duration = Duration::from_secs(15);
 
 impl Account {

@@ -24,7 +24,7 @@ pub(super) trait Dialer {
     /// Asks the agent for a lead.
     async fn lead(&self) -> Result<Self::Lead, ConnectError>;
 
-    /// Asks the agent for another lead, since this one failed or is slow; `None` if there is no other.
+    /// Asks the agent for another lead because this one failed or is slow. `None` if the agent has no other.
     async fn another_lead(&self, failed: &Self::Lead) -> Result<Option<Self::Lead>, ConnectError>;
 
     async fn dial(&self, lead: &Self::Lead) -> Result<Self::Connection, ConnectError>;
@@ -60,7 +60,7 @@ pub(super) async fn connect<D: Dialer>(dialer: &D) -> Result<D::Connection, Conn
     }
 }
 
-/// Dials with another lead; `None` if there is no other.
+/// Dials with another lead. `None` if the agent has no other.
 async fn dial_another<D: Dialer>(
     dialer: &D,
     lead: &D::Lead,

@@ -51,7 +51,7 @@ impl<'a> Direct<'a> {
         }
     }
 
-    /// Opens a connection. If nothing answers, or not soon, the VM is looked up again: it may have another address, or have been
+    /// Opens a connection. If the VM does not answer soon, its address is looked up again: it may have changed, or the VM may be
     /// stopped.
     pub(super) async fn connect(&self) -> Result<TcpStream, ConnectError> {
         match self.lookup()? {

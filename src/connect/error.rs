@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::ids::{MachineName, ResourceId};
 use crate::relay::RelayError;
 
-/// Why there is no connection to a machine, or no more.
+/// Why a connection to a machine could not be opened, or broke.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectError {
     /// The agent's answer, unchanged.

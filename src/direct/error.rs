@@ -36,7 +36,7 @@ pub enum DirectError {
         /// The time limit, in seconds.
         seconds: u64,
     },
-    /// There is no route to its addresses.
+    /// No network leads to the machine's addresses.
     #[error("cannot reach `{}` at `{place}`", place.machine)]
     Unreachable {
         /// Where.

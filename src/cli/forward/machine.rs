@@ -15,7 +15,7 @@ pub(super) struct Machine {
     pub(super) is_certified: bool,
 }
 
-/// Finds the machine: a managed host, or else one that is looked up. Options go before what is stored.
+/// Finds the machine: a managed host if there is one, else in Azure. Options override what the managed host says.
 pub(super) async fn find(
     ui: Ui,
     context: &Context,

@@ -181,17 +181,23 @@ fn several_machines_cannot_have_one_address() {
     }
 }
 
+/// Adds `vm01` as a host, reached at an address that leads to it for as long as the returned process runs.
+fn managed_vm_at(world: &World, address: &str, port: &str) -> Running {
+    let leading = lead_from(world, address, port);
+    world
+        .sandbox
+        .set_network("vm01", network(Some(address), NOBODY))
+        .unwrap();
+    world.add(&["vm01", "--port", port]);
+    world.ssh("vm01", "true").succeeded();
+    leading
+}
+
 #[test]
 fn a_vm_that_has_moved_is_found_and_one_that_was_stopped_is_told() {
     let (world, port) = signed_in(options_with(&["vm01"]));
     let (first, second) = ("127.0.0.2", "127.0.0.1");
-    let leading = lead_from(&world, first, &port);
-    world
-        .sandbox
-        .set_network("vm01", network(Some(first), NOBODY))
-        .unwrap();
-    world.add(&["vm01", "--port", &port]);
-    world.ssh("vm01", "true").succeeded();
+    let leading = managed_vm_at(&world, first, &port);
     world
         .sandbox
         .set_network("vm01", network(Some(second), NOBODY))
@@ -222,13 +228,7 @@ fn a_vm_that_has_moved_is_found_and_one_that_was_stopped_is_told() {
 fn an_address_that_has_fallen_silent_is_looked_up_anew_beside_it() {
     let (world, port) = signed_in(options_with(&["vm01"]));
     let (first, second) = ("127.0.0.3", "127.0.0.1");
-    let leading = lead_from(&world, first, &port);
-    world
-        .sandbox
-        .set_network("vm01", network(Some(first), NOBODY))
-        .unwrap();
-    world.add(&["vm01", "--port", &port]);
-    world.ssh("vm01", "true").succeeded();
+    let leading = managed_vm_at(&world, first, &port);
     let usual = world.ssh("vm01", "true").seconds;
     drop(leading);
     let _silent = fall_silent((first, port.parse().unwrap()));
